@@ -1,0 +1,357 @@
+//! [`Request`] → [`Response`]: one match on [`Route`]. The rooms know nothing
+//! of one another; what flows between them flows here.
+
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use crate::args::{ArgSpec, Arguments, Blank, Input, bind};
+use crate::config::{Config, Terms};
+use crate::error::Error;
+use crate::http::{Body, FetchSite, Method, Request, Response};
+use crate::image::{Catalog, Entry, Image, ImageName, Labels, Metadata, MetadataError};
+use crate::log;
+use crate::reply::{Check, Folder, ImageFacts, Ran, Reply, Row, RowFacts};
+use crate::route::{Route, Target};
+use crate::run::{Event, Invocation, Limits, Run, Runtime, Slots};
+use crate::view;
+
+/// Images on one page of the list.
+const PAGE: usize = 100;
+/// Longest time without a sign of life on a live answer.
+const HEARTBEAT: Duration = Duration::from_millis(900);
+/// What pages of other origins may read of a run's header.
+const EXPOSED: &str =
+    "X-Run-Exit-Code, X-Run-Elapsed-Ms, X-Run-Ignored, X-Run-Changed, X-Run-Truncated, Retry-After, ETag";
+
+/// A site: its configuration. Everything else is looked at afresh.
+#[derive(Debug)]
+pub struct Site {
+    config: Config,
+}
+
+/// An image, opened and read, for one request.
+pub struct Opened {
+    /// What was asked for.
+    pub target: Target,
+    /// The open file.
+    pub image: Image,
+    /// What it says of itself.
+    pub metadata: Metadata,
+    /// The labels that count: of the image, or of the app.
+    pub labels: Labels,
+    /// Its arguments.
+    pub spec: ArgSpec,
+}
+
+impl Site {
+    /// A site with this configuration.
+    pub fn new(config: Config) -> Site {
+        Site { config }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Answers a request. `client` is the visitor's connection, where the
+    /// wire has one: a run ends when it does.
+    pub fn respond(&self, request: &Request, client: Option<OwnedFd>) -> Response {
+        let response = match self.route(request, client) {
+            Ok(response) => response,
+            Err(error) => return self.refuse(request, error, &request.id),
+        };
+        self.shared(request, response)
+    }
+
+    /// The answer to a request that cannot be answered as asked.
+    pub fn refuse(&self, request: &Request, error: Error, id: &str) -> Response {
+        if error.status() >= 500 || matches!(error, Error::CrossSite | Error::Distrust(_)) {
+            log::event("refused", &[("id", &id), ("status", &error.status()), ("why", &error)]);
+        }
+        self.shared(request, view::error(&error, request))
+    }
+
+    fn route(&self, request: &Request, client: Option<OwnedFd>) -> Result<Response, Error> {
+        self.check_host(request)?;
+        let route = Route::parse(&request.path).ok_or(Error::NoRoute)?;
+        if request.method == Method::Options {
+            return Ok(view::options(&route));
+        }
+        if !route.methods().contains(&request.method) {
+            return Err(Error::Method(route.allow()));
+        }
+        let query = || request.query.clone();
+        let reply = match route {
+            Route::Top => Reply::Go(302, Route::Home, String::new()),
+            Route::Home => Reply::Home(self.folder(&request.query)?),
+            Route::Image(target) => Reply::Image(Box::new(self.facts(&target)?)),
+            Route::Args(target) => Reply::Args(self.open(&target)?.spec),
+            Route::Labels(target) => Reply::Labels(self.open(&target)?.labels),
+            Route::Run(target) => return self.run(&target, request, client),
+            Route::Static(file) => return view::asset(&file, request).ok_or(Error::NoRoute),
+            Route::Random | Route::OldRandom => Reply::Go(302, self.random()?, String::new()),
+            Route::Health => Reply::Health(self.health()),
+            Route::OldRun(target) => Reply::Go(308, Route::Run(target), query()),
+            Route::ApiImages => Reply::ApiImages(self.names()?),
+            Route::ApiImage(image) => Reply::ApiImage(Box::new(self.facts(&Target::image(&image))?)),
+            Route::ApiArgs(image) => Reply::Args(self.open(&Target::image(&image))?.spec),
+            Route::ApiLabels(image) => Reply::Labels(self.open(&Target::image(&image))?.labels),
+        };
+        Ok(view::reply(reply, request))
+    }
+
+    fn check_host(&self, request: &Request) -> Result<(), Error> {
+        let hosts = &self.config.hosts;
+        let host = request.headers.host.as_deref().unwrap_or_default();
+        let known = hosts.is_empty() || hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
+        if known { Ok(()) } else { Err(Error::Host) }
+    }
+
+    /// CORS (Fetch standard §3.2): only origins of the list, never credentials.
+    fn shared(&self, request: &Request, response: Response) -> Response {
+        let Some(origin) = request.headers.origin.as_deref().filter(|origin| self.allows(origin)) else {
+            return response;
+        };
+        let any = self.config.allow_origins.iter().any(|allowed| allowed == "*");
+        let response = response
+            .with("Access-Control-Allow-Origin", if any { "*" } else { origin })
+            .with("Access-Control-Expose-Headers", EXPOSED);
+        if request.method != Method::Options {
+            return response;
+        }
+        response
+            .with("Access-Control-Allow-Methods", "GET, POST")
+            .with("Access-Control-Allow-Headers", "Content-Type, Accept, Last-Event-ID")
+            .with("Access-Control-Max-Age", "600")
+    }
+
+    fn allows(&self, origin: &str) -> bool {
+        self.config.allow_origins.iter().any(|allowed| allowed == "*" || allowed == origin)
+    }
+
+    fn catalog(&self) -> Result<Catalog, Error> {
+        Ok(Catalog::open(&self.config.data)?)
+    }
+
+    fn folder(&self, query: &str) -> Result<Folder, Error> {
+        let ask = |key: &str| {
+            url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == key).map(|(_, v)| v.into_owned())
+        };
+        let search: String =
+            ask("q").unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(128).collect();
+        let page: usize = ask("page").and_then(|page| page.parse().ok()).unwrap_or(1).clamp(1, 1_000_000);
+        let wanted = search.to_lowercase();
+        let catalog = self.catalog()?;
+        let mut images = catalog.list()?.images;
+        images.retain(|entry| entry.name.as_str().to_lowercase().contains(&wanted));
+        let total = images.len();
+        let first = (page - 1) * PAGE;
+        let rows = images.into_iter().skip(first).take(PAGE).map(|entry| row(&catalog, entry)).collect();
+        Ok(Folder { rows, total, page, more: first + PAGE < total, query: search })
+    }
+
+    fn names(&self) -> Result<Vec<Target>, Error> {
+        Ok(self.catalog()?.list()?.images.iter().map(|entry| Target::image(&entry.name)).collect())
+    }
+
+    /// Some image, by the clock: nobody can predict or needs to.
+    fn random(&self) -> Result<Route, Error> {
+        let mut names = self.names()?;
+        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        match names.len() {
+            0 => Ok(Route::Home),
+            count => Ok(Route::Image(names.swap_remove(clock.subsec_nanos() as usize / 1000 % count))),
+        }
+    }
+
+    fn health(&self) -> Vec<Check> {
+        let wrong = |error: Option<Error>| error.map(|error| error.detail());
+        let data = self.catalog().and_then(|catalog| Ok(catalog.list()?)).err();
+        let runtime = Runtime::find(self.config.runtime.as_deref()).err().map(Error::from);
+        let state = self.slots().err();
+        vec![
+            Check { what: "data", wrong: wrong(data) },
+            Check { what: "runtime", wrong: wrong(runtime) },
+            Check { what: "state", wrong: wrong(state) },
+        ]
+    }
+
+    fn slots(&self) -> Result<Slots, Error> {
+        Ok(Slots::open(&self.config.state, "slot", self.config.slots)?)
+    }
+
+    /// Opens and reads an image.
+    pub fn open(&self, target: &Target) -> Result<Opened, Error> {
+        let image = self.catalog()?.image(&target.image)?;
+        let metadata = image.metadata()?;
+        let labels = match &target.app {
+            None => metadata.labels.clone(),
+            Some(app) => metadata.app(app).ok_or(Error::NoApp)?.labels.clone(),
+        };
+        let spec = ArgSpec::from_labels(labels.iter());
+        Ok(Opened { target: target.clone(), image, metadata, labels, spec })
+    }
+
+    /// What a page of the image shows.
+    pub fn facts(&self, target: &Target) -> Result<ImageFacts, Error> {
+        let Opened { target, image, mut metadata, labels, spec } = self.open(target)?;
+        let app = target.app.as_ref().and_then(|app| metadata.app(app));
+        let help = app.map_or(&metadata.help, |app| &app.help).clone();
+        let runscript = app.map_or(&metadata.runscript, |app| &app.runscript).clone();
+        if !self.config.terms(target.image.as_str()).show_definition {
+            metadata.definition = None;
+        }
+        let command = self
+            .invocation(&target, &image, &[])
+            .map_or_else(|_| format!("apptainer run {}", target.image), |invocation| invocation.shown);
+        let refused = image.trust(own_group()).err().map(|why| why.to_string());
+        let size = (!image.is_directory()).then(|| image.size());
+        let modified = image.modified();
+        Ok(ImageFacts { target, size, modified, metadata, labels, help, runscript, spec, command, refused })
+    }
+
+    fn run(&self, target: &Target, request: &Request, client: Option<OwnedFd>) -> Result<Response, Error> {
+        let foreign = FetchSite::of(request) == FetchSite::Foreign;
+        if foreign && !request.headers.origin.as_deref().is_some_and(|origin| self.allows(origin)) {
+            return Err(Error::CrossSite);
+        }
+        let terms = self.config.terms(target.image.as_str());
+        if !terms.run_methods.contains(&request.method) {
+            let allowed: Vec<&str> = terms.run_methods.iter().map(|method| method.as_str()).collect();
+            return Err(Error::RunMethod(allowed.join(", ")));
+        }
+        if request.headers.last_event_id.is_some() {
+            return Ok(Response::empty(204));
+        }
+        let opened = self.open(target)?;
+        let shape = view::shape(request, opened.spec.output());
+        let arguments = bind(&opened.spec, input(request, shape)?, &terms.sanitise)?;
+        let (run, invocation) = self.start(&opened, &arguments, terms, client)?;
+        log::event("run", &[("id", &request.id), ("command", &invocation.shown)]);
+        if shape == view::Shape::Events {
+            return Ok(live(run, invocation, arguments, request.id.clone()));
+        }
+        let outcome = run.collect();
+        log::event(
+            "ran",
+            &[
+                ("id", &request.id),
+                ("image", &target.image),
+                ("end", &format!("{:?}", outcome.end)),
+                ("ms", &outcome.elapsed.as_millis()),
+            ],
+        );
+        let stderr = invocation.scrub(&String::from_utf8_lossy(&outcome.stderr));
+        let Opened { target, image, spec, .. } = opened;
+        let ran = Ran {
+            target,
+            size: (!image.is_directory()).then(|| image.size()),
+            command: invocation.shown,
+            outcome,
+            stderr,
+            report: arguments.report().clone(),
+            output: spec.output(),
+            max_age: spec.max_age(),
+            spec,
+        };
+        Ok(view::reply(Reply::Ran(Box::new(ran)), request))
+    }
+
+    /// Takes a slot and starts a run.
+    pub fn start(
+        &self,
+        opened: &Opened,
+        arguments: &Arguments,
+        terms: &Terms,
+        client: Option<OwnedFd>,
+    ) -> Result<(Run, Invocation), Error> {
+        opened.image.trust(own_group())?;
+        let invocation = self.invocation(&opened.target, &opened.image, arguments.argv())?;
+        let limits = Limits { deadline: terms.deadline, output: terms.output_limit };
+        let slot = self.slots()?.take().map_err(crate::run::StartError::from)?.map_err(|_| Error::Busy)?;
+        let run = Run::start(&invocation, limits, &slot, client)?;
+        Ok((run, invocation))
+    }
+
+    /// The exact command of a run.
+    pub fn invocation(&self, target: &Target, image: &Image, argv: &[String]) -> Result<Invocation, Error> {
+        let runtime = Runtime::find(self.config.runtime.as_deref())?;
+        let terms = self.config.terms(target.image.as_str());
+        let named = (target.image.as_str(), image.path());
+        let app = target.app.as_ref().map(|app| app.as_str());
+        Ok(Invocation::new(&runtime, &terms.launcher, terms.network, named, app, argv))
+    }
+}
+
+/// The answer of a site whose configuration cannot be read.
+pub fn misconfigured() -> Response {
+    view::misconfigured()
+}
+
+fn own_group() -> u32 {
+    rustix::process::getegid().as_raw()
+}
+
+fn row(catalog: &Catalog, entry: Entry) -> Row {
+    let facts = row_facts(catalog, &entry.name).map_err(|error| error.detail());
+    Row {
+        target: Target::image(&entry.name),
+        size: (!entry.directory).then_some(entry.size),
+        modified: entry.modified,
+        facts,
+    }
+}
+
+fn row_facts(catalog: &Catalog, name: &ImageName) -> Result<RowFacts, Error> {
+    let metadata = catalog.image(name)?.metadata().map_err(|error: MetadataError| Error::from(error))?;
+    let lines = metadata.help.as_deref().unwrap_or_default().lines();
+    let summary = lines.map(str::trim).find(|line| !line.is_empty()).map(|line| line.chars().take(200).collect());
+    let spec = ArgSpec::from_labels(metadata.labels.iter());
+    Ok(RowFacts { format: metadata.format, architecture: metadata.architecture, summary, spec })
+}
+
+/// Where the arguments are: a GET has them in the query, a POST in its
+/// content only. A page's form sends its empty fields too: there they count
+/// as left out.
+fn input(request: &Request, shape: view::Shape) -> Result<Input<'_>, Error> {
+    let blank = if shape == view::Shape::Page { Blank::Absent } else { Blank::Value };
+    if request.method == Method::Get {
+        return Ok(Input::Query { text: request.query.as_bytes(), blank });
+    }
+    let bytes = match &request.body {
+        Body::Bytes(bytes) => bytes,
+        Body::TooLarge => return Err(Error::BodyTooLarge),
+        Body::Incomplete => return Err(Error::BodyIncomplete),
+    };
+    let media = request.headers.content_type.as_deref().unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match media.as_str() {
+        "application/x-www-form-urlencoded" => Ok(Input::Form { text: bytes, blank }),
+        "application/json" => Ok(Input::Json(bytes)),
+        "" if bytes.is_empty() => Ok(Input::Form { text: bytes, blank }),
+        _ => Err(Error::MediaType),
+    }
+}
+
+fn live(mut run: Run, invocation: Invocation, arguments: Arguments, id: String) -> Response {
+    let write = move |output: &mut dyn Write| {
+        let scrub = |text: &str| invocation.scrub(text);
+        let mut stream = view::Stream::begin(output, &invocation.shown, arguments.report())?;
+        loop {
+            let event = run.next(HEARTBEAT);
+            let facts =
+                view::Facts { scrub: &scrub, truncated: run.truncated(), elapsed_ms: run.elapsed().as_millis() as u64 };
+            stream.event(&event, &facts)?;
+            if let Event::End(end) = event {
+                log::event("ran", &[("id", &id), ("end", &format!("{end:?}")), ("ms", &run.elapsed().as_millis())]);
+                return Ok(());
+            }
+        }
+    };
+    Response::live("text/event-stream", Box::new(write))
+        .with("Cache-Control", "no-store")
+        .with("X-Accel-Buffering", "no")
+        .with("Vary", "Accept, Origin")
+}

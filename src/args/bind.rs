@@ -1,0 +1,225 @@
+//! [`ArgSpec`] + [`Input`] + [`Policy`] → [`Arguments`], or [`Rejected`] with every error at once.
+//!
+//! In: what an image declares, what a visitor sent, how the site treats words. Out: `--name Amy --age 10
+//! --is_dino`, in the order of the specification, each word an element of its own.
+//! Never: a name that is not declared, or a value that [`ArgValue::parse`] and [`Arg::admits`] did not pass,
+//! reaches an argv; nothing is changed or left out without a line in the [`Report`].
+
+use serde::Serialize;
+use thiserror::Error;
+
+use super::error::ValueError;
+use super::input::{Given, Input, InputError, Pairs, read};
+use super::json::Scalar;
+use super::spec::{Arg, ArgName, ArgSpec};
+use super::value::{ArgValue, Kind, Policy, unwelcome};
+use super::warning::excerpt;
+
+/// What the visitor should be told in any case.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    ignored: Vec<String>,
+    changed: Vec<Change>,
+    given: Vec<(ArgName, String)>,
+}
+
+/// A STR that lost characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// The argument.
+    pub name: ArgName,
+    /// As sent; without control characters, but nothing else is taken out.
+    pub before: String,
+    /// As passed.
+    pub after: String,
+}
+
+impl Report {
+    /// The names that are not declared, each once, printable and short (so at most
+    /// [`MAX_PARAMETERS`](super::bounds::MAX_PARAMETERS)).
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
+    }
+
+    /// The values that lost characters.
+    pub fn changed(&self) -> &[Change] {
+        &self.changed
+    }
+
+    /// What was sent for declared arguments, to fill the form again: raw, only control characters are replaced.
+    /// A flag is there when it was set.
+    pub fn given(&self) -> &[(ArgName, String)] {
+        &self.given
+    }
+}
+
+/// What may be passed to the image.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Arguments {
+    argv: Vec<String>,
+    report: Report,
+}
+
+impl Arguments {
+    /// `["--name", "Amy", "--is_dino"]`
+    pub fn argv(&self) -> &[String] {
+        &self.argv
+    }
+
+    /// What else the visitor should be told.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+/// One argument that cannot be passed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{name}: {why}")]
+pub struct ArgError {
+    /// The argument.
+    pub name: ArgName,
+    /// The reason.
+    pub why: ValueError,
+}
+
+/// All arguments that cannot be passed, in the order of the specification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    errors: Vec<ArgError>,
+    report: Report,
+}
+
+impl Rejected {
+    /// At least one.
+    pub fn errors(&self) -> &[ArgError] {
+        &self.errors
+    }
+
+    /// What else the visitor should be told.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+}
+
+/// Why there are no arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BindError {
+    /// Nothing was read.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// All was read, but some of it may not pass.
+    #[error("{} of the arguments cannot be used", .0.errors.len())]
+    Rejected(Rejected),
+}
+
+/// The only way from a request to an argv.
+pub fn bind(spec: &ArgSpec, input: Input<'_>, policy: &Policy) -> Result<Arguments, BindError> {
+    let mut report = Report::default();
+    let slots = sort(spec, read(input)?, &mut report);
+    let mut argv = Vec::new();
+    let mut errors = Vec::new();
+    for (arg, slot) in spec.args().iter().zip(slots) {
+        match judge(arg, slot, policy, &mut report) {
+            Ok(Some(value)) => {
+                argv.push(format!("--{}", arg.name));
+                argv.extend(value.text());
+            }
+            Ok(None) => {}
+            Err(why) => errors.push(ArgError { name: arg.name.clone(), why }),
+        }
+    }
+    if errors.is_empty() {
+        Ok(Arguments { argv, report })
+    } else {
+        Err(BindError::Rejected(Rejected { errors, report }))
+    }
+}
+
+/// What was sent for one declared argument.
+#[derive(Default)]
+struct Slot<'a> {
+    first: Option<Given<'a>>,
+    again: bool,
+}
+
+/// A slot for each declared argument, in their order; undeclared names go into the report.
+fn sort<'a>(spec: &ArgSpec, pairs: Pairs<'a>, report: &mut Report) -> Vec<Slot<'a>> {
+    let mut slots: Vec<Slot<'a>> = spec.args().iter().map(|_| Slot::default()).collect();
+    for (name, given) in pairs {
+        match spec.args().iter().zip(&mut slots).find(|(arg, _)| arg.name.as_str() == name) {
+            Some((arg, _)) if given == Given::Blank && arg.kind != Kind::Bool => {}
+            Some((_, slot)) if slot.first.is_some() => slot.again = true,
+            Some((_, slot)) => slot.first = Some(given),
+            None => ignore(excerpt(&name), report),
+        }
+    }
+    slots
+}
+
+fn ignore(name: String, report: &mut Report) {
+    if !report.ignored.contains(&name) {
+        report.ignored.push(name);
+    }
+}
+
+fn judge(arg: &Arg, slot: Slot, policy: &Policy, report: &mut Report) -> Result<Option<ArgValue>, ValueError> {
+    if let Some(text) = slot.first.as_ref().and_then(|given| refill(arg.kind, given)) {
+        report.given.push((arg.name.clone(), text));
+    }
+    if slot.again {
+        return Err(ValueError::GivenTwice);
+    }
+    let value = match slot.first {
+        None => None,
+        Some(given) => typed(arg, given, policy, report)?,
+    };
+    match value {
+        Some(value) => arg.admits(&value).map(|()| Some(value)),
+        None if arg.required => Err(ValueError::Missing),
+        None => Ok(None),
+    }
+}
+
+fn typed(arg: &Arg, given: Given, policy: &Policy, report: &mut Report) -> Result<Option<ArgValue>, ValueError> {
+    match (arg.kind, given) {
+        (Kind::Bool, Given::Blank | Given::Typed(_)) => Ok(Some(ArgValue::Bool)),
+        (Kind::Bool, Given::Json(Scalar::Bool(flag))) => Ok(flag.then_some(ArgValue::Bool)),
+        (_, Given::Blank | Given::Json(Scalar::Null)) => Ok(None),
+        (_, Given::Typed(text)) => parse(arg, &text, policy, report).map(Some),
+        (Kind::Int | Kind::Float, Given::Json(Scalar::Number(text))) => parse(arg, text, policy, report).map(Some),
+        (Kind::Str | Kind::Int | Kind::Float, Given::Json(Scalar::Text(text))) => {
+            parse(arg, &text, policy, report).map(Some)
+        }
+        (kind, Given::Json(_)) => Err(ValueError::WrongType(kind)),
+    }
+}
+
+fn parse(arg: &Arg, text: &str, policy: &Policy, report: &mut Report) -> Result<ArgValue, ValueError> {
+    let value = ArgValue::parse(arg.kind, text, policy)?;
+    if let ArgValue::Str(word) = &value
+        && word.as_str() != text
+    {
+        // A choice of the author's that this site does not allow: say that, not "choose one of" what was chosen.
+        if arg.choices.iter().any(|choice| choice.as_str() == Some(text)) {
+            return Err(ValueError::NotAllowedCharacters(unwelcome(text, policy)));
+        }
+        let (before, after) = (text.to_owned(), word.as_str().to_owned());
+        report.changed.push(Change { name: arg.name.clone(), before, after });
+    }
+    Ok(value)
+}
+
+/// The text that shows a value in a form again.
+fn refill(kind: Kind, given: &Given) -> Option<String> {
+    let text = match given {
+        Given::Blank if kind == Kind::Bool => "",
+        Given::Blank | Given::Json(Scalar::Null | Scalar::Bool(false) | Scalar::Other) => {
+            return None;
+        }
+        Given::Json(Scalar::Bool(true)) => "true",
+        Given::Json(Scalar::Number(text)) => text,
+        Given::Json(Scalar::Text(text)) => text,
+        Given::Typed(text) => text,
+    };
+    Some(text.replace(char::is_control, "\u{fffd}"))
+}

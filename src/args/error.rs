@@ -1,0 +1,95 @@
+//! Why a value does not pass: one variant a rule, a text for people and a word for programs.
+//!
+//! Out: texts that say what to do next. Never: they hold no more of a visitor's text than an excerpt.
+
+use thiserror::Error;
+
+use super::value::Kind;
+
+/// Why a value does not pass. The text completes "`age`: …" and says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ValueError {
+    /// INT: not `[+-]?[0-9]+`.
+    #[error("write a whole number in decimal digits")]
+    NotAnInteger,
+    /// INT: does not fit i64.
+    #[error("write a whole number from {} to {}", i64::MIN, i64::MAX)]
+    IntegerOutOfRange,
+    /// FLOAT: not a decimal number.
+    #[error("write a decimal number such as 1.5 or 2e3")]
+    NotANumber,
+    /// FLOAT: infinity or, though not zero, zero as a 64-bit float.
+    #[error("write a number that a 64-bit float can hold")]
+    NumberOutOfRange,
+    /// No text at all.
+    #[error("write something, or leave the argument out")]
+    Empty,
+    /// STR: stripping left nothing.
+    #[error(
+        "nothing is left once the characters that are not allowed are stripped: use letters, digits, `.`, `_`, `-`"
+    )]
+    NothingLeft,
+    /// More characters than this.
+    #[error("shorten it to at most {0} characters")]
+    TooLong(usize),
+    /// STR: these, made printable.
+    #[error("remove what is not allowed here: {0}")]
+    NotAllowedCharacters(String),
+    /// U+0000 to U+001F, U+007F to U+009F.
+    #[error("remove the control characters")]
+    ControlCharacter,
+    /// Not UTF-8, or half a surrogate pair.
+    #[error("send it as UTF-8 text")]
+    NotText,
+    /// The name is there more than once.
+    #[error("give it once")]
+    GivenTwice,
+    /// The author requires it.
+    #[error("this argument is required")]
+    Missing,
+    /// Not among these.
+    #[error("choose one of {0}")]
+    NotOneOf(String),
+    /// Less than this.
+    #[error("write a number that is at least {0}")]
+    BelowMinimum(String),
+    /// More than this.
+    #[error("write a number that is at most {0}")]
+    AboveMaximum(String),
+    /// JSON of another type than this.
+    #[error("send {}", wanted(*.0))]
+    WrongType(Kind),
+}
+
+fn wanted(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Str => "a JSON string",
+        Kind::Int => "a JSON number that is whole",
+        Kind::Float => "a JSON number",
+        Kind::Bool => "true or false",
+    }
+}
+
+impl ValueError {
+    /// The same for programs. These words do not change.
+    pub fn word(&self) -> &'static str {
+        match self {
+            ValueError::NotAnInteger => "not-an-integer",
+            ValueError::IntegerOutOfRange => "integer-out-of-range",
+            ValueError::NotANumber => "not-a-number",
+            ValueError::NumberOutOfRange => "number-out-of-range",
+            ValueError::Empty => "empty",
+            ValueError::NothingLeft => "nothing-left",
+            ValueError::TooLong(_) => "too-long",
+            ValueError::NotAllowedCharacters(_) => "not-allowed-characters",
+            ValueError::ControlCharacter => "control-character",
+            ValueError::NotText => "not-text",
+            ValueError::GivenTwice => "given-twice",
+            ValueError::Missing => "required",
+            ValueError::NotOneOf(_) => "not-one-of",
+            ValueError::BelowMinimum(_) => "below-minimum",
+            ValueError::AboveMaximum(_) => "above-maximum",
+            ValueError::WrongType(_) => "wrong-type",
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The file: TOML text → layers, each value with its line.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::setting::{ConfigError, Layer, Origin, Raw};
+
+/// Largest file in bytes.
+const MAX_FILE: u64 = 256 * 1024;
+
+/// The text of the file.
+pub fn read(path: &Path) -> Result<String, ConfigError> {
+    let mut text = String::new();
+    let refuse = |why: &dyn std::fmt::Display| ConfigError::file(path.display(), why);
+    let file = std::fs::File::open(path).map_err(|error| refuse(&error))?;
+    let length = file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(|error| refuse(&error))?;
+    if length as u64 > MAX_FILE {
+        return Err(refuse(&"the file is larger than 256 KiB"));
+    }
+    Ok(text)
+}
+
+/// The layer of the site, and one for each `[images."NAME"]`.
+pub fn layers(
+    text: &str,
+    site_keys: &[&str],
+    image_keys: &[&str],
+) -> Result<(Layer, BTreeMap<String, Layer>), ConfigError> {
+    let table = DeTable::parse(text).map_err(|error| {
+        let place = error.span().map_or(Origin::Line(1), |span| line(text, span.start));
+        ConfigError::file(place, error.message())
+    })?;
+    let mut site = Layer::new();
+    let mut images = BTreeMap::new();
+    for (key, value) in table.get_ref() {
+        match (key.get_ref().as_ref(), value.get_ref()) {
+            ("images", DeValue::Table(tables)) => {
+                for (name, table) in tables {
+                    let DeValue::Table(keys) = table.get_ref() else {
+                        let origin = line(text, table.span().start);
+                        return Err(ConfigError::new(&origin, name.get_ref(), "must be a table: [images.\"NAME\"]"));
+                    };
+                    images.insert(name.get_ref().to_string(), layer(text, keys, image_keys)?);
+                }
+            }
+            _ => insert(text, &mut site, key, value, site_keys)?,
+        }
+    }
+    Ok((site, images))
+}
+
+fn layer(text: &str, table: &DeTable<'_>, keys: &[&str]) -> Result<Layer, ConfigError> {
+    let mut layer = Layer::new();
+    for (key, value) in table {
+        insert(text, &mut layer, key, value, keys)?;
+    }
+    Ok(layer)
+}
+
+fn insert(
+    text: &str,
+    layer: &mut Layer,
+    key: &Spanned<std::borrow::Cow<'_, str>>,
+    value: &Spanned<DeValue<'_>>,
+    keys: &[&str],
+) -> Result<(), ConfigError> {
+    let origin = line(text, key.span().start);
+    let name = key.get_ref().as_ref();
+    if !keys.contains(&name) {
+        let why = format!("there is no such key here; there are: {}", keys.join(", "));
+        return Err(ConfigError::new(&origin, name, &why));
+    }
+    let raw = raw(value.get_ref())
+        .ok_or_else(|| ConfigError::new(&origin, name, "must be a text, a number, true, false, or a list of texts"))?;
+    layer.insert(name.to_owned(), (raw, origin));
+    Ok(())
+}
+
+fn raw(value: &DeValue<'_>) -> Option<Raw> {
+    match value {
+        DeValue::String(text) => Some(Raw::Text(text.to_string())),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok().map(Raw::Number),
+        DeValue::Boolean(flag) => Some(Raw::Flag(*flag)),
+        DeValue::Array(items) => {
+            let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
+            texts.collect::<Option<Vec<_>>>().map(Raw::List)
+        }
+        _ => None,
+    }
+}
+
+fn line(text: &str, at: usize) -> Origin {
+    Origin::Line(text.bytes().take(at).filter(|&byte| byte == b'\n').count() + 1)
+}

@@ -1,0 +1,278 @@
+//! A TOML file and `SINGULARITY_NGINX_*` variables → [`Config`], or why not.
+//!
+//! Read once, at the start. A variable of the *process* environment stands
+//! above the file, the file above the defaults; nothing that a visitor sends
+//! is looked at. An unknown key or a bad value stops the start and names the
+//! line. Relative paths of the file count from the file, those of variables
+//! from the working folder.
+
+mod file;
+mod setting;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::args;
+use crate::http::Method;
+use crate::run::Network;
+
+pub use setting::{ConfigError, Origin, Setting};
+use setting::{Layer, Settings};
+
+/// The file's name beside the executable, when no other is named. `.ht…` is
+/// what Apache refuses to serve by default.
+const BESIDE: &str = ".ht-singularity-nginx.toml";
+/// The variable that names the file.
+const CONFIG: &str = "SINGULARITY_NGINX_CONFIG";
+/// What the names of all variables begin with.
+const PREFIX: &str = "SINGULARITY_NGINX_";
+
+/// Keys with one value for the site.
+const SITE_KEYS: [&str; 7] = ["data", "runtime", "slots", "state", "allow_origins", "hosts", "allow_root"];
+/// Keys that an `[images."NAME"]` table may set too.
+const IMAGE_KEYS: [&str; 8] = [
+    "deadline",
+    "output_limit",
+    "network",
+    "sanitise",
+    "extra_characters",
+    "run_methods",
+    "show_definition",
+    "launcher",
+];
+
+/// What is in force.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The data folder (`data`, default `./data`).
+    pub data: PathBuf,
+    /// The container runtime (`runtime`, default: the first one installed).
+    pub runtime: Option<PathBuf>,
+    /// Containers at once over all processes (`slots`, default: processors; 1 to 4096).
+    pub slots: usize,
+    /// Locks (`state`, default `$XDG_RUNTIME_DIR/singularity-nginx`, else a folder in `/tmp`).
+    pub state: PathBuf,
+    /// Origins whose pages may call us (`allow_origins`, default none; `*` for all).
+    pub allow_origins: Vec<String>,
+    /// Accepted Host values (`hosts`, default any).
+    pub hosts: Vec<String>,
+    /// Start although root (`allow_root`, default false).
+    pub allow_root: bool,
+    /// What holds for an image without a table of its own.
+    terms: Terms,
+    images: BTreeMap<String, Terms>,
+    settings: Vec<Setting>,
+}
+
+/// What holds for the runs of one image.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Wall time (`deadline`, seconds, default 60; 1 to 86400).
+    pub deadline: Duration,
+    /// Bytes of stdout (`output_limit`, default 8 MiB; 1 KiB to 1 GiB).
+    pub output_limit: usize,
+    /// `network`: `none` (default) or `host`.
+    pub network: Network,
+    /// `sanitise` (`strip`, default, or `reject`) and `extra_characters` (none).
+    pub sanitise: args::Policy,
+    /// Methods that run (`run_methods`, default GET and POST).
+    pub run_methods: Vec<Method>,
+    /// Show the definition file (`show_definition`, default false: it holds `%environment`).
+    pub show_definition: bool,
+    /// A command that carries runs elsewhere (`launcher`, default none).
+    pub launcher: Vec<String>,
+}
+
+impl Config {
+    /// Reads the configuration: the file named by `named`, else by
+    /// `SINGULARITY_NGINX_CONFIG`, else the one beside the executable if it is there.
+    pub fn load(named: Option<&Path>) -> Result<Config, ConfigError> {
+        let variables: Vec<(String, String)> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| name.starts_with(PREFIX))
+            .collect();
+        let from_variable = variables.iter().find(|(name, _)| name == CONFIG).map(|(_, value)| PathBuf::from(value));
+        let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join(BESIDE)));
+        let path = named.map(Path::to_owned).or(from_variable).or(beside.filter(|path| path.exists()));
+        let text = match &path {
+            Some(path) => Some((path.as_path(), file::read(path)?)),
+            None => None,
+        };
+        Config::from(text.as_ref().map(|(path, text)| (*path, text.as_str())), &variables)
+    }
+
+    /// The same from texts: pure.
+    fn from(file: Option<(&Path, &str)>, variables: &[(String, String)]) -> Result<Config, ConfigError> {
+        let folder = file.and_then(|(path, _)| path.parent()).filter(|folder| !folder.as_os_str().is_empty());
+        let (site, images) = match file {
+            Some((_, text)) => file::layers(text, &known_keys(), &IMAGE_KEYS)?,
+            None => Default::default(),
+        };
+        let above = variable_layer(variables)?;
+        let settings = Settings::new(&above, &site, folder);
+        let mut config = Config {
+            data: settings.path("data")?.unwrap_or_else(|| folder.unwrap_or(Path::new(".")).join("data")),
+            runtime: settings.path("runtime")?,
+            slots: settings.number("slots", 1..=4096)?.map_or_else(processors, |slots| slots as usize),
+            state: settings.path("state")?.unwrap_or_else(default_state),
+            allow_origins: settings.checked("allow_origins", origin)?,
+            hosts: settings.list("hosts")?,
+            allow_root: settings.flag("allow_root")?.unwrap_or(false),
+            terms: Terms::read(&settings, None)?,
+            images: BTreeMap::new(),
+            settings: Vec::new(),
+        };
+        config.settings = settings.seen();
+        for (name, layer) in &images {
+            let none = Layer::new();
+            let terms = Terms::read(&Settings::new(&none, layer, folder), Some(&config.terms))?;
+            config.images.insert(name.clone(), terms);
+        }
+        Ok(config)
+    }
+
+    /// What holds for this image.
+    pub fn terms(&self, image: &str) -> &Terms {
+        self.images.get(image).unwrap_or(&self.terms)
+    }
+
+    /// What was set, and where; all other keys have their defaults.
+    pub fn settings(&self) -> &[Setting] {
+        &self.settings
+    }
+
+    /// What is in force, a line a key, each with where it comes from.
+    pub fn in_force(&self) -> Vec<(&'static str, String, String)> {
+        let terms = &self.terms;
+        let methods: Vec<&str> = terms.run_methods.iter().map(|method| method.as_str()).collect();
+        let runtime = self.runtime.as_ref().map_or("(first one installed)".to_owned(), |path| path.display().to_string());
+        let values: [(&'static str, String); 15] = [
+            ("data", self.data.display().to_string()),
+            ("runtime", runtime),
+            ("slots", self.slots.to_string()),
+            ("state", self.state.display().to_string()),
+            ("allow_origins", self.allow_origins.join(",")),
+            ("hosts", self.hosts.join(",")),
+            ("allow_root", self.allow_root.to_string()),
+            ("deadline", terms.deadline.as_secs().to_string()),
+            ("output_limit", terms.output_limit.to_string()),
+            ("network", if terms.network == Network::None { "none" } else { "host" }.to_owned()),
+            ("sanitise", if terms.sanitise.mode == args::Mode::Strip { "strip" } else { "reject" }.to_owned()),
+            ("extra_characters", terms.sanitise.extra.as_str().to_owned()),
+            ("run_methods", methods.join(",")),
+            ("show_definition", terms.show_definition.to_string()),
+            ("launcher", terms.launcher.join(" ")),
+        ];
+        let from = |key: &str| {
+            let setting = self.settings.iter().find(|setting| setting.key == key);
+            setting.map_or("default".to_owned(), |setting| setting.origin.to_string())
+        };
+        values.into_iter().map(|(key, value)| (key, value, from(key))).collect()
+    }
+
+    /// The images that have a table of their own.
+    pub fn special_images(&self) -> impl Iterator<Item = &str> {
+        self.images.keys().map(String::as_str)
+    }
+}
+
+impl Terms {
+    fn read(settings: &Settings<'_>, base: Option<&Terms>) -> Result<Terms, ConfigError> {
+        let default = Terms::default();
+        let base = base.unwrap_or(&default);
+        let seconds = settings.number("deadline", 1..=86_400)?;
+        let bytes = settings.bytes("output_limit", 1024..=1 << 30)?;
+        let network = settings.choice("network", &[("none", Network::None), ("host", Network::Host)])?;
+        let methods = settings.checked("run_methods", method)?;
+        let mode = settings.choice("sanitise", &[("strip", args::Mode::Strip), ("reject", args::Mode::Reject)])?;
+        let extra = settings.text("extra_characters")?.map(|text| {
+            args::ExtraCharacters::new(&text).map_err(|why| settings.refuse("extra_characters", &why.to_string()))
+        });
+        let sanitise = args::Policy {
+            mode: mode.unwrap_or(base.sanitise.mode),
+            extra: extra.transpose()?.unwrap_or_else(|| base.sanitise.extra.clone()),
+        };
+        let launcher = settings.text("launcher")?;
+        Ok(Terms {
+            deadline: seconds.map_or(base.deadline, Duration::from_secs),
+            output_limit: bytes.map_or(base.output_limit, |bytes| bytes as usize),
+            network: network.unwrap_or(base.network),
+            sanitise,
+            run_methods: if methods.is_empty() { base.run_methods.clone() } else { methods },
+            show_definition: settings.flag("show_definition")?.unwrap_or(base.show_definition),
+            launcher: launcher.map_or_else(
+                || base.launcher.clone(),
+                |line| line.split_whitespace().map(str::to_owned).collect(),
+            ),
+        })
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Terms {
+        Terms {
+            deadline: Duration::from_secs(60),
+            output_limit: 8 << 20,
+            network: Network::None,
+            sanitise: args::Policy::default(),
+            run_methods: vec![Method::Get, Method::Post],
+            show_definition: false,
+            launcher: Vec::new(),
+        }
+    }
+}
+
+fn known_keys() -> Vec<&'static str> {
+    SITE_KEYS.iter().chain(&IMAGE_KEYS).copied().collect()
+}
+
+/// The variables as a layer; `SINGULARITY_NGINX_DATA` is `data`.
+fn variable_layer(variables: &[(String, String)]) -> Result<Layer, ConfigError> {
+    let mut layer = Layer::new();
+    for (name, value) in variables.iter().filter(|(name, _)| name != CONFIG) {
+        let key = name.strip_prefix(PREFIX).unwrap_or(name).to_ascii_lowercase();
+        let origin = Origin::Variable(name.clone());
+        if !known_keys().contains(&key.as_str()) {
+            return Err(ConfigError::new(&origin, &key, "there is no such key"));
+        }
+        layer.insert(key, (setting::Raw::Text(value.clone()), origin));
+    }
+    Ok(layer)
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn default_state() -> PathBuf {
+    let private = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    match private {
+        Some(folder) => folder.join("singularity-nginx"),
+        None => format!("/tmp/singularity-nginx-{}", rustix::process::geteuid().as_raw()).into(),
+    }
+}
+
+/// An origin as browsers send it: scheme, host, port, nothing else; or `*`.
+fn origin(text: &str) -> Result<String, String> {
+    if text == "*" {
+        return Ok(text.to_owned());
+    }
+    let parsed = url::Url::parse(text).map_err(|error| format!("`{text}` is no origin: {error}"))?;
+    let origin = parsed.origin().ascii_serialization();
+    if origin == text.trim_end_matches('/') && origin != "null" {
+        Ok(origin)
+    } else {
+        Err(format!("`{text}` is no origin: write scheme, host and port only, like https://example.org"))
+    }
+}
+
+fn method(text: &str) -> Result<Method, String> {
+    match Method::parse(text) {
+        method @ (Method::Get | Method::Post) => Ok(method),
+        _ => Err(format!("`{text}` cannot run anything: use GET, POST or both")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Tables of files and variables: what is in force, and what stops the start.
+
+use super::*;
+
+fn config(file: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let variables: Vec<(String, String)> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Config::from(Some((Path::new("/etc/sn/config.toml"), file)), &variables)
+}
+
+#[test]
+fn paths_of_the_file_count_from_the_file() {
+    let set = config("data = 'images'\nstate = '/run/sn'", &[]).unwrap();
+    assert_eq!(set.data, Path::new("/etc/sn/images"));
+    assert_eq!(set.state, Path::new("/run/sn"));
+    assert_eq!(config("", &[]).unwrap().data, Path::new("/etc/sn/data"));
+    assert_eq!(config("data='x'", &[("SINGULARITY_NGINX_DATA", "y")]).unwrap().data, Path::new("y"));
+    assert_eq!(Config::from(None, &[]).unwrap().data, Path::new("./data"));
+}
+
+#[test]
+fn an_image_has_terms_of_its_own() {
+    let set = config("deadline = 5\n[images.\"a.sif\"]\nnetwork = 'host'\noutput_limit = '2 KiB'", &[]).unwrap();
+    let (a, b) = (set.terms("a.sif"), set.terms("b.sif"));
+    assert_eq!((a.network, a.output_limit, a.deadline.as_secs()), (Network::Host, 2048, 5));
+    assert_eq!((b.network, b.output_limit, b.deadline.as_secs()), (Network::None, 8 << 20, 5));
+}
+
+#[test]
+fn variables_stand_above_the_file() {
+    let variables = [
+        ("SINGULARITY_NGINX_SLOTS", "3"),
+        ("SINGULARITY_NGINX_ALLOW_ORIGINS", "https://a.org, http://b.org:81"),
+        ("SINGULARITY_NGINX_ALLOW_ROOT", "true"),
+        ("SINGULARITY_NGINX_RUN_METHODS", "POST"),
+        ("SINGULARITY_NGINX_CONFIG", "ignored here"),
+    ];
+    let set = config("slots = 9", &variables).unwrap();
+    assert_eq!(set.slots, 3);
+    assert_eq!(set.allow_origins, ["https://a.org", "http://b.org:81"]);
+    assert!(set.allow_root);
+    assert_eq!(set.terms("x").run_methods, [Method::Post]);
+    let force = set.in_force();
+    assert!(force.contains(&("slots", "3".to_owned(), "SINGULARITY_NGINX_SLOTS".to_owned())));
+    assert!(force.contains(&("deadline", "60".to_owned(), "default".to_owned())));
+}
+
+#[test]
+fn what_is_wrong_stops_the_start_and_names_the_line() {
+    for (file, expected) in [
+        ("data = 1", "line 1: `data`: must be a text"),
+        ("\n\nslotz = 1", "line 3: `slotz`: there is no such key"),
+        ("slots = 0", "must be a number from 1 to 4096"),
+        ("slots = -1", "must be a number"),
+        ("slots = '2 MiB'", "must be a number"),
+        ("output_limit = '2 MB'", "must be a number from 1024"),
+        ("network = 'bridge'", "must be one of: none, host"),
+        ("run_methods = ['DELETE']", "`DELETE` cannot run anything"),
+        ("allow_origins = ['https://a.org/path']", "is no origin"),
+        ("allow_origins = ['null']", "is no origin"),
+        ("allow_root = 'true'", "must be true or false"),
+        ("hosts = 'a'", "must be a list"),
+        ("hosts = [1]", "must be a text, a number"),
+        ("sanitise = 'shred'", "`sanitise`"),
+        ("extra_characters = ';'", "`extra_characters`"),
+        ("slots = ", "line 1: "),
+        ("images = 3", "`images`"),
+        ("[images]\na = 1", "line 2: `a`: must be a table"),
+        ("[images.a]\nslots = 1", "line 2: `slots`: there is no such key here"),
+    ] {
+        let error = config(file, &[]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{file}: {error}");
+    }
+    let error = config("", &[("SINGULARITY_NGINX_SLOTZ", "1")]).unwrap_err().to_string();
+    assert!(error.contains("SINGULARITY_NGINX_SLOTZ: `slotz`: there is no such key"), "{error}");
+}

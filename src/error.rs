@@ -1,0 +1,202 @@
+//! Why a request was not answered as asked. Stands above the stages: one
+//! variant and one `From` for each, and from each the same four facts:
+//! status, machine word, public text (no path, says what to do next), log text.
+
+use thiserror::Error;
+
+use crate::args::{BindError, Rejected};
+use crate::http::RequestError;
+use crate::image::{CatalogError, Distrust, FindError, MetadataError};
+use crate::run::{RuntimeError, StartError, StateError};
+
+/// Everything that can keep an answer back. The display text is for the log.
+#[derive(Debug, Error)]
+#[allow(missing_docs)]
+pub enum Error {
+    #[error("request: {0}")]
+    Request(#[from] RequestError),
+    #[error("no such address")]
+    NoRoute,
+    #[error("method not allowed, allowed: {0}")]
+    Method(String),
+    #[error("this image runs only by {0}")]
+    RunMethod(String),
+    #[error("host not accepted")]
+    Host,
+    #[error("a page of another origin asked for a run")]
+    CrossSite,
+    #[error("data folder: {0}")]
+    Catalog(#[from] CatalogError),
+    #[error("image: {0}")]
+    Find(#[from] FindError),
+    #[error("no such app")]
+    NoApp,
+    #[error("metadata: {0}")]
+    Metadata(#[from] MetadataError),
+    #[error("not trusted: {0}")]
+    Distrust(#[from] Distrust),
+    #[error("content of an unknown type")]
+    MediaType,
+    #[error("content too large")]
+    BodyTooLarge,
+    #[error("content incomplete")]
+    BodyIncomplete,
+    #[error("arguments: {0}")]
+    Arguments(#[from] BindError),
+    #[error("all slots are taken")]
+    Busy,
+    #[error("runtime: {0}")]
+    Runtime(#[from] RuntimeError),
+    #[error("{0}")]
+    State(#[from] StateError),
+    #[error("{0}")]
+    Start(#[from] StartError),
+    #[error("panic")]
+    Panicked,
+}
+
+impl Error {
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        match self {
+            Error::Request(RequestError::Query) => 414,
+            Error::Request(RequestError::Path) | Error::NoRoute | Error::NoApp => 404,
+            Error::Find(FindError::NotFound) => 404,
+            Error::Find(FindError::Denied) | Error::Metadata(_) => 422,
+            Error::Request(_) | Error::BodyIncomplete => 400,
+            Error::Method(_) | Error::RunMethod(_) => 405,
+            Error::Host => 421,
+            Error::CrossSite | Error::Distrust(_) => 403,
+            Error::MediaType => 415,
+            Error::BodyTooLarge => 413,
+            Error::Arguments(BindError::Input(input)) => match input.word() {
+                "query-too-long" => 414,
+                "body-too-long" => 413,
+                _ => 400,
+            },
+            Error::Arguments(_) => 400,
+            Error::Busy | Error::Runtime(_) | Error::State(_) | Error::Start(_) | Error::Catalog(_) => 503,
+            Error::Find(FindError::Io(_)) | Error::Panicked => 500,
+        }
+    }
+
+    /// The machine word: the last part of the problem's `type`. These do not change.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Error::Request(RequestError::Query) => "query-too-long",
+            Error::Request(RequestError::Path) | Error::NoRoute => "no-such-address",
+            Error::Request(_) => "bad-request",
+            Error::Method(_) | Error::RunMethod(_) => "method-not-allowed",
+            Error::Host => "unknown-host",
+            Error::CrossSite => "cross-site",
+            Error::Catalog(_) => "data-folder",
+            Error::Find(FindError::NotFound) => "no-such-image",
+            Error::Find(_) | Error::Metadata(_) => "unreadable-image",
+            Error::NoApp => "no-such-app",
+            Error::Distrust(_) => "not-trusted",
+            Error::MediaType => "unknown-content",
+            Error::BodyTooLarge => "content-too-large",
+            Error::BodyIncomplete => "content-incomplete",
+            Error::Arguments(BindError::Input(input)) => input.word(),
+            Error::Arguments(BindError::Rejected(_)) => "bad-arguments",
+            Error::Busy => "busy",
+            Error::Runtime(_) => "no-runtime",
+            Error::State(_) | Error::Start(_) => "cannot-start",
+            Error::Panicked => "internal",
+        }
+    }
+
+    /// A short summary for people.
+    pub fn title(&self) -> &'static str {
+        match self.word() {
+            "no-such-address" => "Nothing is at this address",
+            "no-such-image" => "There is no such image",
+            "no-such-app" => "The image has no such app",
+            "unreadable-image" => "The image cannot be read",
+            "bad-arguments" => "Some arguments cannot be used",
+            "method-not-allowed" => "This address does not take that method",
+            "unknown-host" => "This server does not answer for that host",
+            "cross-site" | "not-trusted" => "Not allowed",
+            "busy" => "All slots are busy",
+            "no-runtime" | "cannot-start" => "Nothing can be run at the moment",
+            "data-folder" => "The data folder cannot be read",
+            "internal" => "Something went wrong here",
+            _ => "The request cannot be understood",
+        }
+    }
+
+    /// What the visitor can do. Never a path of the server.
+    pub fn detail(&self) -> String {
+        match self {
+            Error::Request(error) => error.to_string(),
+            Error::NoRoute => "Look at the list of all images, and at the links on their pages.".to_owned(),
+            Error::Method(allowed) => format!("Use one of: {allowed}."),
+            Error::RunMethod(allowed) => {
+                format!("This image is run by {allowed} only: use the form on its page, or send the arguments by POST.")
+            }
+            Error::Host => "Use the address that the site's owner gave you.".to_owned(),
+            Error::CrossSite => "A page of another site asked for a run, and this site does not allow that. Its owner \
+                 can add the page's origin to `allow_origins`."
+                .to_owned(),
+            Error::Catalog(error) => sentence(error),
+            Error::Find(FindError::Io(_)) => "The image could not be opened; try again later.".to_owned(),
+            Error::Find(FindError::NotFound) => {
+                "Look at the list of all images: it is read afresh for each request.".to_owned()
+            }
+            Error::Find(error) => sentence(error),
+            Error::NoApp => "Look at the image's page for the apps it has.".to_owned(),
+            Error::Metadata(error) => sentence(error),
+            Error::Distrust(why) => format!("The image is not run: {why}."),
+            Error::MediaType => {
+                "Send the arguments as application/x-www-form-urlencoded or as an application/json object.".to_owned()
+            }
+            Error::BodyTooLarge => "Send at most 64 KiB of arguments.".to_owned(),
+            Error::BodyIncomplete => "The content ended before its announced length: send it again.".to_owned(),
+            Error::Arguments(BindError::Input(error)) => sentence(error),
+            Error::Arguments(BindError::Rejected(rejected)) => reasons(rejected),
+            Error::Busy => "As many containers as this site allows are running: try again in some seconds.".to_owned(),
+            Error::Runtime(_) => "The site's owner has to install a container runtime, or to name it.".to_owned(),
+            Error::State(_) | Error::Start(_) => "Try again later; the reason is in the site's log.".to_owned(),
+            Error::Panicked => "The reason is in the site's log, under this request's id.".to_owned(),
+        }
+    }
+
+    /// The arguments that were refused.
+    pub fn rejected(&self) -> Option<&Rejected> {
+        match self {
+            Error::Arguments(BindError::Rejected(rejected)) => Some(rejected),
+            _ => None,
+        }
+    }
+
+    /// Seconds after which it is worth to ask again.
+    pub fn retry_after(&self) -> Option<u32> {
+        match self {
+            Error::Busy => Some(2),
+            _ if self.status() == 503 => Some(30),
+            _ => None,
+        }
+    }
+
+    /// The `Allow` field that goes with a 405.
+    pub fn allow(&self) -> Option<&str> {
+        match self {
+            Error::Method(allowed) | Error::RunMethod(allowed) => Some(allowed),
+            _ => None,
+        }
+    }
+}
+
+fn sentence(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), characters.as_str()),
+        None => text,
+    }
+}
+
+fn reasons(rejected: &Rejected) -> String {
+    let reasons: Vec<String> = rejected.errors().iter().map(ToString::to_string).collect();
+    format!("{}.", reasons.join("; "))
+}

@@ -1,0 +1,16 @@
+//! Ground: plain HTTP values. No I/O, nothing of ours.
+//!
+//! In: text of header fields. Out: [`Request`], [`Response`], a negotiated
+//! media type, an entity tag. Never: descriptors, processes, routes.
+
+mod accept;
+mod etag;
+mod origin;
+mod request;
+mod response;
+
+pub use accept::{best, quality};
+pub use etag::{entity_tag, matches};
+pub use origin::{FetchSite, same_origin};
+pub use request::{Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Request, RequestError};
+pub use response::{Live, Payload, Response, reason};

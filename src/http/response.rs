@@ -1,0 +1,111 @@
+//! An answer, before a wire writes it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, Write};
+
+/// Status, header fields, content. Content-Length and Connection belong to
+/// the wire and the web server.
+#[derive(Debug)]
+pub struct Response {
+    /// RFC 9110 §15.
+    pub status: u16,
+    /// Field names and values; no value holds a control character.
+    pub headers: Vec<(&'static str, String)>,
+    /// The content.
+    pub payload: Payload,
+}
+
+/// The content of an answer.
+pub enum Payload {
+    /// Bytes at hand. A HEAD request gets the fields without them.
+    Bytes(Cow<'static, [u8]>),
+    /// Written as it comes into being.
+    Live(Live),
+}
+
+/// Writes a live answer to the end; an error of the writer ends it.
+pub type Live = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()>>;
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Payload::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+            Payload::Live(_) => f.write_str("Live"),
+        }
+    }
+}
+
+impl Response {
+    /// An answer with content of the given media type. `nosniff` is on all.
+    pub fn new(status: u16, media: &str, content: impl Into<Cow<'static, [u8]>>) -> Response {
+        Response::bare(status, Payload::Bytes(content.into())).with("Content-Type", media)
+    }
+
+    /// An answer without content.
+    pub fn empty(status: u16) -> Response {
+        Response::bare(status, Payload::Bytes(Cow::Borrowed(b"")))
+    }
+
+    /// An answer that is written while it comes into being.
+    pub fn live(media: &str, live: Live) -> Response {
+        Response::bare(200, Payload::Live(live)).with("Content-Type", media)
+    }
+
+    fn bare(status: u16, payload: Payload) -> Response {
+        let headers = vec![("X-Content-Type-Options", "nosniff".to_owned())];
+        Response { status, headers, payload }
+    }
+
+    /// Adds a field; control characters in the value become spaces, so that
+    /// no value can end the header (RFC 9110 §5.5).
+    pub fn with(mut self, name: &'static str, value: impl AsRef<str>) -> Response {
+        let plain = |c: char| if c.is_control() { ' ' } else { c };
+        self.headers.push((name, value.as_ref().chars().map(plain).collect()));
+        self
+    }
+
+    /// The value of the first field of this name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The reason phrase of the statuses we send (RFC 9110 §15).
+pub fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        204 => "No Content",
+        206 => "Partial Content",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Content",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => "Unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_cannot_end_the_header() {
+        let response = Response::empty(200).with("X-Test", "a\r\nSet-Cookie: b\0");
+        assert_eq!(response.header("x-test"), Some("a  Set-Cookie: b "));
+    }
+}

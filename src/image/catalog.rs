@@ -1,0 +1,318 @@
+//! The data folder: which images it holds at this moment.
+//!
+//! In: the folder's path. Out: a sorted [`Listing`], or one open [`Image`] by name.
+//! Never: opens a file to list it, remembers anything from one request to the next, or follows a link out of the folder.
+//! Rule: a file wants to be an image by its extension ([`EXTENSIONS`]), a directory by holding `.singularity.d`; what
+//! wants to be one but cannot be served is reported to the administrator; everything else (a README, definition
+//! files, dotfiles) is passed over.
+
+use std::ffi::{CStr, OsStr};
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{AtFlags, FileType, OFlags, StatxFlags, statx};
+use rustix::io::Errno;
+
+use super::confine::{self, Edge};
+use super::name::{ImageName, NameError};
+use super::opened::Image;
+
+/// Extensions that say "this file wants to be an image", compared without case.
+pub const EXTENSIONS: [&str; 4] = ["sif", "img", "simg", "sqfs"];
+/// What a sandbox directory holds.
+const SANDBOX_MARK: &CStr = c".singularity.d";
+/// Longest text shown of a refused name, in characters.
+const MAX_SHOWN: usize = 160;
+/// The last second of the year 9999.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// Why the data folder cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// Nothing is there.
+    #[error("the data folder does not exist; create it, or correct `data` in the configuration")]
+    Missing,
+    /// Something else is there.
+    #[error("what `data` names in the configuration is not a folder")]
+    NotAFolder,
+    /// The account may not read it.
+    #[error("the data folder may not be read by this account; give it the rights r-x")]
+    Denied,
+    /// The system says something else.
+    #[error("the data folder could not be read: {0}")]
+    Io(std::io::Error),
+}
+
+impl From<std::io::Error> for CatalogError {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::NotFound => Self::Missing,
+            std::io::ErrorKind::NotADirectory => Self::NotAFolder,
+            std::io::ErrorKind::PermissionDenied => Self::Denied,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl From<Errno> for CatalogError {
+    fn from(error: Errno) -> Self {
+        std::io::Error::from(error).into()
+    }
+}
+
+/// Why one image cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// No image of that name, or something that is not an image, or a link that leads out.
+    #[error("there is no image of this name")]
+    NotFound,
+    /// It is there, but this account may not read it.
+    #[error("the image may not be read by this account; its owner can allow it with chmod a+r")]
+    Denied,
+    /// The system says something else.
+    #[error("the image could not be opened: {0}")]
+    Io(std::io::Error),
+}
+
+impl From<Errno> for FindError {
+    fn from(error: Errno) -> Self {
+        match error {
+            Errno::ACCESS | Errno::PERM => Self::Denied,
+            // Missing, leading out, dangling, circular, or a socket.
+            Errno::NOENT | Errno::NOTDIR | Errno::XDEV | Errno::LOOP | Errno::NXIO | Errno::NAMETOOLONG => {
+                Self::NotFound
+            }
+            other => Self::Io(other.into()),
+        }
+    }
+}
+
+/// One image, as far as the folder tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: ImageName,
+    /// Bytes of the file; 0 for a directory, whose size nobody has counted.
+    pub size: u64,
+    /// When it was last changed.
+    pub modified: SystemTime,
+    /// Whether it is a sandbox directory.
+    pub directory: bool,
+}
+
+/// Something that wants to be an image and is not served, for the administrator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its name, made harmless: control characters and bytes that are not UTF-8 escaped, bounded.
+    pub shown: String,
+    /// Why.
+    pub why: Refusal,
+}
+
+/// Why something that wants to be an image is not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Its name is not one that a URL can carry.
+    #[error("{0}")]
+    Name(#[from] NameError),
+    /// The name is not UTF-8.
+    #[error("the name is not UTF-8; rename it")]
+    NotUtf8,
+    /// A symbolic link that leaves the folder.
+    #[error(
+        "a link that leads out of the data folder (absolute links do, too); move the image here or use a relative link inside"
+    )]
+    LeadsOut,
+    /// A symbolic link to nothing, or in a circle.
+    #[error("a link that leads nowhere; remove it")]
+    Dangling,
+    /// A FIFO, socket or device.
+    #[error("neither a file nor a directory; remove it")]
+    Special,
+    /// A directory with an image's extension that is no sandbox.
+    #[error("a directory without `.singularity.d`; build it with `apptainer build --sandbox`")]
+    NotASandbox,
+    /// The account may not look at it.
+    #[error("this account may not look at it; its owner can allow it with chmod a+rX")]
+    Denied,
+    /// It cannot be looked at for another reason.
+    #[error("it could not be looked at; check the disk")]
+    Unreadable,
+}
+
+/// What the folder holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The images, by name.
+    pub images: Vec<Entry>,
+    /// What wants to be an image and is not served, by name.
+    pub refused: Vec<Refused>,
+}
+
+/// The data folder, opened for one request.
+#[derive(Debug)]
+pub struct Catalog {
+    folder: File,
+    path: PathBuf,
+}
+
+/// What an entry turned out to be.
+enum Found {
+    Image(Entry),
+    Refused(Refusal),
+    Other,
+}
+
+impl Catalog {
+    /// Opens the folder; cheap, made anew for each request.
+    ///
+    /// # Errors
+    /// When there is no folder of that name that this account may read.
+    pub fn open(folder: &Path) -> Result<Self, CatalogError> {
+        let path = folder.canonicalize()?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(&path, flags, rustix::fs::Mode::empty())?.into();
+        Ok(Self { folder, path })
+    }
+
+    /// All images with what the folder itself tells of them; no file is opened.
+    ///
+    /// # Errors
+    /// When the folder cannot be read to its end.
+    pub fn list(&self) -> Result<Listing, CatalogError> {
+        let mut listing = Listing::default();
+        for entry in rustix::fs::Dir::read_from(&self.folder)? {
+            let entry = entry?;
+            match self.look(entry.file_name(), entry.file_type()) {
+                Found::Image(image) => listing.images.push(image),
+                Found::Refused(why) => {
+                    listing.refused.push(Refused { shown: harmless(entry.file_name().to_bytes()), why });
+                }
+                Found::Other => {}
+            }
+        }
+        listing.images.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        listing.refused.sort_unstable_by(|a, b| a.shown.cmp(&b.shown));
+        Ok(listing)
+    }
+
+    /// One image, opened.
+    ///
+    /// # Errors
+    /// [`FindError::NotFound`] for everything that [`Catalog::list`] does not list as an image.
+    pub fn image(&self, name: &ImageName) -> Result<Image, FindError> {
+        let file = confine::open(self.folder.as_fd(), Path::new(name.as_str()), OFlags::RDONLY, Edge::Refuse)?;
+        let image = Image::new(name.clone(), self.path.join(name.as_str()), file.into(), &self.folder)
+            .map_err(FindError::Io)?;
+        let kind = if image.is_directory() {
+            has_mark(image.file().as_fd())?
+        } else {
+            image.is_regular() && wants_to_be_image(name.as_str().as_bytes())
+        };
+        if kind { Ok(image) } else { Err(FindError::NotFound) }
+    }
+
+    fn look(&self, name: &CStr, kind: FileType) -> Found {
+        let bytes = name.to_bytes();
+        let wants = wants_to_be_image(bytes);
+        if bytes.starts_with(b".") || (kind == FileType::RegularFile && !wants) {
+            return Found::Other;
+        }
+        match self.examine(name, wants) {
+            Ok(found) => found,
+            Err(Errno::NOENT | Errno::LOOP) if !wants => Found::Other,
+            Err(_) if !wants => Found::Other,
+            Err(Errno::XDEV) => Found::Refused(Refusal::LeadsOut),
+            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Found::Refused(Refusal::Dangling),
+            Err(Errno::ACCESS | Errno::PERM) => Found::Refused(Refusal::Denied),
+            Err(_) => Found::Refused(Refusal::Unreadable),
+        }
+    }
+
+    fn examine(&self, name: &CStr, wants: bool) -> Result<Found, Errno> {
+        let facts = StatxFlags::TYPE | StatxFlags::SIZE | StatxFlags::MTIME;
+        let mut stat = statx(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW, facts)?;
+        let mut kind = FileType::from_raw_mode(stat.stx_mode.into());
+        let target;
+        let mut folder = None;
+        if kind == FileType::Symlink || kind == FileType::Directory {
+            let path = Path::new(OsStr::from_bytes(name.to_bytes()));
+            target = confine::open(self.folder.as_fd(), path, OFlags::PATH, Edge::Refuse)?;
+            stat = statx(&target, c"", AtFlags::EMPTY_PATH, facts)?;
+            kind = FileType::from_raw_mode(stat.stx_mode.into());
+            folder = Some(target.as_fd());
+        }
+        let directory = kind == FileType::Directory;
+        let is_image = match (kind, folder) {
+            (FileType::Directory, Some(folder)) => has_mark(folder)?,
+            (FileType::RegularFile, _) => wants,
+            _ if wants => return Ok(Found::Refused(Refusal::Special)),
+            _ => false,
+        };
+        if !is_image {
+            return Ok(if wants { Found::Refused(Refusal::NotASandbox) } else { Found::Other });
+        }
+        let parsed = name.to_str().map_err(|_| Refusal::NotUtf8);
+        Ok(match parsed.and_then(|text| ImageName::parse(text).map_err(Refusal::Name)) {
+            Ok(name) => Found::Image(Entry {
+                name,
+                size: if directory { 0 } else { stat.stx_size },
+                modified: time(stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
+                directory,
+            }),
+            Err(why) => Found::Refused(why),
+        })
+    }
+}
+/// Whether a directory holds `.singularity.d` as a directory of its own.
+fn has_mark(folder: BorrowedFd<'_>) -> Result<bool, Errno> {
+    match statx(folder, SANDBOX_MARK, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE) {
+        Ok(stat) => Ok(FileType::from_raw_mode(stat.stx_mode.into()) == FileType::Directory),
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn wants_to_be_image(name: &[u8]) -> bool {
+    let extension = name.iter().rposition(|&byte| byte == b'.').and_then(|dot| name.get(dot + 1..));
+    extension.is_some_and(|found| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known.as_bytes())))
+}
+
+/// A file's date. One before 1970 or after 9999 (anybody may set a file's date) is 1970: calendars that print it
+/// later need not fear it.
+pub(super) fn time(seconds: i64, nanoseconds: u32) -> SystemTime {
+    let sane = u64::try_from(seconds).ok().filter(|seconds| *seconds <= LAST_SECOND && nanoseconds < 1_000_000_000);
+    let since = sane.map(|seconds| Duration::new(seconds, nanoseconds));
+    since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since)).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// A name as it may be shown on a terminal, in a log or on a page (which escapes it once more for itself).
+fn harmless(name: &[u8]) -> String {
+    let mut shown = String::new();
+    for chunk in name.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            // Controls, and the invisible characters that reorder or hide text.
+            if character.is_control()
+                || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+            {
+                shown.extend(character.escape_default());
+            } else {
+                shown.push(character);
+            }
+        }
+        for byte in chunk.invalid() {
+            shown.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    if let Some((end, _)) = shown.char_indices().nth(MAX_SHOWN) {
+        shown.truncate(end);
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+//! What is in the data folder: images by name, and what each says of itself.
+//!
+//! In: the folder's path and names that [`ImageName`] let through. Out: a [`Listing`], an open [`Image`], its
+//! [`Metadata`]: labels, apps, help, runscript, whatever the format.
+//! Never: knows HTTP, starts a process, writes, keeps anything between calls, follows a link out of the folder or out
+//! of an image, or returns the value of an environment variable.
+//!
+//! ```text
+//! Catalog ─ list ──▶ Listing                     name and size, nothing opened
+//!    └───── image ─▶ Image ─ metadata ─▶ Metadata
+//!                                 │ recognised by content
+//!                                 ├─ sif ── inspect-metadata.json, descriptors, oci, or the partition inside
+//!                                 └─ a file system inside: squashfs, ext3, sandbox ── one path through tree
+//! ```
+//!
+//! Every count, length, depth and offset that comes from a file is bounded where it is read; the bounds on what is
+//! handed out stand in `metadata`.
+
+#![allow(dead_code, reason = "the readers that use the rest follow")]
+
+mod catalog;
+mod confine;
+mod format;
+mod json;
+mod labels;
+mod metadata;
+mod name;
+mod oci;
+mod opened;
+mod sandbox;
+mod sif;
+#[cfg(test)]
+mod testing;
+mod tree;
+mod window;
+
+pub use catalog::{Catalog, CatalogError, EXTENSIONS, Entry, FindError, Listing, Refusal, Refused};
+pub use format::{Architecture, Format};
+pub use labels::{Labels, MAX_LABELS};
+pub use metadata::{App, MAX_APPS, MAX_TEXT, Metadata, MetadataError, Note, Part};
+pub use name::{AppName, ImageName, MAX_APP_NAME, MAX_IMAGE_NAME, NameError, RESERVED};
+pub use opened::{Distrust, Image, Rights};

@@ -1,0 +1,189 @@
+//! One image, opened: its file, its facts, and whether others could have changed it.
+//!
+//! In: a descriptor that the catalog opened below the data folder. Out: size, date, path for the runtime, metadata.
+//! Never: opens anything by path again, or writes.
+//! Rule for trust: as Apache's suEXEC has it, neither the file nor its folder is writable by others.
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::catalog::time;
+use super::metadata::{Metadata, MetadataError};
+use super::name::ImageName;
+
+/// Who may write: the facts of a file or folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+impl Rights {
+    fn of(file: &File) -> std::io::Result<(Self, std::fs::Metadata)> {
+        let facts = file.metadata()?;
+        Ok((Self { mode: facts.mode() & 0o7777, uid: facts.uid(), gid: facts.gid() }, facts))
+    }
+
+    fn others_write(self) -> bool {
+        self.mode & 0o002 != 0
+    }
+
+    /// Group-writable by a group that is neither root's nor `own`.
+    fn foreign_group_writes(self, own: u32) -> bool {
+        self.mode & 0o020 != 0 && self.gid != 0 && self.gid != own
+    }
+}
+
+/// Why an image must not be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Distrust {
+    /// Everybody may change the folder.
+    #[error("every account may write to the data folder; take that away with chmod o-w")]
+    FolderWritableByAll,
+    /// A group that is not ours may change the folder.
+    #[error("a group other than this program's may write to the data folder; take that away with chmod g-w")]
+    FolderWritableByGroup,
+    /// Everybody may change the image.
+    #[error("every account may write to the image; take that away with chmod o-w")]
+    ImageWritableByAll,
+    /// A group that is not ours may change the image.
+    #[error("a group other than this program's may write to the image; take that away with chmod g-w")]
+    ImageWritableByGroup,
+}
+
+/// An image that is open for reading.
+#[derive(Debug)]
+pub struct Image {
+    name: ImageName,
+    path: PathBuf,
+    file: File,
+    facts: std::fs::Metadata,
+    rights: Rights,
+    folder_rights: Rights,
+}
+
+impl Image {
+    pub(super) fn new(name: ImageName, path: PathBuf, file: File, folder: &File) -> std::io::Result<Self> {
+        let (rights, facts) = Rights::of(&file)?;
+        let (folder_rights, _) = Rights::of(folder)?;
+        Ok(Self { name, path, file, facts, rights, folder_rights })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &ImageName {
+        &self.name
+    }
+
+    /// Its absolute path, for the runtime alone: never shown to visitors.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open file, or directory.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Bytes of the file; 0 for a directory.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        if self.is_directory() { 0 } else { self.facts.len() }
+    }
+
+    /// When it was last changed.
+    #[must_use]
+    pub fn modified(&self) -> SystemTime {
+        time(self.facts.mtime(), u32::try_from(self.facts.mtime_nsec()).unwrap_or(0))
+    }
+
+    /// Whether it is a sandbox directory.
+    #[must_use]
+    pub fn is_directory(&self) -> bool {
+        self.facts.is_dir()
+    }
+
+    pub(super) fn is_regular(&self) -> bool {
+        self.facts.is_file()
+    }
+
+    /// Mode, owner and group of the image.
+    #[must_use]
+    pub fn rights(&self) -> Rights {
+        self.rights
+    }
+
+    /// Mode, owner and group of the data folder.
+    #[must_use]
+    pub fn folder_rights(&self) -> Rights {
+        self.folder_rights
+    }
+
+    /// Whether only accounts that this program trusts could have written the image: its owner, the owner of the
+    /// folder, root, and the group `own_group` (the effective group of this process).
+    ///
+    /// # Errors
+    /// Names what others may write to, and how to take it away.
+    pub fn trust(&self, own_group: u32) -> Result<(), Distrust> {
+        let checks = [
+            (self.folder_rights.others_write(), Distrust::FolderWritableByAll),
+            (self.folder_rights.foreign_group_writes(own_group), Distrust::FolderWritableByGroup),
+            (self.rights.others_write(), Distrust::ImageWritableByAll),
+            (self.rights.foreign_group_writes(own_group), Distrust::ImageWritableByGroup),
+        ];
+        checks.into_iter().find(|(found, _)| *found).map_or(Ok(()), |(_, why)| Err(why))
+    }
+
+    /// What the image says of itself: labels, apps, help.
+    ///
+    /// # Errors
+    /// When the content is not an image, is damaged, or is of a kind that cannot be read.
+    pub fn metadata(&self) -> Result<Metadata, MetadataError> {
+        super::metadata::read(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn image(folder_mode: u32, mode: u32, group: u32) -> Image {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sif");
+        std::fs::write(&path, "x").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(folder_mode)).unwrap();
+        let open = |path: &Path| File::open(path).unwrap();
+        let name = ImageName::parse("a.sif").unwrap();
+        let mut image = Image::new(name, path.clone(), open(&path), &open(folder.path())).unwrap();
+        image.rights.gid = group;
+        image.folder_rights.gid = group;
+        image
+    }
+
+    #[test]
+    fn who_could_have_written_it() {
+        let table = [
+            (0o755, 0o644, 100, Ok(())),
+            (0o755, 0o664, 100, Ok(())),
+            (0o775, 0o664, 0, Ok(())),
+            (0o755, 0o664, 200, Err(Distrust::ImageWritableByGroup)),
+            (0o775, 0o644, 200, Err(Distrust::FolderWritableByGroup)),
+            (0o757, 0o644, 100, Err(Distrust::FolderWritableByAll)),
+            (0o1777, 0o644, 100, Err(Distrust::FolderWritableByAll)),
+            (0o755, 0o646, 100, Err(Distrust::ImageWritableByAll)),
+        ];
+        for (folder, mode, group, expected) in table {
+            assert_eq!(image(folder, mode, group).trust(100), expected, "{folder:o} {mode:o} {group}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! A folder of Singularity/Apptainer images as web pages and an HTTP API.
+//!
+//! Data flows one way; each rule lives in one constructor, and nothing
+//! downstream checks it again:
+//!
+//! ```text
+//! bytes → MetaVariables → Request → Route → Image → Labels → ArgSpec → Arguments
+//!       → Invocation → Outcome → Reply → Response → bytes
+//! ```
+//!
+//! The modules, in the order of the flow: [`wire`] (CGI and FastCGI),
+//! [`http`] (plain values), [`route`] (addresses), [`image`] (the data
+//! folder), [`args`] (the contract with image authors), [`run`] (processes),
+//! [`reply`] (what is known), [`view`] (how it looks). [`error`] stands above
+//! them, [`app`] joins them, [`cli`] is for people at a terminal.
+
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod args;
+pub mod cli;
+pub mod config;
+pub mod error;
+pub mod http;
+pub mod image;
+pub mod log;
+pub mod reply;
+pub mod route;
+pub mod run;
+pub mod view;
+pub mod wire;

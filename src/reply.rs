@@ -1,0 +1,198 @@
+//! What the program knows, before anyone decides how it looks.
+//!
+//! Plain values, made by `app`, read by `view`. Never: HTTP, files, processes.
+
+use std::time::SystemTime;
+
+use crate::args::{ArgSpec, MediaType, Report};
+use crate::error::Error;
+use crate::image::{Architecture, Format, Labels, Metadata};
+use crate::route::{Route, Target};
+use crate::run::Outcome;
+
+/// An answer in substance.
+#[derive(Debug)]
+pub enum Reply {
+    /// The data folder.
+    Home(Folder),
+    /// One image.
+    Image(Box<ImageFacts>),
+    /// Its arguments.
+    Args(ArgSpec),
+    /// Its labels.
+    Labels(Labels),
+    /// A finished run.
+    Ran(Box<Ran>),
+    /// Whether the site can do its work.
+    Health(Vec<Check>),
+    /// The names of all images, for the 2017 program's clients.
+    ApiImages(Vec<Target>),
+    /// One image, for the same.
+    ApiImage(Box<ImageFacts>),
+    /// Go there: a status and a place, with the query that goes along.
+    Go(u16, Route, String),
+}
+
+/// A page of the data folder.
+#[derive(Debug)]
+pub struct Folder {
+    /// The images on this page.
+    pub rows: Vec<Row>,
+    /// How many match.
+    pub total: usize,
+    /// This page, from 1.
+    pub page: usize,
+    /// Whether there is another.
+    pub more: bool,
+    /// What was searched for.
+    pub query: String,
+}
+
+/// One image in the folder.
+#[derive(Debug)]
+pub struct Row {
+    /// What it is called, and its address.
+    pub target: Target,
+    /// Bytes; a directory has none.
+    pub size: Option<u64>,
+    /// When it was last changed.
+    pub modified: SystemTime,
+    /// What it says of itself, or why that cannot be read.
+    pub facts: Result<RowFacts, String>,
+}
+
+/// The part of an image's metadata that a list shows.
+#[derive(Debug)]
+pub struct RowFacts {
+    /// How it is stored.
+    pub format: Format,
+    /// Which processor it is for.
+    pub architecture: Option<Architecture>,
+    /// The first line of its help.
+    pub summary: Option<String>,
+    /// Its arguments.
+    pub spec: ArgSpec,
+}
+
+/// One image, or one app of it, whole.
+#[derive(Debug)]
+pub struct ImageFacts {
+    /// What it is called, and its address.
+    pub target: Target,
+    /// Bytes; a directory has none.
+    pub size: Option<u64>,
+    /// When it was last changed.
+    pub modified: SystemTime,
+    /// What it says of itself. `definition` is there only where the site shows it.
+    pub metadata: Metadata,
+    /// The labels that count here: of the image, or of the app.
+    pub labels: Labels,
+    /// The help that counts here.
+    pub help: Option<String>,
+    /// The runscript that counts here.
+    pub runscript: Option<String>,
+    /// Its arguments.
+    pub spec: ArgSpec,
+    /// The command without arguments: `apptainer run hello-name.sif`.
+    pub command: String,
+    /// Why it must not be run, if so.
+    pub refused: Option<String>,
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Ran {
+    /// What ran.
+    pub target: Target,
+    /// Bytes of the image.
+    pub size: Option<u64>,
+    /// `apptainer run hello-name.sif --name Amy`, to copy and paste.
+    pub command: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The end of stderr as text, without paths of the server.
+    pub stderr: String,
+    /// What was ignored, changed, given.
+    pub report: Report,
+    /// The image's arguments, to fill the form again.
+    pub spec: ArgSpec,
+    /// The media type that the image's author declared.
+    pub output: Option<MediaType>,
+    /// Seconds for which the answer may be cached.
+    pub max_age: Option<u32>,
+}
+
+/// One thing that has to hold for the site to work.
+#[derive(Debug)]
+pub struct Check {
+    /// A machine word.
+    pub what: &'static str,
+    /// Why it does not hold, if so.
+    pub wrong: Option<String>,
+}
+
+/// A refusal, ready to be shown: RFC 9457.
+#[derive(Debug)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// The last part of `type`.
+    pub word: &'static str,
+    /// A short summary.
+    pub title: String,
+    /// What happened and what to do next.
+    pub detail: String,
+    /// The request's id, to be found in the log.
+    pub instance: String,
+    /// Each refused argument: name, machine word, reason.
+    pub errors: Vec<(String, String, String)>,
+    /// Names that were ignored.
+    pub ignored: Vec<String>,
+    /// The exit status of a container that failed.
+    pub exit_code: Option<i32>,
+    /// The end of its stderr.
+    pub stderr: Option<String>,
+    /// Seconds after which it is worth to ask again.
+    pub retry_after: Option<u32>,
+    /// The `Allow` field.
+    pub allow: Option<String>,
+    /// The image that was asked for.
+    pub target: Option<Target>,
+}
+
+impl Problem {
+    /// A problem without particulars.
+    pub fn new(status: u16, word: &'static str, title: impl Into<String>, detail: impl Into<String>) -> Problem {
+        Problem {
+            status,
+            word,
+            title: title.into(),
+            detail: detail.into(),
+            instance: String::new(),
+            errors: Vec::new(),
+            ignored: Vec::new(),
+            exit_code: None,
+            stderr: None,
+            retry_after: None,
+            allow: None,
+            target: None,
+        }
+    }
+}
+
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Problem {
+        let mut problem = Problem::new(error.status(), error.word(), error.title(), error.detail());
+        problem.retry_after = error.retry_after();
+        problem.allow = error.allow().map(str::to_owned);
+        if let Some(rejected) = error.rejected() {
+            problem.errors = rejected
+                .errors()
+                .iter()
+                .map(|one| (one.name.to_string(), one.why.word().to_owned(), one.why.to_string()))
+                .collect();
+            problem.ignored = rejected.report().ignored().to_vec();
+        }
+        problem
+    }
+}

@@ -1,0 +1,220 @@
+//! Decoded path → [`Route`], and [`Route`] → link, in one file so that the
+//! two cannot drift.
+//!
+//! Names go through [`ImageName`] and [`AppName`]; whatever is not exactly a
+//! path of the table is no route. Nothing is normalised: `//`, `.` and `..`
+//! are names that nothing has.
+
+use std::fmt::Write;
+
+use crate::http::{Method, Mount};
+use crate::image::{AppName, ImageName};
+
+/// Something that has an address here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// The mount itself, `/`, `/container`: goes to [`Route::Home`].
+    Top,
+    /// `/container/`
+    Home,
+    /// `/container/<image>[/<app>]`
+    Image(Target),
+    /// `/container/run/<image>[/<app>]`
+    Run(Target),
+    /// `/container/args/<image>[/<app>]`
+    Args(Target),
+    /// `/container/labels/<image>[/<app>]`
+    Labels(Target),
+    /// `/container/static/<file>`
+    Static(String),
+    /// `/container/random`
+    Random,
+    /// `/container/health`
+    Health,
+    /// `/containers/run/<image>`: the post's other spelling of [`Route::Run`].
+    OldRun(Target),
+    /// `/containers/random`: the 2017 program's spelling of [`Route::Random`].
+    OldRandom,
+    /// `/api/containers`
+    ApiImages,
+    /// `/api/container/<image>`
+    ApiImage(ImageName),
+    /// `/api/container/args/<image>`
+    ApiArgs(ImageName),
+    /// `/api/container/labels/<image>`
+    ApiLabels(ImageName),
+}
+
+/// An image, or one of its SCIF apps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The image.
+    pub image: ImageName,
+    /// The app in it.
+    pub app: Option<AppName>,
+}
+
+impl Target {
+    /// The image itself.
+    pub fn image(image: &ImageName) -> Target {
+        Target { image: image.clone(), app: None }
+    }
+
+    fn parse(segments: &[&str]) -> Option<Target> {
+        let (image, app) = match segments {
+            [image] => (image, None),
+            [image, app] => (image, Some(AppName::parse(app).ok()?)),
+            _ => return None,
+        };
+        Some(Target { image: ImageName::parse(image).ok()?, app })
+    }
+
+    fn path(&self) -> String {
+        match &self.app {
+            None => self.image.to_string(),
+            Some(app) => format!("{}/{app}", self.image),
+        }
+    }
+}
+
+impl Route {
+    /// The route of a decoded path below the mount, if there is one.
+    pub fn parse(path: &str) -> Option<Route> {
+        if path.is_empty() {
+            return Some(Route::Top);
+        }
+        let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+        match segments.as_slice() {
+            [""] | ["container"] => Some(Route::Top),
+            ["container", ""] => Some(Route::Home),
+            ["container", "random"] => Some(Route::Random),
+            ["container", "health"] => Some(Route::Health),
+            ["container", "static", file] if !file.is_empty() => Some(Route::Static((*file).to_owned())),
+            ["container", "static", ..] => None,
+            ["container", "run", rest @ ..] => Target::parse(rest).map(Route::Run),
+            ["container", "args", rest @ ..] => Target::parse(rest).map(Route::Args),
+            ["container", "labels", rest @ ..] => Target::parse(rest).map(Route::Labels),
+            ["container", rest @ ..] => Target::parse(rest).map(Route::Image),
+            ["containers", "run", rest @ ..] => Target::parse(rest).map(Route::OldRun),
+            ["containers", "random"] => Some(Route::OldRandom),
+            ["api", "containers"] => Some(Route::ApiImages),
+            ["api", "container", "args", image] => ImageName::parse(image).ok().map(Route::ApiArgs),
+            ["api", "container", "labels", image] => ImageName::parse(image).ok().map(Route::ApiLabels),
+            ["api", "container", image] => ImageName::parse(image).ok().map(Route::ApiImage),
+            _ => None,
+        }
+    }
+
+    /// The link to this route: an absolute path. No name in it needs
+    /// percent-encoding but that of a static file, which is ours.
+    pub fn href(&self, mount: &Mount) -> String {
+        let path = match self {
+            Route::Top => "/".to_owned(),
+            Route::Home => "/container/".to_owned(),
+            Route::Image(target) => format!("/container/{}", target.path()),
+            Route::Run(target) => format!("/container/run/{}", target.path()),
+            Route::Args(target) => format!("/container/args/{}", target.path()),
+            Route::Labels(target) => format!("/container/labels/{}", target.path()),
+            Route::Static(file) => format!("/container/static/{file}"),
+            Route::Random => "/container/random".to_owned(),
+            Route::Health => "/container/health".to_owned(),
+            Route::OldRun(target) => format!("/containers/run/{}", target.path()),
+            Route::OldRandom => "/containers/random".to_owned(),
+            Route::ApiImages => "/api/containers".to_owned(),
+            Route::ApiImage(image) => format!("/api/container/{image}"),
+            Route::ApiArgs(image) => format!("/api/container/args/{image}"),
+            Route::ApiLabels(image) => format!("/api/container/labels/{image}"),
+        };
+        format!("{mount}{path}")
+    }
+
+    /// The methods that this route answers.
+    pub fn methods(&self) -> &'static [Method] {
+        match self {
+            Route::Run(_) | Route::OldRun(_) => &[Method::Get, Method::Post, Method::Options],
+            _ => &[Method::Get, Method::Head, Method::Options],
+        }
+    }
+
+    /// The same as an `Allow` field (RFC 9110 §10.2.1).
+    pub fn allow(&self) -> String {
+        let mut allow = String::new();
+        for method in self.methods() {
+            let separator = if allow.is_empty() { "" } else { ", " };
+            let _ = write!(allow, "{separator}{}", method.as_str());
+        }
+        allow
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATHS: [&str; 19] = [
+        "/container/",
+        "/container/hello-name.sif",
+        "/container/hello.sif/app",
+        "/container/run/hello-name.sif",
+        "/container/run/hello.sif/app",
+        "/container/args/a+b_c.img",
+        "/container/args/a.img/app",
+        "/container/labels/x",
+        "/container/labels/x/app",
+        "/container/static/style.css",
+        "/container/random",
+        "/container/health",
+        "/containers/run/hello-name.sif",
+        "/containers/random",
+        "/api/containers",
+        "/api/container/x.sif",
+        "/api/container/args/x.sif",
+        "/api/container/labels/x.sif",
+        "/",
+    ];
+
+    #[test]
+    fn every_route_leads_back_to_its_path() {
+        let root = Mount::default();
+        let prefix = Mount::parse("/~amy/cgi-bin/serve.cgi").unwrap();
+        for path in PATHS {
+            let route = Route::parse(path).expect(path);
+            assert_eq!(route.href(&root), path);
+            assert_eq!(route.href(&prefix), format!("/~amy/cgi-bin/serve.cgi{path}"));
+        }
+        assert_eq!(Route::parse(""), Some(Route::Top));
+        assert_eq!(Route::parse("/container"), Some(Route::Top));
+    }
+
+    #[test]
+    fn nothing_else_is_a_route() {
+        for path in [
+            "container/",
+            "//",
+            "/container//",
+            "/container/.",
+            "/container/..",
+            "/container/../etc",
+            "/container/run",
+            "/container/run/",
+            "/container/run/.hidden",
+            "/container/run/-x.sif",
+            "/container/run/a b.sif",
+            "/container/run/a\\b",
+            "/container/run/x/y/z",
+            "/container/run/x/",
+            "/container/run/../x",
+            "/container/x/",
+            "/container/static/",
+            "/container/openapi.json",
+            "/Container/",
+            "/api/",
+            "/api/container/args",
+            "/etc/passwd",
+            "/container/ｘ.sif",
+        ] {
+            assert_eq!(Route::parse(path), None, "{path}");
+        }
+        assert_eq!(Route::parse(&format!("/container/{}", "x".repeat(129))), None);
+    }
+}

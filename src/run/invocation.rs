@@ -1,0 +1,150 @@
+//! Image and arguments → [`Invocation`]: exactly what is executed.
+//!
+//! `<runtime> run <isolation flags> <absolute image path> --name Amy …` as an
+//! argv; no shell anywhere. The environment is a fixed list: nothing of the
+//! server's environment, and nothing that a visitor sends, is in it.
+
+use std::path::{Path, PathBuf};
+
+use super::runtime::Runtime;
+
+/// What a container may reach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Network {
+    /// A network namespace of its own, with nothing in it.
+    #[default]
+    None,
+    /// The host's network.
+    Host,
+}
+
+/// The whole environment of the runtime. `PATH` finds the helpers of the
+/// runtime (squashfuse, fuse2fs); `HOME` must not lead to the account's files.
+pub const ENVIRONMENT: [(&str, &str); 3] = [
+    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ("HOME", "/nonexistent"),
+    ("LANG", "C.UTF-8"),
+];
+
+/// A command, ready to be executed.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Absolute path of what is executed.
+    pub program: PathBuf,
+    /// Its arguments, without the program's own name.
+    pub arguments: Vec<String>,
+    /// The same for people: `apptainer run hello-name.sif --name Amy`.
+    pub shown: String,
+    /// Text that the runtime may print and visitors must not see, and what
+    /// stands for it: the image's path and its name.
+    pub secret: (String, String),
+}
+
+impl Invocation {
+    /// `launcher` is a command that carries the run elsewhere (may be empty).
+    /// The image's path comes from the catalogue and is absolute, so that it
+    /// can be no option of the runtime; whatever follows it belongs to the
+    /// container.
+    pub fn new(
+        runtime: &Runtime,
+        launcher: &[String],
+        network: Network,
+        image: (&str, &Path),
+        app: Option<&str>,
+        given: &[String],
+    ) -> Invocation {
+        let (name, path) = image;
+        let path = path.to_string_lossy().into_owned();
+        let mut arguments = runtime.run_flags(network);
+        let mut shown = vec![runtime.name(), "run".to_owned()];
+        if let Some(app) = app {
+            arguments.extend(["--app".to_owned(), app.to_owned()]);
+            shown.extend(["--app".to_owned(), app.to_owned()]);
+        }
+        arguments.push(path.clone());
+        shown.push(name.to_owned());
+        arguments.extend_from_slice(given);
+        shown.extend_from_slice(given);
+        let mut program = runtime.path().to_owned();
+        if let Some((first, rest)) = launcher.split_first() {
+            arguments.insert(0, program.to_string_lossy().into_owned());
+            arguments.splice(0..0, rest.iter().cloned());
+            program = PathBuf::from(first);
+        }
+        Invocation { program, arguments, shown: shell_quoted(&shown), secret: (path, name.to_owned()) }
+    }
+
+    /// Replaces what visitors must not see.
+    pub fn scrub(&self, text: &str) -> String {
+        let (path, name) = &self.secret;
+        let folder = Path::new(path).parent().map(|folder| folder.to_string_lossy()).unwrap_or_default();
+        let text = text.replace(path.as_str(), name);
+        if folder.len() > 1 { text.replace(folder.as_ref(), "the data folder") } else { text }
+    }
+}
+
+/// Words as a line that a POSIX shell reads back as the same words.
+pub fn shell_quoted(words: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:+,@%=".contains(c);
+    let quoted = words.iter().map(|word| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|&word| word.to_owned()).collect()
+    }
+
+    fn invocation(launcher: &[&str], network: Network, app: Option<&str>) -> Invocation {
+        let runtime = Runtime::at(Path::new("/usr/bin/apptainer"));
+        let given = words(&["--name", "Amy", "--age", "-5"]);
+        let image = ("x.sif", Path::new("/srv/data/x.sif"));
+        Invocation::new(&runtime, &words(launcher), network, image, app, &given)
+    }
+
+    #[test]
+    fn flags_then_image_then_arguments() {
+        let plain = invocation(&[], Network::None, None);
+        assert_eq!(plain.program, Path::new("/usr/bin/apptainer"));
+        let at = plain.arguments.iter().position(|word| word == "/srv/data/x.sif").unwrap();
+        assert_eq!(plain.arguments[at + 1..], words(&["--name", "Amy", "--age", "-5"]));
+        assert!(plain.arguments[..at].join(" ").contains("--net --network none"));
+        assert_eq!(plain.shown, "apptainer run x.sif --name Amy --age -5");
+        let host = invocation(&[], Network::Host, Some("hello"));
+        assert!(!host.arguments.contains(&"--net".to_owned()));
+        assert!(host.arguments.join(" ").contains("--app hello /srv/data/x.sif"));
+        assert_eq!(host.shown, "apptainer run --app hello x.sif --name Amy --age -5");
+    }
+
+    #[test]
+    fn a_launcher_stands_in_front() {
+        let carried = invocation(&["/usr/bin/srun", "-n1"], Network::None, None);
+        assert_eq!(carried.program, Path::new("/usr/bin/srun"));
+        assert_eq!(carried.arguments[..3], words(&["-n1", "/usr/bin/apptainer", "--quiet"]));
+    }
+
+    #[test]
+    fn paths_do_not_reach_visitors() {
+        let scrubbed =
+            invocation(&[], Network::None, None).scrub("FATAL: could not open image /srv/data/x.sif: in /srv/data: no");
+        assert_eq!(scrubbed, "FATAL: could not open image x.sif: in the data folder: no");
+    }
+
+    #[test]
+    fn quoting_survives_a_shell() {
+        for (word, quoted) in
+            [("a", "a"), ("", "''"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("$(id)", "'$(id)'"), ("ä", "'ä'")]
+        {
+            assert_eq!(shell_quoted(&words(&[word])), quoted);
+        }
+    }
+}

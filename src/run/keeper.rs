@@ -1,0 +1,251 @@
+//! The keeper: one small process per run, the parent of all its processes.
+//!
+//! In, on descriptor 0 (a socket): an [`Order`], and the descriptor of the
+//! slot's lock. Out, on the same socket: one [`Report`], after nothing of the
+//! run is left. The end of the socket means that the server is gone or does
+//! not want the run any more: the run is ended.
+//!
+//! The keeper is a *subreaper* (prctl(2) PR_SET_CHILD_SUBREAPER): processes
+//! of the run that daemonise become its children, and no process of the run
+//! escapes the sweep. It starts the runtime with descriptors 0 (/dev/null),
+//! 1 and 2, and no others.
+
+use std::collections::HashMap;
+use std::io::{self, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::process::{Pid, PidfdFlags, Signal};
+use serde::{Deserialize, Serialize};
+
+use super::invocation::ENVIRONMENT;
+
+/// The command by which the executable is started as a keeper.
+pub const COMMAND: &str = "keep";
+/// Largest order in bytes: arguments come from at most 64 KiB of content.
+const MAX_ORDER: usize = 1024 * 1024;
+/// From TERM to KILL when the deadline is over.
+const GRACE: Duration = Duration::from_secs(3);
+/// From TERM to KILL when nobody waits for the answer any more.
+const SHORT_GRACE: Duration = Duration::from_millis(500);
+/// How long the sweep tries; a process in an uninterruptible wait can outlast it.
+const SWEEP: Duration = Duration::from_secs(10);
+
+/// What the keeper is to run.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Order {
+    pub program: PathBuf,
+    pub arguments: Vec<String>,
+    pub deadline: Duration,
+}
+
+/// How it ended.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Report {
+    Exited(i32),
+    Signalled(i32),
+    Deadline,
+    Cancelled,
+    NotExecuted(String),
+}
+
+/// The life of a keeper. The error says why it could not even begin.
+pub fn keep() -> io::Result<()> {
+    let mut control = UnixStream::from(rustix::io::dup(io::stdin().as_fd())?);
+    rustix::io::fcntl_setfd(&control, rustix::io::FdFlags::CLOEXEC)?;
+    let (order, _slot) = receive(&mut control)?;
+    let signals = ending_signals()?;
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let report = match start(&order) {
+        Err(error) => Report::NotExecuted(error.to_string()),
+        Ok(mut child) => {
+            let report = watch(&mut child, &control, &signals, order.deadline)?;
+            sweep();
+            report
+        }
+    };
+    let text = serde_json::to_vec(&report).map_err(io::Error::other)?;
+    // the server may be gone: then nobody wants to know
+    let _ = control.write_all(&text);
+    Ok(())
+}
+
+/// Reads the order and the lock that came with its first byte.
+fn receive(control: &mut UnixStream) -> io::Result<(Order, Option<OwnedFd>)> {
+    let mut length = [0; 4];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::WAITALL;
+    let got = recvmsg(&*control, &mut [IoSliceMut::new(&mut length)], &mut ancillary, flags)?;
+    if got.bytes != length.len() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let lock = ancillary.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    let length = u32::from_le_bytes(length) as usize;
+    if length > MAX_ORDER {
+        return Err(io::Error::other("the order is too long"));
+    }
+    let mut text = vec![0; length];
+    control.read_exact(&mut text)?;
+    Ok((serde_json::from_slice(&text)?, lock))
+}
+
+/// A descriptor that becomes readable when somebody asks the keeper to end.
+fn ending_signals() -> io::Result<UnixStream> {
+    let (ours, theirs) = UnixStream::pair()?;
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        signal_hook::low_level::pipe::register(signal.as_raw(), theirs.try_clone()?)?;
+    }
+    Ok(ours)
+}
+
+/// Starts the runtime, then lets go of its pipes, so that they end with it.
+fn start(order: &Order) -> io::Result<Child> {
+    let child = Command::new(&order.program)
+        .args(&order.arguments)
+        .env_clear()
+        .envs(ENVIRONMENT)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .process_group(0)
+        .spawn();
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    child
+}
+
+/// Waits for the first of: the runtime ends, the time is up, the server or a
+/// signal says stop. When it returns the runtime has ended.
+fn watch(child: &mut Child, control: &UnixStream, signals: &UnixStream, deadline: Duration) -> io::Result<Report> {
+    let pid = Pid::from_child(child);
+    let ended = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+    let until = Instant::now().checked_add(deadline);
+    let (report, grace) = match first(&[ended.as_fd(), control.as_fd(), signals.as_fd()], until)? {
+        Some(0) => return Ok(told(child.wait()?)),
+        Some(_) => (Report::Cancelled, SHORT_GRACE),
+        None => (Report::Deadline, GRACE),
+    };
+    let _ = rustix::process::kill_process_group(pid, Signal::TERM);
+    // a stopped process would not see TERM
+    let _ = rustix::process::kill_process_group(pid, Signal::CONT);
+    let patience = Instant::now().checked_add(grace);
+    let waiting_for_server = [ended.as_fd(), control.as_fd()];
+    let waiting = if report == Report::Deadline { &waiting_for_server[..] } else { &waiting_for_server[..1] };
+    if first(waiting, patience)? != Some(0) {
+        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+        let _ = child.kill();
+    }
+    child.wait()?;
+    Ok(report)
+}
+
+fn told(status: ExitStatus) -> Report {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Report::Exited(code),
+        (None, Some(signal)) => Report::Signalled(signal),
+        (None, None) => Report::Exited(-1),
+    }
+}
+
+/// The index of the first descriptor that is readable or at its end; `None`
+/// when the time is over.
+fn first(descriptors: &[BorrowedFd<'_>], until: Option<Instant>) -> io::Result<Option<usize>> {
+    loop {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let left = left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
+        let mut polled: Vec<PollFd<'_>> =
+            descriptors.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
+        match poll(&mut polled, left.as_ref()) {
+            Ok(0) => return Ok(None),
+            Ok(_) => return Ok(polled.iter().position(|fd| !fd.revents().is_empty())),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Kills every descendant and reaps it, until there is none.
+fn sweep() {
+    let until = Instant::now() + SWEEP;
+    let mut pause = Duration::from_millis(1);
+    while Instant::now() < until {
+        for pid in descendants() {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+        loop {
+            match rustix::process::wait(rustix::process::WaitOptions::NOHANG) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(_) => return,
+            }
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
+/// All processes below this one, from one pass over /proc.
+fn descendants() -> Vec<Pid> {
+    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
+        if let Some(parent) = parent(pid) {
+            children.entry(parent).or_default().push(pid);
+        }
+    }
+    let mut found = Vec::new();
+    let mut open = vec![rustix::process::getpid().as_raw_nonzero().get()];
+    while let Some(pid) = open.pop() {
+        for child in children.remove(&pid).unwrap_or_default() {
+            open.push(child);
+            found.extend(Pid::from_raw(child));
+        }
+    }
+    found
+}
+
+/// The parent in `/proc/PID/stat` (proc_pid_stat(5)): the second word after
+/// the last `)`, because the command's name may hold anything.
+fn parent(pid: i32) -> Option<i32> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let after = stat.iter().rposition(|&byte| byte == b')')?;
+    let rest = std::str::from_utf8(stat.get(after + 1..)?).ok()?;
+    rest.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parents_are_found_whatever_the_name() {
+        let me = std::process::id() as i32;
+        let ppid = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
+        assert_eq!(parent(me), ppid);
+        assert_eq!(parent(i32::MAX), None);
+    }
+
+    #[test]
+    fn orders_and_reports_survive_the_socket() {
+        let order =
+            Order { program: "/bin/x".into(), arguments: vec!["ä\n".into()], deadline: Duration::from_millis(1500) };
+        let text = serde_json::to_vec(&order).unwrap();
+        let back: Order = serde_json::from_slice(&text).unwrap();
+        assert_eq!((back.program, back.arguments, back.deadline), (order.program, order.arguments, order.deadline));
+    }
+}

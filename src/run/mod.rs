@@ -1,0 +1,28 @@
+//! The only room that starts processes.
+//!
+//! In: an image, bound arguments, limits. Out: [`Event`]s of a run, and its
+//! [`Outcome`]. Never: HTTP, pages.
+//!
+//! Each run has a **keeper**: this same executable, started once more. It
+//! holds the slot's lock, sets the limits, starts the runtime, and when the
+//! runtime ends, the time is up, or the server is gone, it kills whatever is
+//! left of the run and only then reports.
+//!
+//! ```text
+//! server ──socket──▶ keeper ──▶ runtime ──▶ container
+//!   ▲ stdout, stderr (pipes) ◀──────────────────┘
+//! ```
+
+mod invocation;
+mod keeper;
+mod outcome;
+mod runtime;
+mod slots;
+mod supervise;
+
+pub use invocation::{Invocation, Network, shell_quoted};
+pub use keeper::{COMMAND as KEEPER, keep};
+pub use outcome::{End, Event, Outcome};
+pub use runtime::{Runtime, RuntimeError};
+pub use slots::{Busy, Slot, Slots, StateError};
+pub use supervise::{Limits, Run, StartError};

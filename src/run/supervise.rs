@@ -1,0 +1,324 @@
+//! The server's side of a run: [`Invocation`] → [`Event`]s → [`Outcome`].
+//!
+//! One `poll` over the run's stdout, stderr, the keeper's socket and the
+//! visitor's connection. Dropping a [`Run`] ends it: there is no other way
+//! out, and none that leaves a container behind.
+
+use std::io::{self, IoSlice, PipeReader, Read, Write};
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use thiserror::Error;
+
+use super::invocation::Invocation;
+use super::keeper::{COMMAND, Order, Report};
+use super::outcome::{End, Event, Outcome};
+use super::slots::Slot;
+
+/// Bytes taken from a pipe at once.
+const PIECE: usize = 64 * 1024;
+/// A keeper that is silent for so long after the deadline is given up.
+const KEEPER_LATE: Duration = Duration::from_secs(15);
+/// After the keeper's report the pipes are at their end; a descriptor that
+/// was carried elsewhere is not waited for.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// The bounds of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Wall time.
+    pub deadline: Duration,
+    /// Bytes of stdout.
+    pub output: usize,
+}
+
+/// Why a run could not begin: a lack of processes, memory or descriptors.
+#[derive(Debug, Error)]
+#[error("a run could not be started: {0}")]
+pub struct StartError(#[from] io::Error);
+
+/// A run that is under way.
+#[derive(Debug)]
+pub struct Run {
+    keeper: Child,
+    /// Open until the keeper has reported.
+    control: Option<UnixStream>,
+    stdout: Option<PipeReader>,
+    stderr: Option<PipeReader>,
+    client: Option<OwnedFd>,
+    begun: Instant,
+    /// Bytes of stdout that may still come.
+    room: usize,
+    truncated: bool,
+    /// Why we ended it, if we did.
+    cause: Option<End>,
+    /// How it ended, once nothing of it is left.
+    end: Option<End>,
+    /// When we stop waiting: for the keeper, and after its report for the pipes.
+    give_up: Instant,
+}
+
+impl Run {
+    /// Starts the keeper and gives it the order and the slot's lock.
+    /// `client`: the visitor's connection, watched for its end.
+    pub fn start(
+        invocation: &Invocation,
+        limits: Limits,
+        slot: &Slot,
+        client: Option<OwnedFd>,
+    ) -> Result<Run, StartError> {
+        let (mut control, theirs) = UnixStream::pair()?;
+        let (stdout, out) = io::pipe()?;
+        let (stderr, err) = io::pipe()?;
+        let keeper = Command::new("/proc/self/exe")
+            .arg0("singularity-nginx")
+            .arg(COMMAND)
+            .env_clear()
+            .stdin(OwnedFd::from(theirs))
+            .stdout(out)
+            .stderr(err)
+            .process_group(0)
+            .spawn()?;
+        let begun = Instant::now();
+        let order = Order {
+            program: invocation.program.clone(),
+            arguments: invocation.arguments.clone(),
+            deadline: limits.deadline,
+        };
+        let given = give(&mut control, &order, slot);
+        let run = Run {
+            keeper,
+            control: Some(control),
+            stdout: Some(stdout),
+            stderr: Some(stderr),
+            client,
+            begun,
+            room: limits.output,
+            truncated: false,
+            cause: None,
+            end: None,
+            give_up: begun + limits.deadline + KEEPER_LATE,
+        };
+        given.map(|()| run).map_err(StartError)
+    }
+
+    /// The next event; [`Event::Silence`] after `patience` without one. After
+    /// [`Event::End`] there is nothing more.
+    pub fn next(&mut self, patience: Duration) -> Event {
+        let until = Instant::now() + patience;
+        loop {
+            let now = Instant::now();
+            let drained = self.stdout.is_none() && self.stderr.is_none();
+            match &self.end {
+                Some(end) if drained || now >= self.give_up => return Event::End(end.clone()),
+                None if now >= self.give_up => self.reported(End::Lost),
+                _ if now >= until => return Event::Silence,
+                _ => {}
+            }
+            let patience = until.min(self.give_up).saturating_duration_since(now);
+            if let Some(event) = self.wait(patience) {
+                return event;
+            }
+        }
+    }
+
+    /// The whole run. Only the last bytes of stderr are kept.
+    pub fn collect(mut self) -> Outcome {
+        let mut stdout = Vec::new();
+        let mut stderr = Tail::default();
+        let end = loop {
+            match self.next(Duration::from_secs(3600)) {
+                Event::Stdout(piece) => stdout.extend_from_slice(&piece),
+                Event::Stderr(piece) => stderr.push(&piece),
+                Event::Silence => {}
+                Event::End(end) => break end,
+            }
+        };
+        let truncated = self.truncated || stderr.cut;
+        Outcome { end, stdout, stderr: stderr.bytes, truncated, elapsed: self.elapsed() }
+    }
+
+    /// Wall time so far.
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Whether stdout was cut at its limit.
+    pub fn truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// One `poll`; at most one event.
+    fn wait(&mut self, patience: Duration) -> Option<Event> {
+        let ready = self.poll(patience);
+        if ready.client {
+            self.client = None;
+            self.stop(End::Cancelled);
+        }
+        if ready.control {
+            self.report();
+        }
+        if ready.stdout {
+            let piece = take(&mut self.stdout);
+            return self.kept(piece).map(Event::Stdout);
+        }
+        if ready.stderr {
+            return take(&mut self.stderr).map(Event::Stderr);
+        }
+        None
+    }
+
+    fn poll(&self, patience: Duration) -> Ready {
+        let timeout = Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: patience.subsec_nanos().into() };
+        let watched: [(Option<BorrowedFd<'_>>, PollFlags); 4] = [
+            (self.stdout.as_ref().map(AsFd::as_fd), PollFlags::IN),
+            (self.stderr.as_ref().map(AsFd::as_fd), PollFlags::IN),
+            (self.control.as_ref().map(AsFd::as_fd), PollFlags::IN),
+            (self.client.as_ref().map(AsFd::as_fd), PollFlags::RDHUP),
+        ];
+        let mut polled: Vec<PollFd<'_>> =
+            watched.iter().filter_map(|(fd, flags)| Some(PollFd::from_borrowed_fd((*fd)?, *flags))).collect();
+        if poll(&mut polled, Some(&timeout)).is_err() {
+            return Ready::default();
+        }
+        let mut seen = polled.iter().map(|fd| !fd.revents().is_empty());
+        let mut of = |fd: Option<BorrowedFd<'_>>| fd.is_some() && seen.next().unwrap_or(false);
+        let [stdout, stderr, control, client] = watched.map(|(fd, _)| of(fd));
+        Ready { stdout, stderr, control, client }
+    }
+
+    /// Reads the keeper's report: its last words, whole in one message.
+    fn report(&mut self) {
+        let mut text = Vec::new();
+        let read = self.control.as_mut().map(|control| control.take(MAX_REPORT).read_to_end(&mut text));
+        let report = read.and_then(Result::ok).and_then(|_| serde_json::from_slice(&text).ok());
+        self.reported(match report {
+            Some(Report::Exited(code)) => End::Exited(code),
+            Some(Report::Signalled(signal)) => End::Signalled(signal),
+            Some(Report::Deadline) => End::Deadline,
+            Some(Report::Cancelled) => End::Cancelled,
+            Some(Report::NotExecuted(why)) => End::NotExecuted(why),
+            None => End::Lost,
+        });
+    }
+
+    fn reported(&mut self, end: End) {
+        self.end = Some(self.cause.take().unwrap_or(end));
+        self.control = None;
+        self.give_up = Instant::now() + DRAIN;
+    }
+
+    /// Cuts a piece of stdout to what there is room for.
+    fn kept(&mut self, piece: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let mut piece = piece?;
+        if piece.len() > self.room {
+            piece.truncate(self.room);
+            self.truncated = true;
+            self.stop(End::OutputLimit);
+        }
+        self.room -= piece.len();
+        (!piece.is_empty()).then_some(piece)
+    }
+
+    /// Tells the keeper to end the run; the first reason counts.
+    fn stop(&mut self, cause: End) {
+        self.cause.get_or_insert(cause);
+        if let Some(control) = &self.control {
+            let _ = control.shutdown(Shutdown::Write);
+        }
+    }
+}
+
+impl Drop for Run {
+    /// Closing the socket ends the run; the keeper ends with it.
+    fn drop(&mut self) {
+        self.control = None;
+        self.stdout = None;
+        self.stderr = None;
+        let _ = self.keeper.wait();
+    }
+}
+
+/// Longest report in bytes.
+const MAX_REPORT: u64 = 64 * 1024;
+
+#[derive(Default)]
+struct Ready {
+    stdout: bool,
+    stderr: bool,
+    control: bool,
+    client: bool,
+}
+
+/// Sends the order; the lock travels with its first byte (unix(7) SCM_RIGHTS).
+fn give(control: &mut UnixStream, order: &Order, slot: &Slot) -> io::Result<()> {
+    let text = serde_json::to_vec(order)?;
+    let length = u32::try_from(text.len()).map_err(io::Error::other)?.to_le_bytes();
+    let lock = [slot.file().as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    ancillary.push(SendAncillaryMessage::ScmRights(&lock));
+    let sent = sendmsg(&*control, &[IoSlice::new(&length)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    if sent != length.len() {
+        return Err(io::ErrorKind::WriteZero.into());
+    }
+    control.write_all(&text)
+}
+
+/// What a pipe has now; at its end the pipe is closed.
+fn take(pipe: &mut Option<PipeReader>) -> Option<Vec<u8>> {
+    let mut piece = vec![0; PIECE];
+    let read = pipe.as_mut()?.read(&mut piece);
+    match read {
+        Ok(length) if length > 0 => {
+            piece.truncate(length);
+            Some(piece)
+        }
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+        _ => {
+            *pipe = None;
+            None
+        }
+    }
+}
+
+/// The last [`Outcome::STDERR_TAIL`] bytes of a stream.
+#[derive(Default)]
+struct Tail {
+    bytes: Vec<u8>,
+    cut: bool,
+}
+
+impl Tail {
+    fn push(&mut self, piece: &[u8]) {
+        self.bytes.extend_from_slice(piece);
+        let over = self.bytes.len().saturating_sub(Outcome::STDERR_TAIL);
+        if over > 0 {
+            self.bytes.drain(..over);
+            self.cut = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tail_keeps_the_last_bytes() {
+        let mut tail = Tail::default();
+        tail.push(b"first");
+        assert!(!tail.cut);
+        tail.push(&vec![b'x'; Outcome::STDERR_TAIL]);
+        tail.push(b"last");
+        assert!(tail.cut && tail.bytes.ends_with(b"xlast"));
+        assert_eq!(tail.bytes.len(), Outcome::STDERR_TAIL);
+    }
+}

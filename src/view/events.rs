@@ -1,0 +1,191 @@
+//! A run while it happens: server-sent events (HTML standard §9.2).
+//!
+//! `command`, then `stdout` and `stderr` as the container prints, then
+//! `exit`. Each `data` is one line of JSON and each event has an `id`; a
+//! comment goes out at least once a second, which also shows whether the
+//! visitor is still there.
+
+use std::io::{self, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
+
+use super::run::end_word;
+use crate::args::Report;
+use crate::run::{End, Event};
+
+/// Writes the events of one run.
+pub struct Stream<'a> {
+    output: &'a mut dyn Write,
+    count: u64,
+    stdout: Text,
+    stderr: Lines,
+}
+
+impl<'a> Stream<'a> {
+    /// Begins with the command and what was ignored or changed.
+    pub fn begin(output: &'a mut dyn Write, command: &str, report: &Report) -> io::Result<Stream<'a>> {
+        let mut stream = Stream { output, count: 0, stdout: Text::default(), stderr: Lines::default() };
+        let data = json!({ "command": command, "ignored": report.ignored(), "changed": report.changed() });
+        stream.send("command", &data)?;
+        Ok(stream)
+    }
+
+    /// Sends one event of the run. `scrub` takes paths out of stderr.
+    pub fn event(&mut self, event: &Event, facts: &Facts<'_>) -> io::Result<()> {
+        match event {
+            Event::Stdout(bytes) => {
+                if let Some(data) = self.stdout.piece(bytes) {
+                    self.send("stdout", &data)?;
+                }
+            }
+            Event::Stderr(bytes) => {
+                let lines = self.stderr.piece(bytes);
+                self.stderr(&lines, facts)?;
+            }
+            Event::Silence => {
+                let rest = self.stderr.rest();
+                self.stderr(&rest, facts)?;
+                self.output.write_all(b":\n\n")?;
+                self.output.flush()?;
+            }
+            Event::End(end) => self.end(end, facts)?,
+        }
+        Ok(())
+    }
+
+    fn stderr(&mut self, bytes: &[u8], facts: &Facts<'_>) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.send("stderr", &json!({ "text": (facts.scrub)(&String::from_utf8_lossy(bytes)) }))
+    }
+
+    fn end(&mut self, end: &End, facts: &Facts<'_>) -> io::Result<()> {
+        let rest = self.stderr.rest();
+        self.stderr(&rest, facts)?;
+        if let Some(data) = self.stdout.rest() {
+            self.send("stdout", &data)?;
+        }
+        let data = json!({
+            "exit_code": match end { End::Exited(code) => Some(*code), _ => None },
+            "end": end_word(end),
+            "truncated": facts.truncated,
+            "elapsed_ms": facts.elapsed_ms,
+        });
+        self.send("exit", &data)
+    }
+
+    fn send(&mut self, name: &str, data: &Value) -> io::Result<()> {
+        self.count += 1;
+        write!(self.output, "id: {}\nevent: {name}\ndata: {data}\n\n", self.count)?;
+        self.output.flush()
+    }
+}
+
+/// What the end of a stream says, and how its stderr is made fit for visitors.
+pub struct Facts<'a> {
+    /// Takes paths of the server out.
+    pub scrub: &'a dyn Fn(&str) -> String,
+    /// Whether stdout was cut.
+    pub truncated: bool,
+    /// Wall time so far.
+    pub elapsed_ms: u64,
+}
+
+/// A stream of bytes as pieces of text; a character that is cut in two waits
+/// for its rest.
+#[derive(Default)]
+struct Text {
+    waiting: Vec<u8>,
+}
+
+impl Text {
+    /// `{"text":…}`, or `{"base64":…}` for bytes that are not UTF-8.
+    fn piece(&mut self, bytes: &[u8]) -> Option<Value> {
+        self.waiting.extend_from_slice(bytes);
+        let bytes = std::mem::take(&mut self.waiting);
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => (!text.is_empty()).then(|| json!({ "text": text })),
+            Err(error) if error.error_len().is_none() => {
+                let (whole, cut) = bytes.split_at(error.valid_up_to());
+                self.waiting = cut.to_vec();
+                (!whole.is_empty()).then(|| json!({ "text": String::from_utf8_lossy(whole) }))
+            }
+            Err(_) => Some(json!({ "base64": BASE64.encode(&bytes) })),
+        }
+    }
+
+    fn rest(&mut self) -> Option<Value> {
+        let bytes = std::mem::take(&mut self.waiting);
+        (!bytes.is_empty()).then(|| json!({ "base64": BASE64.encode(&bytes) }))
+    }
+}
+
+/// stderr by whole lines, so that a path in it is never cut in two; a line
+/// that does not end waits for the next silence.
+#[derive(Default)]
+struct Lines {
+    waiting: Vec<u8>,
+}
+
+/// Bytes of one unfinished line that wait.
+const MAX_LINE: usize = 64 * 1024;
+
+impl Lines {
+    fn piece(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.waiting.extend_from_slice(bytes);
+        let end = self.waiting.iter().rposition(|byte| matches!(byte, b'\n' | b'\r'));
+        match end {
+            Some(end) => self.waiting.drain(..=end).collect(),
+            None if self.waiting.len() > MAX_LINE => self.rest(),
+            None => Vec::new(),
+        }
+    }
+
+    fn rest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(events: &[Event]) -> String {
+        let mut bytes = Vec::new();
+        let mut stream = Stream::begin(&mut bytes, "apptainer run x.sif", &Report::default()).unwrap();
+        let facts = Facts { scrub: &|text| text.replace("/srv/x.sif", "x.sif"), truncated: false, elapsed_ms: 7 };
+        for event in events {
+            stream.event(event, &facts).unwrap();
+        }
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn each_piece_is_one_event_with_an_id() {
+        let sent = stream(&[
+            Event::Stdout(b"one\ntwo".to_vec()),
+            Event::Silence,
+            Event::Stderr(b"no /srv/".to_vec()),
+            Event::Stderr(b"x.sif\n".to_vec()),
+            Event::End(End::Exited(0)),
+        ]);
+        let expected = "id: 1\nevent: command\ndata: {\"command\":\"apptainer run x.sif\",\"ignored\":[],\"changed\":[]}\n\n\
+             id: 2\nevent: stdout\ndata: {\"text\":\"one\\ntwo\"}\n\n:\n\n\
+             id: 3\nevent: stderr\ndata: {\"text\":\"no x.sif\\n\"}\n\n\
+             id: 4\nevent: exit\ndata: {\"exit_code\":0,\"end\":\"exited\",\"truncated\":false,\"elapsed_ms\":7}\n\n";
+        assert_eq!(sent, expected);
+    }
+
+    #[test]
+    fn a_character_cut_in_two_is_put_together_and_other_bytes_are_base64() {
+        let sent = stream(&[Event::Stdout(b"a\xc3".to_vec()), Event::Stdout(b"\xa4".to_vec())]);
+        assert!(sent.contains("{\"text\":\"a\"}") && sent.contains("{\"text\":\"ä\"}"), "{sent}");
+        let sent = stream(&[Event::Stdout(b"\xff\x00".to_vec())]);
+        assert!(sent.contains("{\"base64\":\"/wA=\"}"), "{sent}");
+        let sent = stream(&[Event::Stdout(b"a\xc3".to_vec()), Event::End(End::Lost)]);
+        assert!(sent.contains("{\"base64\":\"ww==\"}"), "{sent}");
+    }
+}

@@ -1,0 +1,66 @@
+//! What all pages share.
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::{Mount, Route, assets};
+
+/// A page with the site's frame.
+pub fn page(title: &str, mount: &Mount, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                link rel="stylesheet" href=(assets::href("style.css", mount));
+                link rel="icon" type="image/svg+xml" href=(assets::href("icon.svg", mount));
+            }
+            body {
+                header.site {
+                    a.home href=(Route::Home.href(mount)) {
+                        img src=(assets::href("icon.svg", mount)) alt="" width="28" height="28";
+                        " Containers"
+                    }
+                }
+                main { (body) }
+                footer.site { "Served by Singularity Nginx" }
+            }
+        }
+    }
+}
+
+/// A page that stands alone: no link, no stylesheet.
+pub fn bare(title: &str, text: &str) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head { meta charset="utf-8"; title { (title) } }
+            body { main { h1 { (title) } p { (text) } } }
+        }
+    }
+}
+
+/// A text that may be a link to elsewhere: only whole http and https URLs are.
+pub fn outside(text: &str) -> Markup {
+    let is_link = url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    html! {
+        @if is_link && !text.chars().any(char::is_whitespace) {
+            a href=(text) rel="noopener noreferrer nofollow" { (text) }
+        } @else { (text) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_web_addresses_are_links() {
+        assert!(outside("https://example.org/a?b").into_string().starts_with("<a href="));
+        for text in ["javascript:alert(1)", "data:text/html,x", "//evil", "example.org", "https://a b", "<script>"] {
+            let shown = outside(text).into_string();
+            assert!(!shown.contains('<'), "{shown}");
+        }
+    }
+}

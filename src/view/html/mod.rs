@@ -1,0 +1,19 @@
+//! Pages, one file each. Text and attributes are escaped by maud; links go
+//! through [`Route::href`] or [`layout::outside`]; nothing here is trusted
+//! markup.
+
+mod home;
+mod image;
+mod layout;
+mod problem;
+mod result;
+
+pub use home::home;
+pub use image::image;
+pub use layout::bare;
+pub use problem::problem;
+pub use result::result;
+
+use super::{assets, human, image_route};
+use crate::http::Mount;
+use crate::route::{Route, Target};

@@ -1,0 +1,29 @@
+//! A problem as a page: the same facts that programs get as JSON.
+
+use maud::{Markup, html};
+
+use super::{Mount, Route, layout};
+use crate::reply::Problem;
+
+/// What happened and what to do next.
+pub fn problem(problem: &Problem, mount: &Mount) -> Markup {
+    let body = html! {
+        nav.crumbs aria-label="Where you are" {
+            a href=(Route::Home.href(mount)) { "All images" }
+            @if let Some(target) = &problem.target {
+                " / " a href=(Route::Image(target.clone()).href(mount)) { (target.image) }
+            }
+        }
+        h1 { (problem.title) }
+        @if problem.errors.is_empty() { p { (problem.detail) } } @else {
+            dl.errors {
+                @for (name, _, reason) in &problem.errors { dt { code { (name) } } dd { (reason) } }
+            }
+        }
+        @if let Some(stderr) = problem.stderr.as_deref().filter(|stderr| !stderr.trim().is_empty()) {
+            section { h2 { "Messages" } pre.stderr { (stderr.trim_end()) } }
+        }
+        p.facts { "Status " (problem.status) @if !problem.instance.is_empty() { " · request " code { (problem.instance) } } }
+    };
+    layout::page(&problem.title, mount, &body)
+}

@@ -1,0 +1,202 @@
+//! Replies as JSON values. The field names are part of the contract.
+
+use serde_json::{Map, Value, json};
+
+use super::human::timestamp;
+use crate::args::{Arg, ArgSpec, Kind};
+use crate::http::Mount;
+use crate::image::Labels;
+use crate::reply::{Check, Folder, ImageFacts, Problem, Row};
+use crate::route::{Route, Target};
+
+/// What the `type` of a problem begins with: a URN names it without promising a page.
+const PROBLEM_TYPE: &str = "urn:singularity-nginx:problem:";
+
+/// `{"images":[…],"total":0,"page":1,"next":null}`
+pub fn home(folder: &Folder, mount: &Mount) -> Value {
+    let rows: Vec<Value> = folder.rows.iter().map(|row| self::row(row, mount)).collect();
+    let next = folder.more.then(|| page_link(folder, folder.page + 1, mount));
+    json!({ "images": rows, "total": folder.total, "page": folder.page, "next": next })
+}
+
+/// The link to another page of the same list.
+pub fn page_link(folder: &Folder, page: usize, mount: &Mount) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    if !folder.query.is_empty() {
+        query.append_pair("q", &folder.query);
+    }
+    query.append_pair("page", &page.to_string());
+    format!("{}?{}", Route::Home.href(mount), query.finish())
+}
+
+fn row(row: &Row, mount: &Mount) -> Value {
+    let mut value = json!({
+        "name": row.target.image.as_str(),
+        "url": Route::Image(row.target.clone()).href(mount),
+        "size": row.size,
+        "modified": timestamp(row.modified),
+    });
+    let particulars = match &row.facts {
+        Ok(facts) => json!({
+            "format": facts.format.as_str(),
+            "architecture": facts.architecture.map(|architecture| architecture.as_str()),
+            "summary": facts.summary,
+            "args": facts.spec.names_by_kind(),
+        }),
+        Err(why) => json!({ "error": why }),
+    };
+    merge(&mut value, particulars);
+    value
+}
+
+/// An image, whole.
+pub fn image(facts: &ImageFacts, mount: &Mount) -> Value {
+    let metadata = &facts.metadata;
+    let apps: Vec<Value> = metadata
+        .apps
+        .iter()
+        .map(|app| {
+            let target = Target { image: facts.target.image.clone(), app: Some(app.name.clone()) };
+            json!({ "name": app.name.as_str(), "url": Route::Image(target).href(mount) })
+        })
+        .collect();
+    let mut value = json!({
+        "name": facts.target.image.as_str(),
+        "app": facts.target.app.as_ref().map(|app| app.as_str()),
+        "size": facts.size,
+        "modified": timestamp(facts.modified),
+        "format": metadata.format.as_str(),
+        "architecture": metadata.architecture.map(|architecture| architecture.as_str()),
+        "help": facts.help,
+        "runscript": facts.runscript,
+        "command": facts.command,
+        "args": facts.spec.names_by_kind(),
+        "arguments": facts.spec.args().iter().map(argument).collect::<Vec<_>>(),
+        "output": facts.spec.output().map(|output| output.as_str()),
+        "labels": labels(&facts.labels),
+        "apps": apps,
+        "notes": metadata.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "warnings": facts.spec.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "links": links(&facts.target, mount),
+    });
+    if let Some(definition) = &metadata.definition {
+        merge(&mut value, json!({ "definition": definition }));
+    }
+    if let Some(why) = &facts.refused {
+        merge(&mut value, json!({ "refused": why }));
+    }
+    value
+}
+
+fn argument(arg: &Arg) -> Value {
+    let mut value = json!({ "name": arg.name.as_str(), "type": arg.kind.as_str(), "required": arg.required });
+    let mut put = |key: &str, part: Option<Value>| {
+        if let Some(part) = part {
+            merge(&mut value, json!({ key: part }));
+        }
+    };
+    put("title", arg.title.as_deref().map(Value::from));
+    put("description", arg.description.as_deref().map(Value::from));
+    put("default", arg.default.clone());
+    put("enum", (!arg.choices.is_empty()).then(|| Value::from(arg.choices.clone())));
+    put("minimum", arg.minimum.clone().map(Value::Number));
+    put("maximum", arg.maximum.clone().map(Value::Number));
+    put("maxLength", arg.max_length.map(Value::from));
+    put("examples", (!arg.examples.is_empty()).then(|| Value::from(arg.examples.clone())));
+    value
+}
+
+/// `{"str":[…],"int":[…],"float":[…],"bool":[…]}`
+pub fn args(spec: &ArgSpec) -> Value {
+    let names = |kind: Kind| -> Vec<&str> {
+        spec.args().iter().filter(|arg| arg.kind == kind).map(|arg| arg.name.as_str()).collect()
+    };
+    json!({
+        "str": names(Kind::Str), "int": names(Kind::Int), "float": names(Kind::Float), "bool": names(Kind::Bool),
+    })
+}
+
+/// A flat object.
+pub fn labels(labels: &Labels) -> Value {
+    Value::Object(labels.iter().map(|(name, value)| (name.to_owned(), value.into())).collect::<Map<_, _>>())
+}
+
+fn links(target: &Target, mount: &Mount) -> Value {
+    json!({
+        "self": Route::Image(target.clone()).href(mount),
+        "run": Route::Run(target.clone()).href(mount),
+        "args": Route::Args(target.clone()).href(mount),
+        "labels": Route::Labels(target.clone()).href(mount),
+    })
+}
+
+/// Name → URL of its page.
+pub fn api_images(targets: &[Target], mount: &Mount) -> Value {
+    let pairs = targets
+        .iter()
+        .map(|target| (target.image.to_string(), Value::from(Route::ApiImage(target.image.clone()).href(mount))));
+    Value::Object(pairs.collect::<Map<_, _>>())
+}
+
+/// `name`, `links`, `args`, `labels`
+pub fn api_image(facts: &ImageFacts, mount: &Mount) -> Value {
+    let image = &facts.target.image;
+    json!({
+        "name": image.as_str(),
+        "links": {
+            "self": Route::ApiImage(image.clone()).href(mount),
+            "page": Route::Image(facts.target.clone()).href(mount),
+            "run": Route::Run(facts.target.clone()).href(mount),
+            "args": Route::ApiArgs(image.clone()).href(mount),
+            "labels": Route::ApiLabels(image.clone()).href(mount),
+        },
+        "args": args(&facts.spec),
+        "labels": labels(&facts.labels),
+    })
+}
+
+/// `{"ready":true,"checks":[…]}`
+pub fn health(checks: &[Check]) -> Value {
+    let ready = checks.iter().all(|check| check.wrong.is_none());
+    let checks: Vec<Value> = checks
+        .iter()
+        .map(|check| json!({ "check": check.what, "ok": check.wrong.is_none(), "reason": check.wrong }))
+        .collect();
+    json!({ "ready": ready, "checks": checks })
+}
+
+/// RFC 9457 §3, with our own members `errors`, `ignored`, `exit_code`, `stderr`.
+pub fn problem(problem: &Problem) -> Value {
+    let mut value = json!({
+        "type": format!("{PROBLEM_TYPE}{}", problem.word),
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": format!("urn:singularity-nginx:request:{}", problem.instance),
+    });
+    if !problem.errors.is_empty() {
+        let errors: Vec<Value> = problem
+            .errors
+            .iter()
+            .map(|(name, word, reason)| json!({ "name": name, "code": word, "reason": reason }))
+            .collect();
+        merge(&mut value, json!({ "errors": errors }));
+    }
+    if !problem.ignored.is_empty() {
+        merge(&mut value, json!({ "ignored": problem.ignored }));
+    }
+    if let Some(code) = problem.exit_code {
+        merge(&mut value, json!({ "exit_code": code }));
+    }
+    if let Some(stderr) = &problem.stderr {
+        merge(&mut value, json!({ "stderr": stderr }));
+    }
+    value
+}
+
+/// Adds the members of `more` to `value`.
+pub fn merge(value: &mut Value, more: Value) {
+    if let (Value::Object(value), Value::Object(more)) = (value, more) {
+        value.extend(more);
+    }
+}

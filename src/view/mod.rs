@@ -1,0 +1,155 @@
+//! [`Reply`] or [`Error`] → [`Response`]. Opens no file, starts no process.
+//!
+//! `html/` makes pages, `json` makes JSON, `run` shows what a container
+//! printed, `events` shows it while it prints, `assets` holds the embedded
+//! stylesheet and icon, `human` words for sizes and dates.
+
+pub mod assets;
+mod events;
+mod html;
+mod human;
+mod json;
+mod run;
+
+pub use events::{Facts, Stream};
+pub use json::image as image_json;
+pub use run::{Shape, shape};
+
+use crate::error::Error;
+use crate::http::{Method, Request, Response, best, entity_tag, matches};
+use crate::image::{AppName, ImageName};
+use crate::reply::{Problem, Reply};
+use crate::route::{Route, Target};
+
+/// What may load on a page of ours: only what we serve ourselves.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
+const PROBLEM: &str = "application/problem+json";
+
+/// Shows a reply in the form that the request prefers.
+pub fn reply(reply: Reply, request: &Request) -> Response {
+    let page = wants_page(request);
+    match reply {
+        Reply::Home(folder) if page => html_page(200, html::home(&folder, &request.mount)),
+        Reply::Home(folder) => json_value(200, &json::home(&folder, &request.mount)),
+        Reply::Image(facts) if page => tagged(html_page(200, html::image(&facts, &request.mount)), request),
+        Reply::Image(facts) => tagged(json_value(200, &json::image(&facts, &request.mount)), request),
+        Reply::Args(spec) => tagged(json_value(200, &json::args(&spec)), request),
+        Reply::Labels(labels) => tagged(json_value(200, &json::labels(&labels)), request),
+        Reply::Ran(ran) => run::show(*ran, request),
+        Reply::Health(checks) => health(&checks),
+        Reply::ApiImages(targets) => json_value(200, &json::api_images(&targets, &request.mount)),
+        Reply::ApiImage(facts) => json_value(200, &json::api_image(&facts, &request.mount)),
+        Reply::Go(status, route, query) => go(status, &route, &query, request),
+    }
+}
+
+/// Shows an error as a page or as a problem.
+pub fn error(error: &Error, request: &Request) -> Response {
+    let mut problem = Problem::from(error);
+    problem.instance = request.id.clone();
+    if let Some(Route::Image(target) | Route::Run(target)) = Route::parse(&request.path) {
+        problem.target = Some(target);
+    }
+    show_problem(&problem, request)
+}
+
+fn show_problem(problem: &Problem, request: &Request) -> Response {
+    let mut response = if wants_page(request) {
+        html_page(problem.status, html::problem(problem, &request.mount))
+    } else {
+        varied(Response::new(problem.status, PROBLEM, json_bytes(&json::problem(problem))))
+    };
+    response = response.with("Cache-Control", "no-store");
+    if let Some(seconds) = problem.retry_after {
+        response = response.with("Retry-After", seconds.to_string());
+    }
+    if let Some(allow) = &problem.allow {
+        response = response.with("Allow", allow);
+    }
+    response
+}
+
+/// The answer to OPTIONS.
+pub fn options(route: &Route) -> Response {
+    Response::empty(204).with("Allow", route.allow()).with("Cache-Control", "no-store")
+}
+
+/// An asset by its file name, if there is one.
+pub fn asset(file: &str, request: &Request) -> Option<Response> {
+    let asset = assets::find(file)?;
+    let tag = format!("\"{}\"", asset.hash);
+    if request.headers.if_none_match.as_deref().is_some_and(|field| matches(field, &tag)) {
+        return Some(Response::empty(304).with("ETag", &tag));
+    }
+    let pinned = request.query == format!("v={}", asset.hash);
+    let lifetime = if pinned { "public, max-age=31536000, immutable" } else { "public, max-age=300" };
+    Some(Response::new(200, asset.media, asset.bytes).with("ETag", tag).with("Cache-Control", lifetime))
+}
+
+/// A page that needs nothing: the configuration cannot be read.
+pub fn misconfigured() -> Response {
+    let page = html::bare(
+        "This site is not set up yet",
+        "Its configuration cannot be used. The site's owner finds the reason in the web server's error log.",
+    );
+    html_page(500, page)
+}
+
+fn health(checks: &[crate::reply::Check]) -> Response {
+    let status = if checks.iter().all(|check| check.wrong.is_none()) { 200 } else { 503 };
+    json_value(status, &json::health(checks)).with("Cache-Control", "no-store")
+}
+
+fn go(status: u16, route: &Route, query: &str, request: &Request) -> Response {
+    let separator = if query.is_empty() { "" } else { "?" };
+    let place = format!("{}{separator}{query}", route.href(&request.mount));
+    let response = Response::new(status, "text/plain; charset=utf-8", format!("{place}\n").into_bytes());
+    response.with("Location", place).with("Cache-Control", "no-store")
+}
+
+/// Browsers get pages, programs get JSON: RFC 9110 §12.5.1, JSON on a tie.
+fn wants_page(request: &Request) -> bool {
+    if request.method == Method::Options {
+        return false;
+    }
+    best(request.headers.accept.as_deref(), &[JSON, PROBLEM, "text/html"]) == Some("text/html")
+}
+
+fn html_page(status: u16, markup: maud::Markup) -> Response {
+    varied(Response::new(status, HTML, markup.into_string().into_bytes()))
+        .with("Content-Security-Policy", PAGE_POLICY)
+        .with("Referrer-Policy", "same-origin")
+}
+
+fn json_value(status: u16, value: &impl serde::Serialize) -> Response {
+    varied(Response::new(status, JSON, json_bytes(value)))
+}
+
+fn json_bytes(value: &impl serde::Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+fn varied(response: Response) -> Response {
+    response.with("Vary", "Accept, Origin")
+}
+
+/// With an entity tag; 304 where the client has it (RFC 9110 §13.1.2).
+fn tagged(response: Response, request: &Request) -> Response {
+    let crate::http::Payload::Bytes(bytes) = &response.payload else { return response };
+    let tag = entity_tag(bytes);
+    if request.headers.if_none_match.as_deref().is_some_and(|field| matches(field, &tag)) {
+        return varied(Response::empty(304)).with("ETag", tag).with("Cache-Control", "no-cache");
+    }
+    response.with("ETag", tag).with("Cache-Control", "no-cache")
+}
+
+/// A link to an image's page.
+fn image_route(image: &ImageName, app: Option<&AppName>) -> Route {
+    Route::Image(Target { image: image.clone(), app: app.cloned() })
+}

@@ -1,0 +1,272 @@
+//! What a container printed, as the visitor asked for it: stdout itself, the
+//! envelope, or a page.
+//!
+//! A container's bytes are never `text/html`, and carry a policy that lets a
+//! browser load and run nothing from them.
+
+use serde_json::{Value, json};
+
+use super::{JSON, html, html_page, json_bytes, show_problem, varied};
+use crate::args::MediaType;
+use crate::http::{Request, Response, quality};
+use crate::reply::{Problem, Ran};
+use crate::run::{End, Outcome};
+
+const ENVELOPE: &str = "application/vnd.singularity-run+json";
+const EVENTS: &str = "text/event-stream";
+const TEXT: &str = "text/plain; charset=utf-8";
+/// For everything a container printed.
+pub const SANDBOX: &str = "sandbox; default-src 'none'";
+/// Longest value of an `X-Run-…` field in bytes.
+const MAX_FIELD: usize = 2048;
+
+/// The four forms of an answer to `run`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// stdout itself.
+    Raw,
+    /// What ran and what came of it, as JSON.
+    Envelope,
+    /// While it happens.
+    Events,
+    /// A page.
+    Page,
+}
+
+/// What the request prefers; stdout itself where it does not say.
+pub fn shape(request: &Request, output: Option<MediaType>) -> Shape {
+    let accept = request.headers.accept.as_deref();
+    let declared = output.map_or("text/plain", |output| output.as_str());
+    let raw = [JSON, "text/plain", declared].iter().map(|media| quality(accept, media)).max().unwrap_or(0);
+    let offers = [
+        (raw, Shape::Raw),
+        (quality(accept, ENVELOPE), Shape::Envelope),
+        (quality(accept, EVENTS), Shape::Events),
+        (quality(accept, "text/html"), Shape::Page),
+    ];
+    let mut best = (0, Shape::Raw);
+    for offer in offers {
+        if offer.0 > best.0 {
+            best = offer;
+        }
+    }
+    best.1
+}
+
+/// Shows a finished run.
+pub fn show(ran: Ran, request: &Request) -> Response {
+    let lifetime = match ran.max_age {
+        Some(seconds) if ran.outcome.succeeded() => format!("public, max-age={seconds}"),
+        _ => "no-store".to_owned(),
+    };
+    match shape(request, ran.output) {
+        Shape::Page => html_page(200, html::result(&ran, &request.mount)).with("Cache-Control", lifetime),
+        Shape::Envelope => {
+            let bytes = json_bytes(&envelope(&ran));
+            varied(Response::new(200, ENVELOPE, bytes)).with("Cache-Control", lifetime)
+        }
+        Shape::Raw | Shape::Events => raw(ran, request, &lifetime),
+    }
+}
+
+fn raw(ran: Ran, request: &Request, lifetime: &str) -> Response {
+    if let Some(mut problem) = failure(&ran) {
+        problem.instance = request.id.clone();
+        return told(show_problem(&problem, request), &ran);
+    }
+    let media = media(&ran.outcome.stdout, ran.output);
+    let mut response = told(varied(Response::new(200, media, Vec::new())), &ran)
+        .with("Content-Security-Policy", SANDBOX)
+        .with("Cache-Control", lifetime);
+    response.payload = crate::http::Payload::Bytes(ran.outcome.stdout.into());
+    response
+}
+
+/// `application/json` when the whole of it is JSON, else the declared type,
+/// else text.
+pub fn media(stdout: &[u8], output: Option<MediaType>) -> &'static str {
+    match output {
+        _ if serde_json::from_slice::<serde::de::IgnoredAny>(stdout).is_ok() => JSON,
+        Some(output) => output.as_str(),
+        None => TEXT,
+    }
+}
+
+/// What the run says beside its output: bounded, percent-encoded.
+fn told(response: Response, ran: &Ran) -> Response {
+    let mut response = response.with("X-Run-Elapsed-Ms", ran.outcome.elapsed.as_millis().to_string());
+    if let End::Exited(code) = ran.outcome.end {
+        response = response.with("X-Run-Exit-Code", code.to_string());
+    }
+    if !ran.report.ignored().is_empty() {
+        response = response.with("X-Run-Ignored", list(ran.report.ignored().iter().map(|name| encoded(name))));
+    }
+    if !ran.report.changed().is_empty() {
+        let changes = ran.report.changed().iter().map(|change| {
+            format!("{}={};{}", encoded(change.name.as_str()), encoded(&change.before), encoded(&change.after))
+        });
+        response = response.with("X-Run-Changed", list(changes));
+    }
+    if ran.outcome.truncated {
+        response = response.with("X-Run-Truncated", "true");
+    }
+    response
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    let mut field = String::new();
+    for item in items {
+        if field.len() + item.len() + 2 > MAX_FIELD {
+            field.push_str(if field.is_empty() { "..." } else { ", ..." });
+            break;
+        }
+        if !field.is_empty() {
+            field.push_str(", ");
+        }
+        field.push_str(&item);
+    }
+    field
+}
+
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// Why the run gives no answer, in words; `None` when it does.
+pub fn failure(ran: &Ran) -> Option<Problem> {
+    let name = ran.target.image.as_str();
+    let (status, word, title, detail) = match &ran.outcome.end {
+        End::Exited(0) | End::OutputLimit => return None,
+        End::Exited(code) => (
+            502,
+            "container-failed",
+            format!("{name} ended with exit status {code}"),
+            "What it wrote to stderr says why; the image's author can tell more.".to_owned(),
+        ),
+        End::Signalled(signal) => (
+            502,
+            "container-killed",
+            format!("{name} was killed by signal {signal}"),
+            "Often this means that it used too much memory; the image's author can tell more.".to_owned(),
+        ),
+        End::Deadline => (
+            504,
+            "deadline",
+            format!("{name} did not finish in time"),
+            format!("It was ended after {} s. Ask for less work.", ran.outcome.elapsed.as_secs()),
+        ),
+        End::Cancelled => (503, "cancelled", format!("{name} was ended"), "Nobody waited for it.".to_owned()),
+        End::NotExecuted(_) => (
+            503,
+            "no-runtime",
+            "The container runtime cannot be executed".to_owned(),
+            "The site's owner finds the reason in the log.".to_owned(),
+        ),
+        End::Lost => {
+            (502, "run-lost", format!("The run of {name} was lost"), "It was ended from outside; try again.".to_owned())
+        }
+    };
+    let mut problem = Problem::new(status, word, title, detail);
+    problem.exit_code = match ran.outcome.end {
+        End::Exited(code) => Some(code),
+        _ => None,
+    };
+    problem.stderr = Some(ran.stderr.clone());
+    problem.ignored = ran.report.ignored().to_vec();
+    problem.retry_after = (status == 503).then_some(30);
+    problem.target = Some(ran.target.clone());
+    Some(problem)
+}
+
+fn envelope(ran: &Ran) -> Value {
+    let Outcome { end, stdout, truncated, elapsed, .. } = &ran.outcome;
+    let text = match std::str::from_utf8(stdout) {
+        Ok(text) => json!({ "stdout": text }),
+        Err(_) => json!({ "stdout": String::from_utf8_lossy(stdout), "stdout_is_lossy": true }),
+    };
+    let mut value = json!({
+        "command": ran.command,
+        "exit_code": match end { End::Exited(code) => Some(*code), _ => None },
+        "end": end_word(end),
+    });
+    super::json::merge(&mut value, text);
+    super::json::merge(
+        &mut value,
+        json!({
+            "stderr": ran.stderr,
+            "truncated": truncated,
+            "elapsed_ms": elapsed.as_millis() as u64,
+            "ignored": ran.report.ignored(),
+            "changed": ran.report.changed(),
+            "image": { "name": ran.target.image.as_str(), "size": ran.size },
+        }),
+    );
+    value
+}
+
+/// How a run ended, for programs.
+pub fn end_word(end: &End) -> &'static str {
+    match end {
+        End::Exited(_) => "exited",
+        End::Signalled(_) => "killed",
+        End::Deadline => "deadline",
+        End::OutputLimit => "output-limit",
+        End::Cancelled => "cancelled",
+        End::NotExecuted(_) => "not-executed",
+        End::Lost => "lost",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(accept: &str, output: Option<MediaType>) -> Shape {
+        let mut request = Request::get("", "/", "");
+        request.headers.accept = Some(accept.to_owned());
+        shape(&request, output)
+    }
+
+    #[test]
+    fn the_shape_follows_accept() {
+        let svg = MediaType::from_allow_list("image/svg+xml");
+        for (accept, output, expected) in [
+            ("", None, Shape::Raw),
+            ("*/*", None, Shape::Raw),
+            ("application/json", None, Shape::Raw),
+            ("text/plain", None, Shape::Raw),
+            ("application/vnd.singularity-run+json", None, Shape::Envelope),
+            ("text/event-stream", None, Shape::Events),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", None, Shape::Page),
+            ("image/avif,image/svg+xml,image/*;q=0.8,*/*;q=0.5", svg, Shape::Raw),
+            ("image/svg+xml", svg, Shape::Raw),
+            ("audio/ogg", None, Shape::Raw),
+        ] {
+            assert_eq!(asked(accept, output), expected, "{accept}");
+        }
+    }
+
+    #[test]
+    fn only_json_or_a_declared_type_or_text() {
+        let csv = MediaType::from_allow_list("text/csv");
+        for (stdout, output, expected) in [
+            (&b"{\"a\": 1}\n"[..], None, JSON),
+            (b"3", None, JSON),
+            (b"3 4", None, TEXT),
+            (b"{\"a\": 1} {}", None, TEXT),
+            (b"", None, TEXT),
+            (b"<html><script>", None, TEXT),
+            (b"a,b\n1,2\n", csv, "text/csv"),
+            (b"\xff\xfe", None, TEXT),
+        ] {
+            assert!(media(stdout, output).starts_with(expected), "{stdout:?}");
+        }
+    }
+
+    #[test]
+    fn fields_are_encoded_and_bounded() {
+        assert_eq!(encoded("a b\r\n;ä"), "a%20b%0D%0A%3B%C3%A4");
+        let long = list((0..1000).map(|number| format!("name{number}")));
+        assert!(long.len() <= MAX_FIELD + 5 && long.ends_with(", ..."));
+    }
+}

@@ -1,0 +1,240 @@
+//! Meta-variables (RFC 3875 §4.1) → [`Request`], or why not.
+//!
+//! Only REQUEST_METHOD is required and none is guessed. REQUEST_URI,
+//! SCRIPT_FILENAME, PATH_TRANSLATED and every other variable are not read.
+//! A variable that comes twice with different values is refused.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::http::{Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Request, RequestError};
+
+/// Most content bytes of a POST; more is 413.
+pub const MAX_BODY: usize = 64 * 1024;
+/// Longest PATH_INFO: no route of ours is longer.
+const MAX_PATH: usize = 1024;
+
+/// What was refused, with the id under which it is logged.
+pub struct Refused {
+    pub error: RequestError,
+    pub id: String,
+}
+
+/// The variables of one request that something here reads.
+pub struct MetaVariables {
+    known: HashMap<&'static str, Vec<u8>>,
+    contradiction: Option<&'static str>,
+}
+
+/// RFC 3875 §4.1.18 turns a field's name into `HTTP_…`.
+const READ: [&str; 19] = [
+    "REQUEST_METHOD",
+    "SCRIPT_NAME",
+    "PATH_INFO",
+    "QUERY_STRING",
+    "CONTENT_TYPE",
+    "CONTENT_LENGTH",
+    "REQUEST_ID",
+    "HTTP_ACCEPT",
+    "HTTP_ACCESS_CONTROL_REQUEST_METHOD",
+    "HTTP_HOST",
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_IF_RANGE",
+    "HTTP_LAST_EVENT_ID",
+    "HTTP_ORIGIN",
+    "HTTP_RANGE",
+    "HTTP_SEC_FETCH_DEST",
+    "HTTP_SEC_FETCH_MODE",
+    "HTTP_SEC_FETCH_SITE",
+    "UNIQUE_ID",
+];
+
+impl MetaVariables {
+    /// Keeps the variables we read, from any wire.
+    pub fn collect<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> MetaVariables {
+        let mut known: HashMap<&'static str, Vec<u8>> = HashMap::with_capacity(READ.len());
+        let mut contradiction = None;
+        for (name, value) in pairs {
+            let Some(&name) = READ.iter().find(|read| read.as_bytes() == name) else {
+                continue;
+            };
+            if known.get(name).is_some_and(|before| before != value) {
+                contradiction = Some(name);
+            }
+            known.insert(name, value.to_vec());
+        }
+        MetaVariables { known, contradiction }
+    }
+
+    /// Whether there is content that [`MetaVariables::request`] would read.
+    pub fn has_content(&self) -> bool {
+        self.raw("REQUEST_METHOD") == b"POST"
+    }
+
+    /// The request, its content read from `input` within [`MAX_BODY`].
+    pub fn request(self, input: &mut dyn Read) -> Result<Request, Refused> {
+        let id = self.id();
+        match self.parse(id.clone(), input) {
+            Ok(request) => Ok(request),
+            Err(error) => Err(Refused { error, id }),
+        }
+    }
+
+    fn parse(self, id: String, input: &mut dyn Read) -> Result<Request, RequestError> {
+        if let Some(name) = self.contradiction {
+            return Err(RequestError::Contradiction(name));
+        }
+        let method = self.text("REQUEST_METHOD").ok_or(RequestError::NoMethod)?;
+        let method = Method::parse(&method);
+        let too_long = |name: &&str| self.raw(name).len() > MAX_FIELD;
+        if READ.iter().filter(|name| name.starts_with("HTTP_")).any(too_long) {
+            return Err(RequestError::Field);
+        }
+        if self.raw("QUERY_STRING").len() > MAX_QUERY {
+            return Err(RequestError::Query);
+        }
+        let mount = std::str::from_utf8(self.raw("SCRIPT_NAME")).map_err(|_| MountError)?;
+        let path = std::str::from_utf8(self.raw("PATH_INFO")).map_err(|_| RequestError::Path)?;
+        if path.len() > MAX_PATH || path.chars().any(char::is_control) {
+            return Err(RequestError::Path);
+        }
+        Ok(Request {
+            method,
+            mount: Mount::parse(mount)?,
+            path: path.to_owned(),
+            query: self.text("QUERY_STRING").unwrap_or_default(),
+            body: self.body(method, input)?,
+            headers: self.headers(),
+            id,
+        })
+    }
+
+    fn headers(&self) -> Headers {
+        Headers {
+            accept: self.text("HTTP_ACCEPT"),
+            access_control_request_method: self.text("HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
+            content_type: self.text("CONTENT_TYPE"),
+            host: self.text("HTTP_HOST"),
+            if_none_match: self.text("HTTP_IF_NONE_MATCH"),
+            if_range: self.text("HTTP_IF_RANGE"),
+            last_event_id: self.text("HTTP_LAST_EVENT_ID"),
+            origin: self.text("HTTP_ORIGIN"),
+            range: self.text("HTTP_RANGE"),
+            sec_fetch_dest: self.text("HTTP_SEC_FETCH_DEST"),
+            sec_fetch_mode: self.text("HTTP_SEC_FETCH_MODE"),
+            sec_fetch_site: self.text("HTTP_SEC_FETCH_SITE"),
+        }
+    }
+
+    /// RFC 3875 §4.2: content only by CONTENT_LENGTH. Only a POST has any
+    /// that we read.
+    fn body(&self, method: Method, input: &mut dyn Read) -> Result<Body, RequestError> {
+        let length = self.text("CONTENT_LENGTH").unwrap_or_default();
+        if !length.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(RequestError::Length);
+        }
+        if method != Method::Post || length.is_empty() {
+            return Ok(Body::Bytes(Vec::new()));
+        }
+        let Some(length) = length.parse().ok().filter(|&length| length <= MAX_BODY) else {
+            return Ok(Body::TooLarge);
+        };
+        let mut bytes = vec![0; length];
+        match input.read_exact(&mut bytes) {
+            Ok(()) => Ok(Body::Bytes(bytes)),
+            Err(_) => Ok(Body::Incomplete),
+        }
+    }
+
+    fn raw(&self, name: &str) -> &[u8] {
+        self.known.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// A variable as text; an empty one counts as missing (RFC 3875 §4.1).
+    fn text(&self, name: &str) -> Option<String> {
+        let value = self.raw(name);
+        (!value.is_empty()).then(|| String::from_utf8_lossy(value).into_owned())
+    }
+
+    /// The web server's own name of the request where it is a plain word
+    /// (nginx `$request_id`, Apache UNIQUE_ID), else one made here.
+    fn id(&self) -> String {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let plain =
+            |id: &String| id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_@".contains(&b));
+        ["REQUEST_ID", "UNIQUE_ID"].iter().find_map(|name| self.text(name).filter(plain)).unwrap_or_else(|| {
+            let now =
+                std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_micros());
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            format!("{now:x}-{:x}-{count:x}", std::process::id())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(pairs: &[(&str, &str)], input: &[u8]) -> Result<Request, RequestError> {
+        let pairs = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let mut input = input;
+        MetaVariables::collect(pairs).request(&mut input).map_err(|refused| refused.error)
+    }
+
+    #[test]
+    fn only_the_method_is_required_and_none_is_guessed() {
+        let minimal = request(&[("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/container/")], b"").unwrap();
+        assert_eq!((minimal.path.as_str(), minimal.query.as_str()), ("", ""));
+        assert_eq!(minimal.mount.to_string(), "");
+        assert_eq!(request(&[("PATH_INFO", "/")], b"").unwrap_err(), RequestError::NoMethod);
+        assert_eq!(request(&[("REQUEST_METHOD", "")], b"").unwrap_err(), RequestError::NoMethod);
+    }
+
+    #[test]
+    fn bad_variables_are_refused_each_by_name() {
+        let long = "x".repeat(MAX_QUERY + 1);
+        let path = format!("/{}", "p".repeat(MAX_PATH));
+        for (name, value, expected) in [
+            ("SCRIPT_NAME", "//evil", RequestError::Mount(MountError)),
+            ("SCRIPT_NAME", "relative", RequestError::Mount(MountError)),
+            ("PATH_INFO", "/a\nb", RequestError::Path),
+            ("PATH_INFO", "/a\0", RequestError::Path),
+            ("PATH_INFO", &path, RequestError::Path),
+            ("CONTENT_LENGTH", "-1", RequestError::Length),
+            ("CONTENT_LENGTH", "1e3", RequestError::Length),
+            ("QUERY_STRING", &long, RequestError::Query),
+            ("HTTP_ACCEPT", &long, RequestError::Field),
+            ("REQUEST_METHOD", "POST", RequestError::Contradiction("REQUEST_METHOD")),
+        ] {
+            let got = request(&[("REQUEST_METHOD", "GET"), (name, value)], b"");
+            assert_eq!(got.unwrap_err(), expected, "{name}");
+        }
+        let pairs = [(&b"REQUEST_METHOD"[..], &b"GET"[..]), (b"PATH_INFO", b"/\xff")];
+        let refused = MetaVariables::collect(pairs.into_iter()).request(&mut std::io::empty());
+        assert_eq!(refused.err().map(|r| r.error), Some(RequestError::Path));
+    }
+
+    #[test]
+    fn content_is_read_by_its_length_and_only_for_post() {
+        let post = |length: &str, input: &[u8]| {
+            let pairs = [("REQUEST_METHOD", "POST"), ("CONTENT_LENGTH", length)];
+            request(&pairs, input).unwrap().body
+        };
+        assert!(matches!(post("3", b"abcdef"), Body::Bytes(b) if b == b"abc"));
+        assert!(matches!(post("", b"abcdef"), Body::Bytes(b) if b.is_empty()));
+        assert!(matches!(post("9", b"abc"), Body::Incomplete));
+        assert!(matches!(post("65537", b""), Body::TooLarge));
+        assert!(matches!(post("99999999999999999999", b""), Body::TooLarge));
+        let get = request(&[("REQUEST_METHOD", "GET"), ("CONTENT_LENGTH", "3")], b"abc").unwrap();
+        assert!(matches!(get.body, Body::Bytes(b) if b.is_empty()));
+    }
+
+    #[test]
+    fn an_id_is_taken_only_when_it_is_a_plain_word() {
+        let id = |value: &str| request(&[("REQUEST_METHOD", "GET"), ("REQUEST_ID", value)], b"").unwrap().id;
+        assert_eq!(id("0123abcdef"), "0123abcdef");
+        assert_ne!(id("a\nb"), "a\nb");
+        assert_ne!(id(""), id(""));
+    }
+}

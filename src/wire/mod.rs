@@ -1,0 +1,63 @@
+//! The wires: bytes of CGI and FastCGI live only here.
+//!
+//! In: meta-variables and content, from the process environment
+//! ([`cgi`]) or from FastCGI records ([`fastcgi`]). Out: a document response
+//! (RFC 3875 §6.2.1). Never: routes, images, processes.
+
+pub mod cgi;
+mod document;
+pub mod fastcgi;
+mod meta;
+
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::app::Site;
+use crate::error::Error;
+use crate::http::{Request, Response};
+use crate::log;
+
+use meta::MetaVariables;
+
+/// One request from meta-variables to the last byte. A panic anywhere on the
+/// way becomes a 500.
+fn serve(
+    site: &Site,
+    variables: MetaVariables,
+    input: &mut dyn Read,
+    output: &mut dyn Write,
+    client: Option<OwnedFd>,
+) {
+    let begun = std::time::Instant::now();
+    let request = variables.request(input);
+    let head = matches!(&request, Ok(r) if r.method == crate::http::Method::Head);
+    let response = match &request {
+        Ok(request) => fenced(site, request, client),
+        Err(refused) => site.refuse(&Request::get("", "/", ""), refused.error.clone().into(), &refused.id),
+    };
+    let status = response.status;
+    let written = catch_unwind(AssertUnwindSafe(|| document::write(response, head, output)))
+        .unwrap_or_else(|_| Err(std::io::Error::other("panic while the answer was written")));
+    let (id, method, path) = match &request {
+        Ok(r) => (r.id.as_str(), r.method.as_str(), r.path.as_str()),
+        Err(refused) => (refused.id.as_str(), "-", "-"),
+    };
+    log::event(
+        "request",
+        &[
+            ("id", &id),
+            ("method", &method),
+            ("path", &path),
+            ("status", &status),
+            ("ms", &begun.elapsed().as_millis()),
+            ("client", &written.as_ref().map_or("left", |()| "served")),
+        ],
+    );
+}
+
+/// The fence around a request.
+fn fenced(site: &Site, request: &Request, client: Option<OwnedFd>) -> Response {
+    catch_unwind(AssertUnwindSafe(|| site.respond(request, client)))
+        .unwrap_or_else(|_| site.refuse(request, Error::Panicked, &request.id))
+}
