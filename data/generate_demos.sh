@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# generate_demos.sh [NAME…]: builds the demo images, NAME.def → NAME.sif, in this folder.
+#
+# Built is what is missing or older than its files (NAME.* and base.sh); all of them unless named. No container
+# registry is asked: the images are made of Debian packages (see base.sh).
+# Needs apptainer or singularity (scripts/install-runtime) and Debian's apt, but no rights: called as root it
+# builds as the account singularity-nginx. Works in a temporary folder, removed at the end, and puts each
+# finished image in place at once, mode 0644; nothing else changes here.
+set -euo pipefail
+data=$(dirname "$(readlink -f "$0")")
+cd "$data"
+
+(( $# )) || { for definition in *.def; do set -- "$@" "${definition%.def}"; done; }
+stale=() bases=()
+for name; do
+    [[ $name == *([!/]) && -f $name.def ]] || { echo "generate_demos.sh: there is no $name.def" >&2; exit 2; }
+    [[ -f $name.sif && -z $(find . -maxdepth 1 \( -name "$name.*" -o -name base.sh \) -newer "$name.sif") ]] || stale+=("$name")
+done
+(( ${#stale[@]} )) || { echo "generate_demos.sh: the demo images are up to date" >&2; exit 0; }
+[[ -w . ]] || { echo "generate_demos.sh: $(id -un) may not write into $data" >&2; exit 1; }
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp -- *.def base.sh "$work"
+for file in *.{py,awk}; do cp -- "$file" "$work"; done
+build() { env -C "$work" "$@"; }
+if (( EUID == 0 )); then
+    ../scripts/as-user true          # creates the account
+    chown -R singularity-nginx: "$work"
+    build() { (cd "$work" && "$data/../scripts/as-user" "$@"); }
+fi
+runtime=$(command -v apptainer || command -v singularity) \
+    || { echo "generate_demos.sh: neither apptainer nor singularity is here: scripts/install-runtime installs one" >&2; exit 1; }
+
+for name in "${stale[@]}"; do
+    base=$(sed -n 's|^From: base/||p' "$name.def")
+    if [[ " ${bases[*]} " != *" $base "* ]]; then
+        echo "generate_demos.sh: preparing the base $base" >&2
+        build ./base.sh "$base" "base/$base"
+        bases+=("$base")
+    fi
+    echo "generate_demos.sh: building $name.sif" >&2
+    build env "HOME=$work" "$runtime" --quiet build "$name.sif" "$name.def" > "$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+    # Beside its place first, then renamed: whoever reads the folder sees the old image or the new one.
+    install -m 0644 "$work/$name.sif" ".$name.sif.new"
+    mv -f ".$name.sif.new" "$name.sif"
+done
