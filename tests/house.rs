@@ -1,0 +1,142 @@
+//! The house: who may import whom, and what every file begins with.
+//!
+//! Reads the source as text. A new arrow is a decision: it is drawn here and
+//! in ARCHITECTURE.md, or not at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Room → the rooms it may import. Every arrow of the house.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("main", &["app", "cli", "config", "wire"]),
+    ("cli", &["app", "args", "config", "error", "http", "image", "route", "run", "view", "wire"]),
+    ("wire", &["app", "error", "http", "log"]),
+    ("app", &["args", "config", "error", "http", "image", "log", "reply", "route", "run", "view"]),
+    ("view", &["args", "error", "http", "image", "reply", "route", "run"]),
+    ("reply", &["args", "error", "image", "route", "run"]),
+    ("error", &["args", "http", "image", "run"]),
+    ("config", &["args", "http", "run"]),
+    ("route", &["http", "image"]),
+    ("run", &[]),
+    ("args", &[]),
+    ("image", &[]),
+    ("http", &[]),
+    ("log", &[]),
+    ("lib", &[]),
+];
+
+/// Words that may stand only in the files below these paths.
+const ONLY_IN: &[(&str, &[&str])] = &[
+    ("Command::new", &["src/run/"]),
+    ("QUERY_STRING", &["src/wire/", "src/http/request.rs"]),
+    ("SCRIPT_FILENAME", &["src/wire/meta.rs"]),
+    ("REQUEST_URI", &["src/wire/meta.rs"]),
+    (" ::fastcgi::", &["src/wire/fastcgi.rs"]),
+    ("PreEscaped", &[]),
+    ("run::supervise", &[]),
+    ("image::catalog", &[]),
+];
+
+/// Lines of a file: more wants a second door.
+const MOST_LINES: usize = 420;
+
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push((relative(&path), fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    assert!(!found.is_empty());
+    found
+}
+
+fn relative(path: &Path) -> String {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    path.strip_prefix(root).unwrap().to_string_lossy().into_owned()
+}
+
+fn room(path: &str) -> &str {
+    let inside = path.strip_prefix("src/").unwrap();
+    inside.split('/').next().unwrap().trim_end_matches(".rs")
+}
+
+/// The code of a file before its tests.
+fn code(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap()
+}
+
+fn is_test(path: &str) -> bool {
+    path.ends_with("/tests.rs") || path.contains("/tests/") || path.ends_with("/testing.rs")
+}
+
+fn imports(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+        for root in ["crate::", "singularity_nginx::"] {
+            for after in line.split(root).skip(1) {
+                found.insert(after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn imports_follow_the_arrows() {
+    let arrows: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    let mut drawn: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for (path, text) in sources("src") {
+        let from = *arrows.keys().find(|known| **known == room(&path)).unwrap_or_else(|| panic!("{path}: a new room"));
+        for to in imports(code(&text)).into_iter().filter(|to| to != from && !is_test(&path)) {
+            let to = arrows[from].iter().find(|allowed| **allowed == to);
+            drawn.insert((from, to.unwrap_or_else(|| panic!("{path}: a new arrow from {from}: {:?}", imports(&text)))));
+        }
+    }
+    for (from, allowed) in ARROWS {
+        for to in *allowed {
+            assert!(drawn.contains(&(*from, *to)), "the arrow {from} → {to} is gone: take it out of the table");
+        }
+    }
+}
+
+#[test]
+fn arrows_make_no_circle() {
+    let mut left: BTreeMap<&str, BTreeSet<&str>> =
+        ARROWS.iter().map(|(from, to)| (*from, to.iter().copied().collect())).collect();
+    while !left.is_empty() {
+        let leaf = left.iter().find(|(_, to)| to.is_empty()).map(|(from, _)| *from);
+        let leaf = leaf.unwrap_or_else(|| panic!("a circle among {:?}", left.keys()));
+        left.remove(leaf);
+        left.values_mut().for_each(|to| {
+            to.remove(leaf);
+        });
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_and_stays_small() {
+    for (path, text) in sources("src").into_iter().chain(sources("fastcgi/src")) {
+        assert!(text.starts_with("//!"), "{path} does not begin with //!");
+        let lines = code(&text).lines().count();
+        assert!(lines <= MOST_LINES, "{path} has {lines} lines without its tests");
+    }
+}
+
+#[test]
+fn words_that_belong_to_one_room_stay_there() {
+    for (path, text) in sources("src").iter().filter(|(path, _)| !is_test(path)) {
+        for (word, places) in ONLY_IN {
+            let allowed = places.iter().any(|place| path.starts_with(place));
+            let code = code(text).lines().filter(|line| !line.trim_start().starts_with("//"));
+            assert!(allowed || !code.into_iter().any(|line| line.contains(word)), "{path} names {word}");
+        }
+    }
+}
