@@ -35,9 +35,33 @@ pub fn duration(elapsed: Duration) -> String {
     }
 }
 
+/// A text without the white space that all its lines begin with, and without
+/// empty lines around it: sections of a definition file are often indented.
+pub fn dedented(text: &str) -> String {
+    let lines = || text.lines().map(str::trim_end);
+    let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+    let common = lines().filter(|line| !line.is_empty()).map(indent).min().unwrap_or(0);
+    let lines: Vec<&str> = lines().map(|line| line.get(common..).unwrap_or_default()).collect();
+    lines.join("\n").trim_matches('\n').to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn common_indentation_goes() {
+        for (text, expected) in [
+            ("\n    one\n\n      two  \n", "one\n\n  two"),
+            ("one\n two", "one\n two"),
+            ("", ""),
+            ("   ", ""),
+            ("\tone\n\u{3000}two", "\tone\n\u{3000}two"),
+        ] {
+            assert_eq!(dedented(text), expected, "{text:?}");
+        }
+    }
+    }
 
     #[test]
     fn words_for_quantities() {

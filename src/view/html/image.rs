@@ -15,7 +15,7 @@ pub fn image(facts: &ImageFacts, mount: &Mount) -> Markup {
             @if facts.target.app.is_some() { " / " a href=(image_route(&facts.target.image, None).href(mount)) { (name) } }
         }
         h1 { @match &facts.target.app { Some(app) => { (name) " " span.app { (app) } } None => { (name) } } }
-        @if let Some(help) = &facts.help { pre.help { (help.trim_matches('\n')) } }
+        @if let Some(help) = &facts.help { pre.help { (human::dedented(help)) } }
         (notes(facts))
         @if let Some(why) = &facts.refused { p.wrong role="note" { "This image is not run here: " (why) "." } }
         section aria-labelledby="run" {
@@ -26,10 +26,10 @@ pub fn image(facts: &ImageFacts, mount: &Mount) -> Markup {
         (apps(facts, mount))
         (labels(facts, mount))
         @if let Some(runscript) = &facts.runscript {
-            section { h2 { "Runscript" } pre { (runscript.trim_matches('\n')) } }
+            section { h2 { "Runscript" } pre { (human::dedented(runscript)) } }
         }
         @if let Some(definition) = &facts.metadata.definition {
-            section { h2 { "Definition file" } pre { (definition.trim_matches('\n')) } }
+            section { h2 { "Definition file" } pre { (human::dedented(definition)) } }
         }
         (particulars(facts))
     };
