@@ -2,7 +2,7 @@
 # base.sh busybox|python FOLDER: the root folder of a very small Linux, that the demos are built from.
 #
 # busybox: one static program that is /bin/sh and three hundred commands (1 MB).
-# python:  the same, and Debian's Python without the parts that no demo needs (30 MB, 9 MB as an image).
+# python:  the same, and Debian's Python without the parts that no demo needs (20 MB, 9 MB as an image).
 #
 # Needs Debian's apt and dpkg-deb, no root: packages are downloaded, checked by apt, and unpacked;
 # nothing is installed. Fetches into the current folder. Leaves behind FOLDER.
@@ -11,7 +11,7 @@ set -euo pipefail
 kind=$1 root=$(realpath -m "$2") apt=(-qq)
 
 # Lists of packages: the machine's, else our own copy (a machine whose lists were cleaned away, and no root).
-if ! apt-cache show busybox-static >/dev/null 2>&1; then
+if ! apt-get -qq --print-uris download busybox-static >/dev/null 2>&1; then
     mkdir -p apt/lists/partial apt/cache/archives/partial
     apt+=(-o "Dir::State::Lists=$PWD/apt/lists" -o "Dir::Cache=$PWD/apt/cache")
     apt-get "${apt[@]}" update

@@ -31,7 +31,7 @@ need() {
     local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq)
     # A package source of the machine that does not answer is no concern of ours: the install decides.
     as_root "${apt[@]}" update >&2 || say "apt-get update had errors, going on"
-    as_root "${apt[@]}" install -y --no-install-recommends "${packages[@]}" >&2 \
+    as_root "${apt[@]}" install -y --no-install-recommends "${packages[@]}" >/dev/null \
         || die "apt-get could not install: ${packages[*]}"
     # Debian starts nginx's own service on every address as soon as it is installed. Nobody asked for that.
     if [[ " ${packages[*]} " == *" nginx"* && -d /run/systemd/system ]]; then
