@@ -113,9 +113,6 @@ pub enum RequestError {
     /// RFC 3875 §4.1.12: the server must set it.
     #[error("the web server passed no REQUEST_METHOD: check the parameters in its configuration")]
     NoMethod,
-    /// The same variable with two values.
-    #[error("the web server passed {0} twice with different values: check the parameters in its configuration")]
-    Contradiction(&'static str),
     /// See [`Mount::parse`].
     #[error(transparent)]
     Mount(#[from] MountError),

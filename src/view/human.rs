@@ -61,7 +61,6 @@ mod tests {
             assert_eq!(dedented(text), expected, "{text:?}");
         }
     }
-    }
 
     #[test]
     fn words_for_quantities() {

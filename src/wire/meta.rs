@@ -2,7 +2,9 @@
 //!
 //! Only REQUEST_METHOD is required and none is guessed. REQUEST_URI,
 //! SCRIPT_FILENAME, PATH_TRANSLATED and every other variable are not read.
-//! A variable that comes twice with different values is refused.
+//! Of a variable that comes twice the last value counts: so a line after
+//! `include fastcgi_params` overrides it in nginx. Repeated header fields are
+//! joined to one (RFC 9110 §5.3).
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -24,7 +26,6 @@ pub struct Refused {
 /// The variables of one request that something here reads.
 pub struct MetaVariables {
     known: HashMap<&'static str, Vec<u8>>,
-    contradiction: Option<&'static str>,
 }
 
 /// RFC 3875 §4.1.18 turns a field's name into `HTTP_…`.
@@ -54,17 +55,21 @@ impl MetaVariables {
     /// Keeps the variables we read, from any wire.
     pub fn collect<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> MetaVariables {
         let mut known: HashMap<&'static str, Vec<u8>> = HashMap::with_capacity(READ.len());
-        let mut contradiction = None;
         for (name, value) in pairs {
             let Some(&name) = READ.iter().find(|read| read.as_bytes() == name) else {
                 continue;
             };
-            if known.get(name).is_some_and(|before| before != value) {
-                contradiction = Some(name);
+            match known.get_mut(name) {
+                Some(before) if name.starts_with("HTTP_") => {
+                    before.extend_from_slice(b", ");
+                    before.extend_from_slice(value);
+                }
+                _ => {
+                    known.insert(name, value.to_vec());
+                }
             }
-            known.insert(name, value.to_vec());
         }
-        MetaVariables { known, contradiction }
+        MetaVariables { known }
     }
 
     /// Whether there is content that [`MetaVariables::request`] would read.
@@ -82,9 +87,6 @@ impl MetaVariables {
     }
 
     fn parse(self, id: String, input: &mut dyn Read) -> Result<Request, RequestError> {
-        if let Some(name) = self.contradiction {
-            return Err(RequestError::Contradiction(name));
-        }
         let method = self.text("REQUEST_METHOD").ok_or(RequestError::NoMethod)?;
         let method = Method::parse(&method);
         let too_long = |name: &&str| self.raw(name).len() > MAX_FIELD;
@@ -205,7 +207,6 @@ mod tests {
             ("CONTENT_LENGTH", "1e3", RequestError::Length),
             ("QUERY_STRING", &long, RequestError::Query),
             ("HTTP_ACCEPT", &long, RequestError::Field),
-            ("REQUEST_METHOD", "POST", RequestError::Contradiction("REQUEST_METHOD")),
         ] {
             let got = request(&[("REQUEST_METHOD", "GET"), (name, value)], b"");
             assert_eq!(got.unwrap_err(), expected, "{name}");
@@ -213,6 +214,20 @@ mod tests {
         let pairs = [(&b"REQUEST_METHOD"[..], &b"GET"[..]), (b"PATH_INFO", b"/\xff")];
         let refused = MetaVariables::collect(pairs.into_iter()).request(&mut std::io::empty());
         assert_eq!(refused.err().map(|r| r.error), Some(RequestError::Path));
+    }
+
+    #[test]
+    fn the_last_value_counts_and_fields_are_joined() {
+        let pairs = [
+            ("REQUEST_METHOD", "GET"),
+            ("SCRIPT_NAME", "/container/x"),
+            ("HTTP_ORIGIN", "http://a"),
+            ("SCRIPT_NAME", "/lab"),
+            ("HTTP_ORIGIN", "http://b"),
+        ];
+        let request = request(&pairs, b"").unwrap();
+        assert_eq!(request.mount.to_string(), "/lab");
+        assert_eq!(request.headers.origin.as_deref(), Some("http://a, http://b"));
     }
 
     #[test]
