@@ -16,6 +16,7 @@ use crate::config::{Config, ConfigError};
 use crate::error::Error;
 use crate::http::Mount;
 use crate::image::{AppName, Catalog, ImageName};
+use crate::reply::{Check, Weight};
 use crate::route::Target;
 use crate::run;
 use crate::view;
@@ -28,6 +29,7 @@ Puts a folder of Singularity/Apptainer images on the web.
   singularity-nginx list                     the images, and what is not served and why
   singularity-nginx inspect IMAGE[/APP]      what an image says of itself
   singularity-nginx run IMAGE[/APP] [NAME=VALUE]... [--dry-run]
+  singularity-nginx doctor                   what holds on this host, what it buys, how to get it
   singularity-nginx config                   what is in force, and where it comes from
 
   --config FILE   the configuration (else SINGULARITY_NGINX_CONFIG, else
@@ -141,6 +143,7 @@ fn obey(asked: Asked) -> Result<ExitCode, Stop> {
         Some("config") => config(&site(&asked)?, asked.json, &mut out)?,
         Some("list") => return list(&site(&asked)?, asked.json, &mut out),
         Some("inspect") => inspect(&site(&asked)?, &target(&asked)?, asked.json, &mut out)?,
+        Some("doctor") => return doctor(&site(&asked)?, asked.json, &mut out),
         Some("run") => return run_image(&site(&asked)?, &asked, &mut out),
         Some(other) => return Err(Stop::Usage(format!("there is no command `{other}`"))),
         None => return Err(Stop::Usage("say what to do".to_owned())),
@@ -241,6 +244,47 @@ fn inspect(site: &Site, target: &Target, as_json: bool, out: &mut impl Write) ->
     Ok(())
 }
 
+fn doctor(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCode, Stop> {
+    let mut checks = site.checks(true);
+    let root = allowed(Ok(site.config().clone())).err();
+    checks.push(Check {
+        what: "account",
+        weight: Weight::Needed,
+        detail: String::new(),
+        public: None,
+        wrong: root,
+        buys: "containers run without the rights of root",
+        lost: "nothing starts",
+        get: "run it as an ordinary account",
+    });
+    let wrong = checks.iter().any(|check| check.wrong.is_some() && check.weight != Weight::Better);
+    if as_json {
+        let rows = checks.iter().map(|check| {
+            json!({
+                "check": check.what, "weight": check.weight.word(), "ok": check.wrong.is_none(), "detail": check.detail,
+                "reason": check.wrong, "buys": check.buys, "lost": check.lost, "get": check.get,
+            })
+        });
+        writeln!(out, "{:#}", json!({ "checks": rows.collect::<Vec<_>>() }))?;
+        return Ok(ExitCode::from(u8::from(wrong)));
+    }
+    for check in &checks {
+        match &check.wrong {
+            None => writeln!(out, "yes  {:<20} {} {}", check.what, check.buys, bracketed(&check.detail))?,
+            Some(why) => writeln!(
+                out,
+                "no   {:<20} {why}\n     without it: {}\n     to get it:  {}",
+                check.what, check.lost, check.get
+            )?,
+        }
+    }
+    Ok(ExitCode::from(u8::from(wrong)))
+}
+
+fn bracketed(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("({text})") }
+}
+
 fn run_image(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<ExitCode, Stop> {
     let target = target(asked)?;
     let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -260,7 +304,7 @@ fn run_image(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<ExitCod
         eprintln!("singularity-nginx: {}: {} became {}", change.name, change.before, change.after);
     }
     if asked.dry_run {
-        let invocation = site.invocation(&target, &opened.image, arguments.argv())?;
+        let invocation = site.invocation(&opened, arguments.argv())?;
         let mut words = vec![invocation.program.to_string_lossy().into_owned()];
         words.extend(invocation.arguments);
         writeln!(out, "{}", run::shell_quoted(&words))?;

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::args::{BindError, Rejected};
 use crate::http::RequestError;
 use crate::image::{CatalogError, Distrust, FindError, MetadataError};
-use crate::run::{RuntimeError, StartError, StateError};
+use crate::run::{Ability, RuntimeError, StartError, StateError};
 
 /// Everything that can keep an answer back. The display text is for the log.
 #[derive(Debug, Error)]
@@ -47,6 +47,8 @@ pub enum Error {
     Busy,
     #[error("runtime: {0}")]
     Runtime(#[from] RuntimeError),
+    #[error("strict: a promise of isolation does not hold here: {word}: {1}", word = .0.word())]
+    Strict(Ability, String),
     #[error("{0}")]
     State(#[from] StateError),
     #[error("{0}")]
@@ -75,7 +77,12 @@ impl Error {
                 _ => 400,
             },
             Error::Arguments(_) => 400,
-            Error::Busy | Error::Runtime(_) | Error::State(_) | Error::Start(_) | Error::Catalog(_) => 503,
+            Error::Busy
+            | Error::Runtime(_)
+            | Error::Strict(..)
+            | Error::State(_)
+            | Error::Start(_)
+            | Error::Catalog(_) => 503,
             Error::Find(FindError::Io(_)) | Error::Panicked => 500,
         }
     }
@@ -101,6 +108,7 @@ impl Error {
             Error::Arguments(BindError::Rejected(_)) => "bad-arguments",
             Error::Busy => "busy",
             Error::Runtime(_) => "no-runtime",
+            Error::Strict(..) => "isolation",
             Error::State(_) | Error::Start(_) => "cannot-start",
             Error::Panicked => "internal",
         }
@@ -118,7 +126,7 @@ impl Error {
             "unknown-host" => "This server does not answer for that host",
             "cross-site" | "not-trusted" => "Not allowed",
             "busy" => "All slots are busy",
-            "no-runtime" | "cannot-start" => "Nothing can be run at the moment",
+            "no-runtime" | "cannot-start" | "isolation" => "Nothing can be run at the moment",
             "data-folder" => "The data folder cannot be read",
             "internal" => "Something went wrong here",
             _ => "The request cannot be understood",
@@ -156,6 +164,11 @@ impl Error {
             Error::Arguments(BindError::Rejected(rejected)) => reasons(rejected),
             Error::Busy => "As many containers as this site allows are running: try again in some seconds.".to_owned(),
             Error::Runtime(_) => "The site's owner has to install a container runtime, or to name it.".to_owned(),
+            Error::Strict(..) => {
+                "This host cannot keep all promises of isolation, and this site is strict about them: \
+                 `singularity-nginx doctor` tells its owner what is missing."
+                    .to_owned()
+            }
             Error::State(_) | Error::Start(_) => "Try again later; the reason is in the site's log.".to_owned(),
             Error::Panicked => "The reason is in the site's log, under this request's id.".to_owned(),
         }

@@ -127,8 +127,42 @@ pub struct Ran {
 pub struct Check {
     /// A machine word.
     pub what: &'static str,
-    /// Why it does not hold, if so.
+    /// How much depends on it.
+    pub weight: Weight,
+    /// What was found, for the administrator.
+    pub detail: String,
+    /// Why it does not hold, if so, for the administrator.
     pub wrong: Option<String>,
+    /// The same for visitors.
+    pub public: Option<String>,
+    /// What it buys.
+    pub buys: &'static str,
+    /// What is lost without it.
+    pub lost: &'static str,
+    /// How to get it.
+    pub get: &'static str,
+}
+
+/// How much depends on something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// Nothing runs without it.
+    Needed,
+    /// A promise of isolation depends on it; `strict` refuses without it.
+    Promised,
+    /// Things are better with it.
+    Better,
+}
+
+impl Weight {
+    /// A machine word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Weight::Needed => "needed",
+            Weight::Promised => "promised",
+            Weight::Better => "better",
+        }
+    }
 }
 
 /// A refusal, ready to be shown: RFC 9457.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Room → the rooms it may import. Every arrow of the house.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["app", "cli", "config", "wire"]),
-    ("cli", &["app", "args", "config", "error", "http", "image", "route", "run", "view", "wire"]),
+    ("cli", &["app", "args", "config", "error", "http", "image", "reply", "route", "run", "view", "wire"]),
     ("wire", &["app", "error", "http", "log"]),
     ("app", &["args", "config", "error", "http", "image", "log", "reply", "route", "run", "view"]),
     ("view", &["args", "error", "http", "image", "reply", "route", "run"]),

@@ -29,9 +29,10 @@ const CONFIG: &str = "SINGULARITY_NGINX_CONFIG";
 const PREFIX: &str = "SINGULARITY_NGINX_";
 
 /// Keys with one value for the site.
-const SITE_KEYS: [&str; 7] = ["data", "runtime", "slots", "state", "allow_origins", "hosts", "allow_root"];
+const SITE_KEYS: [&str; 7] = ["data", "runtime", "state", "allow_origins", "hosts", "strict", "allow_root"];
 /// Keys that an `[images."NAME"]` table may set too.
-const IMAGE_KEYS: [&str; 8] = [
+const IMAGE_KEYS: [&str; 12] = [
+    "slots",
     "deadline",
     "output_limit",
     "network",
@@ -39,6 +40,9 @@ const IMAGE_KEYS: [&str; 8] = [
     "extra_characters",
     "run_methods",
     "show_definition",
+    "memory",
+    "processes",
+    "cpus",
     "launcher",
 ];
 
@@ -49,14 +53,14 @@ pub struct Config {
     pub data: PathBuf,
     /// The container runtime (`runtime`, default: the first one installed).
     pub runtime: Option<PathBuf>,
-    /// Containers at once over all processes (`slots`, default: processors; 1 to 4096).
-    pub slots: usize,
     /// Locks (`state`, default `$XDG_RUNTIME_DIR/singularity-nginx`, else a folder in `/tmp`).
     pub state: PathBuf,
     /// Origins whose pages may call us (`allow_origins`, default none; `*` for all).
     pub allow_origins: Vec<String>,
     /// Accepted Host values (`hosts`, default any).
     pub hosts: Vec<String>,
+    /// Refuse to run when an isolation promise cannot be kept here (`strict`, default false).
+    pub strict: bool,
     /// Start although root (`allow_root`, default false).
     pub allow_root: bool,
     /// What holds for an image without a table of its own.
@@ -68,6 +72,9 @@ pub struct Config {
 /// What holds for the runs of one image.
 #[derive(Clone, Debug)]
 pub struct Terms {
+    /// Containers at once over all processes (`slots`, default: processors; 1
+    /// to 4096). In an image's table: those of this image, on top of the site's.
+    pub slots: usize,
     /// Wall time (`deadline`, seconds, default 60; 1 to 86400).
     pub deadline: Duration,
     /// Bytes of stdout (`output_limit`, default 8 MiB; 1 KiB to 1 GiB).
@@ -80,6 +87,12 @@ pub struct Terms {
     pub run_methods: Vec<Method>,
     /// Show the definition file (`show_definition`, default false: it holds `%environment`).
     pub show_definition: bool,
+    /// Bytes of memory of a run (`memory`, default none; 16 MiB to 1 TiB).
+    pub memory: Option<u64>,
+    /// Processes and threads of a run (`processes`, default 256; 8 to 65536).
+    pub processes: u64,
+    /// Processors of a run (`cpus`, default none; 1 to 4096).
+    pub cpus: Option<usize>,
     /// A command that carries runs elsewhere (`launcher`, default none).
     pub launcher: Vec<String>,
 }
@@ -114,10 +127,10 @@ impl Config {
         let mut config = Config {
             data: settings.path("data")?.unwrap_or_else(|| folder.unwrap_or(Path::new(".")).join("data")),
             runtime: settings.path("runtime")?,
-            slots: settings.number("slots", 1..=4096)?.map_or_else(processors, |slots| slots as usize),
             state: settings.path("state")?.unwrap_or_else(default_state),
             allow_origins: settings.checked("allow_origins", origin)?,
             hosts: settings.list("hosts")?,
+            strict: settings.flag("strict")?.unwrap_or(false),
             allow_root: settings.flag("allow_root")?.unwrap_or(false),
             terms: Terms::read(&settings, None)?,
             images: BTreeMap::new(),
@@ -137,6 +150,11 @@ impl Config {
         self.images.get(image).unwrap_or(&self.terms)
     }
 
+    /// What holds for the site as a whole.
+    pub fn site_terms(&self) -> &Terms {
+        &self.terms
+    }
+
     /// What was set, and where; all other keys have their defaults.
     pub fn settings(&self) -> &[Setting] {
         &self.settings
@@ -146,15 +164,18 @@ impl Config {
     pub fn in_force(&self) -> Vec<(&'static str, String, String)> {
         let terms = &self.terms;
         let methods: Vec<&str> = terms.run_methods.iter().map(|method| method.as_str()).collect();
-        let runtime = self.runtime.as_ref().map_or("(first one installed)".to_owned(), |path| path.display().to_string());
-        let values: [(&'static str, String); 15] = [
+        let runtime =
+            self.runtime.as_ref().map_or("(first one installed)".to_owned(), |path| path.display().to_string());
+        let number = |number: Option<u64>| number.map_or("none".to_owned(), |number| number.to_string());
+        let values: [(&'static str, String); 19] = [
             ("data", self.data.display().to_string()),
             ("runtime", runtime),
-            ("slots", self.slots.to_string()),
             ("state", self.state.display().to_string()),
             ("allow_origins", self.allow_origins.join(",")),
             ("hosts", self.hosts.join(",")),
+            ("strict", self.strict.to_string()),
             ("allow_root", self.allow_root.to_string()),
+            ("slots", terms.slots.to_string()),
             ("deadline", terms.deadline.as_secs().to_string()),
             ("output_limit", terms.output_limit.to_string()),
             ("network", if terms.network == Network::None { "none" } else { "host" }.to_owned()),
@@ -162,6 +183,9 @@ impl Config {
             ("extra_characters", terms.sanitise.extra.as_str().to_owned()),
             ("run_methods", methods.join(",")),
             ("show_definition", terms.show_definition.to_string()),
+            ("memory", number(terms.memory)),
+            ("processes", terms.processes.to_string()),
+            ("cpus", number(terms.cpus.map(|cpus| cpus as u64))),
             ("launcher", terms.launcher.join(" ")),
         ];
         let from = |key: &str| {
@@ -194,17 +218,21 @@ impl Terms {
             extra: extra.transpose()?.unwrap_or_else(|| base.sanitise.extra.clone()),
         };
         let launcher = settings.text("launcher")?;
+        let slots = settings.number("slots", 1..=4096)?;
+        let cpus = settings.number("cpus", 1..=4096)?;
         Ok(Terms {
+            slots: slots.map_or(base.slots, |slots| slots as usize),
+            memory: settings.bytes("memory", 16 << 20..=1 << 40)?.or(base.memory),
+            processes: settings.number("processes", 8..=65_536)?.unwrap_or(base.processes),
+            cpus: cpus.map(|cpus| cpus as usize).or(base.cpus),
             deadline: seconds.map_or(base.deadline, Duration::from_secs),
             output_limit: bytes.map_or(base.output_limit, |bytes| bytes as usize),
             network: network.unwrap_or(base.network),
             sanitise,
             run_methods: if methods.is_empty() { base.run_methods.clone() } else { methods },
             show_definition: settings.flag("show_definition")?.unwrap_or(base.show_definition),
-            launcher: launcher.map_or_else(
-                || base.launcher.clone(),
-                |line| line.split_whitespace().map(str::to_owned).collect(),
-            ),
+            launcher: launcher
+                .map_or_else(|| base.launcher.clone(), |line| line.split_whitespace().map(str::to_owned).collect()),
         })
     }
 }
@@ -212,6 +240,10 @@ impl Terms {
 impl Default for Terms {
     fn default() -> Terms {
         Terms {
+            slots: processors(),
+            memory: None,
+            processes: 256,
+            cpus: None,
             deadline: Duration::from_secs(60),
             output_limit: 8 << 20,
             network: Network::None,

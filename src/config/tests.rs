@@ -36,7 +36,7 @@ fn variables_stand_above_the_file() {
         ("SINGULARITY_NGINX_CONFIG", "ignored here"),
     ];
     let set = config("slots = 9", &variables).unwrap();
-    assert_eq!(set.slots, 3);
+    assert_eq!(set.site_terms().slots, 3);
     assert_eq!(set.allow_origins, ["https://a.org", "http://b.org:81"]);
     assert!(set.allow_root);
     assert_eq!(set.terms("x").run_methods, [Method::Post]);
@@ -66,7 +66,7 @@ fn what_is_wrong_stops_the_start_and_names_the_line() {
         ("slots = ", "line 1: "),
         ("images = 3", "`images`"),
         ("[images]\na = 1", "line 2: `a`: must be a table"),
-        ("[images.a]\nslots = 1", "line 2: `slots`: there is no such key here"),
+        ("[images.a]\nstate = '/x'", "line 2: `state`: there is no such key here"),
     ] {
         let error = config(file, &[]).unwrap_err().to_string();
         assert!(error.contains(expected), "{file}: {error}");

@@ -6,6 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::abilities::Abilities;
+use super::limits::Limits;
 use super::runtime::Runtime;
 
 /// What a container may reach.
@@ -26,6 +28,21 @@ pub const ENVIRONMENT: [(&str, &str); 3] = [
     ("LANG", "C.UTF-8"),
 ];
 
+/// With what a run is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Means<'a> {
+    /// The container runtime.
+    pub runtime: &'a Runtime,
+    /// What it can do on this host.
+    pub abilities: &'a Abilities,
+    /// The bounds.
+    pub limits: &'a Limits,
+    /// What the container may reach.
+    pub network: Network,
+    /// A command that carries the run elsewhere; may be empty.
+    pub launcher: &'a [String],
+}
+
 /// A command, ready to be executed.
 #[derive(Clone, Debug)]
 pub struct Invocation {
@@ -41,37 +58,28 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// `launcher` is a command that carries the run elsewhere (may be empty).
     /// The image's path comes from the catalogue and is absolute, so that it
     /// can be no option of the runtime; whatever follows it belongs to the
     /// container.
-    pub fn new(
-        runtime: &Runtime,
-        launcher: &[String],
-        network: Network,
-        image: (&str, &Path),
-        app: Option<&str>,
-        given: &[String],
-    ) -> Invocation {
+    pub fn new(means: &Means<'_>, image: (&str, &Path), app: Option<&str>, given: &[String]) -> Invocation {
+        let Means { runtime, abilities, limits, network, launcher } = *means;
         let (name, path) = image;
         let path = path.to_string_lossy().into_owned();
-        let mut arguments = runtime.run_flags(network);
-        let mut shown = vec![runtime.name(), "run".to_owned()];
+        let mut arguments = runtime.run_flags(network, abilities);
+        arguments.extend(limits.flags(abilities));
         if let Some(app) = app {
             arguments.extend(["--app".to_owned(), app.to_owned()]);
-            shown.extend(["--app".to_owned(), app.to_owned()]);
         }
         arguments.push(path.clone());
-        shown.push(name.to_owned());
         arguments.extend_from_slice(given);
-        shown.extend_from_slice(given);
+        let shown = command(runtime, name, app, given);
         let mut program = runtime.path().to_owned();
         if let Some((first, rest)) = launcher.split_first() {
             arguments.insert(0, program.to_string_lossy().into_owned());
             arguments.splice(0..0, rest.iter().cloned());
             program = PathBuf::from(first);
         }
-        Invocation { program, arguments, shown: shell_quoted(&shown), secret: (path, name.to_owned()) }
+        Invocation { program, arguments, shown, secret: (path, name.to_owned()) }
     }
 
     /// Replaces what visitors must not see.
@@ -81,6 +89,15 @@ impl Invocation {
         let text = text.replace(path.as_str(), name);
         if folder.len() > 1 { text.replace(folder.as_ref(), "the data folder") } else { text }
     }
+}
+
+/// A run as people type it: `apptainer run hello-name.sif --name Amy`.
+pub fn command(runtime: &Runtime, image: &str, app: Option<&str>, given: &[String]) -> String {
+    let mut words = vec![runtime.name(), "run".to_owned()];
+    words.extend(app.into_iter().flat_map(|app| ["--app".to_owned(), app.to_owned()]));
+    words.push(image.to_owned());
+    words.extend_from_slice(given);
+    shell_quoted(&words)
 }
 
 /// Words as a line that a POSIX shell reads back as the same words.
@@ -108,7 +125,21 @@ mod tests {
         let runtime = Runtime::at(Path::new("/usr/bin/apptainer"));
         let given = words(&["--name", "Amy", "--age", "-5"]);
         let image = ("x.sif", Path::new("/srv/data/x.sif"));
-        Invocation::new(&runtime, &words(launcher), network, image, app, &given)
+        let limits = Limits {
+            deadline: std::time::Duration::from_secs(1),
+            output: 1,
+            memory: None,
+            processes: None,
+            cpus: None,
+        };
+        let means = Means {
+            runtime: &runtime,
+            abilities: &Abilities::all(""),
+            limits: &limits,
+            network,
+            launcher: &words(launcher),
+        };
+        Invocation::new(&means, image, app, &given)
     }
 
     #[test]

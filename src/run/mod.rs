@@ -13,16 +13,20 @@
 //!   ▲ stdout, stderr (pipes) ◀──────────────────┘
 //! ```
 
+mod abilities;
 mod invocation;
 mod keeper;
+mod limits;
 mod outcome;
 mod runtime;
 mod slots;
 mod supervise;
 
-pub use invocation::{Invocation, Network, shell_quoted};
+pub use abilities::{Abilities, Ability};
+pub use invocation::{Invocation, Means, Network, command, shell_quoted};
 pub use keeper::{COMMAND as KEEPER, keep};
+pub use limits::Limits;
 pub use outcome::{End, Event, Outcome};
 pub use runtime::{Runtime, RuntimeError};
 pub use slots::{Busy, Slot, Slots, StateError};
-pub use supervise::{Limits, Run, StartError};
+pub use supervise::{Run, StartError};

@@ -3,11 +3,12 @@
 //! Source of the flags: the runtime's `run` documentation, and what was
 //! measured with release 1.4.5 (see SECURITY in the README).
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::abilities::{Abilities, Ability};
 use super::invocation::Network;
 
 /// Where a runtime is looked for when none is configured, in this order.
@@ -23,6 +24,15 @@ pub enum RuntimeError {
     /// The configured one cannot be executed.
     #[error("the configured container runtime {0} is not an executable file")]
     NotExecutable(PathBuf),
+    /// Somebody else could have changed it (suEXEC's rule).
+    #[error("the container runtime {0} can be changed by others: chmod go-w it and its folder")]
+    Writable(PathBuf),
+    /// It does not say its version in time.
+    #[error("the container runtime does not answer: `--version` takes longer than 5 s")]
+    Hangs,
+    /// It cannot say its version.
+    #[error("the container runtime fails: {0}")]
+    Broken(String),
 }
 
 /// A container runtime, by absolute path.
@@ -32,16 +42,15 @@ pub struct Runtime(PathBuf);
 impl Runtime {
     /// The configured runtime, else the first installed one.
     pub fn find(configured: Option<&Path>) -> Result<Runtime, RuntimeError> {
-        match configured {
-            Some(path) if executable(path) => Ok(Runtime(path.to_owned())),
-            Some(path) => Err(RuntimeError::NotExecutable(path.to_owned())),
-            None => CANDIDATES
-                .iter()
-                .map(Path::new)
-                .find(|path| executable(path))
-                .map(Runtime::at)
-                .ok_or(RuntimeError::Missing),
+        let path = match configured {
+            Some(path) if executable(path) => path,
+            Some(path) => return Err(RuntimeError::NotExecutable(path.to_owned())),
+            None => CANDIDATES.iter().map(Path::new).find(|path| executable(path)).ok_or(RuntimeError::Missing)?,
+        };
+        if others_write(path) || path.parent().is_some_and(others_write) {
+            return Err(RuntimeError::Writable(path.to_owned()));
         }
+        Ok(Runtime::at(path))
     }
 
     /// The runtime at `path`, not looked at.
@@ -61,20 +70,39 @@ impl Runtime {
 
     /// `run` and the isolation flags: an empty environment and home, no mount
     /// of the host, no privilege in or out, no evaluation of arguments by a
-    /// shell, and no network unless it is allowed.
-    pub fn run_flags(&self, network: Network) -> Vec<String> {
-        let flags = "--quiet run --containall --no-eval --no-privs --userns \
-                     --pwd / --no-mount bind-paths,hostfs,sys,cwd,home";
-        let network = match network {
-            Network::None => " --net --network none",
-            Network::Host => "",
-        };
-        format!("{flags}{network}").split_whitespace().map(str::to_owned).collect()
+    /// shell, and no network unless it is allowed. What this host cannot do is
+    /// left out, because the runtime would refuse to start; it is named in
+    /// `doctor`, and `strict` refuses the run before it comes here.
+    pub fn run_flags(&self, network: Network, abilities: &Abilities) -> Vec<String> {
+        let mut flags = vec!["--quiet", "run"];
+        if abilities.has(Ability::ProcessNamespaces) {
+            flags.push("--containall");
+        } else {
+            flags.extend(["--contain", "--cleanenv", "--ipc", "--no-pid"]);
+        }
+        flags.extend(["--no-eval", "--no-privs"]);
+        if abilities.has(Ability::UserNamespaces) {
+            flags.push("--userns");
+        }
+        if network == Network::None && abilities.has(Ability::NetworkNamespaces) {
+            flags.extend(["--net", "--network", "none"]);
+        }
+        flags.extend(["--pwd", "/", "--no-mount", "bind-paths,hostfs,sys,cwd,home"]);
+        flags.into_iter().map(str::to_owned).collect()
     }
 }
 
 fn executable(path: &Path) -> bool {
     path.is_absolute() && path.metadata().is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
+}
+
+/// suEXEC's rule: the group or others may not write. A sticky folder (`/tmp`)
+/// counts as writable: anybody may add to it.
+fn others_write(path: &Path) -> bool {
+    path.metadata().map_or(true, |facts| {
+        let group = facts.mode() & 0o020 != 0 && facts.gid() != 0 && facts.gid() != rustix::process::getegid().as_raw();
+        group || facts.mode() & 0o002 != 0
+    })
 }
 
 #[cfg(test)]
@@ -84,8 +112,35 @@ mod tests {
     #[test]
     fn only_an_absolute_executable_file_is_a_runtime() {
         assert!(Runtime::find(Some(Path::new("/bin/sh"))).is_ok());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runtime");
+        std::fs::copy("/bin/true", &path).unwrap();
+        for (of, mode, trusted) in [(&path, 0o755, true), (&path, 0o757, false), (&path, 0o755, true)] {
+            std::fs::set_permissions(of, PermissionsExt::from_mode(mode)).unwrap();
+            assert_eq!(Runtime::find(Some(&path)).is_ok(), trusted, "{mode:o}");
+        }
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o707)).unwrap();
+        assert_eq!(Runtime::find(Some(&path)).err(), Some(RuntimeError::Writable(path.clone())));
         for path in ["sh", "/", "/etc/passwd", "/nonexistent/apptainer"] {
             assert_eq!(Runtime::find(Some(Path::new(path))).err(), Some(RuntimeError::NotExecutable(path.into())));
         }
+    }
+
+    #[test]
+    fn flags_follow_what_the_host_can_do() {
+        let runtime = Runtime::at(Path::new("/usr/bin/apptainer"));
+        let flags = |network, missing: &[Ability]| {
+            let missing = missing.iter().map(|ability| (*ability, String::new())).collect();
+            runtime.run_flags(network, &Abilities { version: String::new(), missing }).join(" ")
+        };
+        let all = flags(Network::None, &[]);
+        for part in ["--containall", "--no-eval", "--no-privs", "--userns", "--net --network none", "--pwd /"] {
+            assert!(all.contains(part), "{all}");
+        }
+        assert!(!flags(Network::Host, &[]).contains("--net"));
+        assert!(!flags(Network::None, &[Ability::NetworkNamespaces]).contains("--net"));
+        assert!(!flags(Network::None, &[Ability::UserNamespaces]).contains("--userns"));
+        let shared = flags(Network::None, &[Ability::ProcessNamespaces]);
+        assert!(!shared.contains("--containall") && shared.contains("--contain --cleanenv"));
     }
 }

@@ -18,7 +18,8 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 use thiserror::Error;
 
 use super::invocation::Invocation;
-use super::keeper::{COMMAND, Order, Report};
+use super::keeper::{COMMAND, MAX_LOCKS, Order, Report};
+use super::limits::Limits;
 use super::outcome::{End, Event, Outcome};
 use super::slots::Slot;
 
@@ -29,15 +30,6 @@ const KEEPER_LATE: Duration = Duration::from_secs(15);
 /// After the keeper's report the pipes are at their end; a descriptor that
 /// was carried elsewhere is not waited for.
 const DRAIN: Duration = Duration::from_secs(1);
-
-/// The bounds of a run.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Wall time.
-    pub deadline: Duration,
-    /// Bytes of stdout.
-    pub output: usize,
-}
 
 /// Why a run could not begin: a lack of processes, memory or descriptors.
 #[derive(Debug, Error)]
@@ -66,12 +58,12 @@ pub struct Run {
 }
 
 impl Run {
-    /// Starts the keeper and gives it the order and the slot's lock.
+    /// Starts the keeper and gives it the order and the slots' locks.
     /// `client`: the visitor's connection, watched for its end.
     pub fn start(
         invocation: &Invocation,
         limits: Limits,
-        slot: &Slot,
+        slots: &[Slot],
         client: Option<OwnedFd>,
     ) -> Result<Run, StartError> {
         let (mut control, theirs) = UnixStream::pair()?;
@@ -87,12 +79,8 @@ impl Run {
             .process_group(0)
             .spawn()?;
         let begun = Instant::now();
-        let order = Order {
-            program: invocation.program.clone(),
-            arguments: invocation.arguments.clone(),
-            deadline: limits.deadline,
-        };
-        let given = give(&mut control, &order, slot);
+        let order = Order { program: invocation.program.clone(), arguments: invocation.arguments.clone(), limits };
+        let given = give(&mut control, &order, slots);
         let run = Run {
             keeper,
             control: Some(control),
@@ -257,14 +245,14 @@ struct Ready {
     client: bool,
 }
 
-/// Sends the order; the lock travels with its first byte (unix(7) SCM_RIGHTS).
-fn give(control: &mut UnixStream, order: &Order, slot: &Slot) -> io::Result<()> {
+/// Sends the order; the locks travel with its first byte (unix(7) SCM_RIGHTS).
+fn give(control: &mut UnixStream, order: &Order, slots: &[Slot]) -> io::Result<()> {
     let text = serde_json::to_vec(order)?;
     let length = u32::try_from(text.len()).map_err(io::Error::other)?.to_le_bytes();
-    let lock = [slot.file().as_fd()];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let locks: Vec<BorrowedFd<'_>> = slots.iter().map(|slot| slot.file().as_fd()).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_LOCKS))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    ancillary.push(SendAncillaryMessage::ScmRights(&lock));
+    ancillary.push(SendAncillaryMessage::ScmRights(&locks));
     let sent = sendmsg(&*control, &[IoSlice::new(&length)], &mut ancillary, SendFlags::NOSIGNAL)?;
     if sent != length.len() {
         return Err(io::ErrorKind::WriteZero.into());

@@ -6,7 +6,7 @@ use super::human::timestamp;
 use crate::args::{Arg, ArgSpec, Kind};
 use crate::http::Mount;
 use crate::image::Labels;
-use crate::reply::{Check, Folder, ImageFacts, Problem, Row};
+use crate::reply::{Check, Folder, ImageFacts, Problem, Row, Weight};
 use crate::route::{Route, Target};
 
 /// What the `type` of a problem begins with: a URN names it without promising a page.
@@ -155,14 +155,19 @@ pub fn api_image(facts: &ImageFacts, mount: &Mount) -> Value {
     })
 }
 
-/// `{"ready":true,"checks":[…]}`
+/// Whether nothing is missing that is needed.
+pub fn ready(checks: &[Check]) -> bool {
+    checks.iter().all(|check| check.wrong.is_none() || check.weight != Weight::Needed)
+}
+
+/// `{"ready":true,"checks":[…]}`, with what visitors may know.
 pub fn health(checks: &[Check]) -> Value {
-    let ready = checks.iter().all(|check| check.wrong.is_none());
-    let checks: Vec<Value> = checks
-        .iter()
-        .map(|check| json!({ "check": check.what, "ok": check.wrong.is_none(), "reason": check.wrong }))
-        .collect();
-    json!({ "ready": ready, "checks": checks })
+    let shown = checks.iter().map(|check| {
+        json!({
+            "check": check.what, "weight": check.weight.word(), "ok": check.wrong.is_none(), "reason": check.public,
+        })
+    });
+    json!({ "ready": ready(checks), "checks": shown.collect::<Vec<_>>() })
 }
 
 /// RFC 9457 §3, with our own members `errors`, `ignored`, `exit_code`, `stderr`.

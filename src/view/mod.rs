@@ -100,7 +100,7 @@ pub fn misconfigured() -> Response {
 }
 
 fn health(checks: &[crate::reply::Check]) -> Response {
-    let status = if checks.iter().all(|check| check.wrong.is_none()) { 200 } else { 503 };
+    let status = if json::ready(checks) { 200 } else { 503 };
     json_value(status, &json::health(checks)).with("Cache-Control", "no-store")
 }
 

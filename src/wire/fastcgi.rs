@@ -55,7 +55,8 @@ pub fn serve(site: Site, listen: &Listen) -> io::Result<()> {
     for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
         signal_hook::low_level::pipe::register(signal.as_raw(), shutdown.signal_end()?)?;
     }
-    log::event("serving", &[("data", &site.config().data.display()), ("slots", &site.config().slots)]);
+    log::event("serving", &[("data", &site.config().data.display()), ("slots", &site.config().site_terms().slots)]);
+    site.announce();
     let served = Server::new(socket).shutdown(shutdown).serve(move |request| {
         let variables = MetaVariables::collect(request.params_bytes());
         let client = request.as_fd().try_clone_to_owned().ok();

@@ -22,13 +22,7 @@ use meta::MetaVariables;
 
 /// One request from meta-variables to the last byte. A panic anywhere on the
 /// way becomes a 500.
-fn serve(
-    site: &Site,
-    variables: MetaVariables,
-    input: &mut dyn Read,
-    output: &mut dyn Write,
-    client: Option<OwnedFd>,
-) {
+fn serve(site: &Site, variables: MetaVariables, input: &mut dyn Read, output: &mut dyn Write, client: Option<OwnedFd>) {
     let begun = std::time::Instant::now();
     let request = variables.request(input);
     let head = matches!(&request, Ok(r) if r.method == crate::http::Method::Head);

@@ -1,6 +1,8 @@
 //! [`Request`] → [`Response`]: one match on [`Route`]. The rooms know nothing
 //! of one another; what flows between them flows here.
 
+mod checks;
+
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -11,9 +13,9 @@ use crate::error::Error;
 use crate::http::{Body, FetchSite, Method, Request, Response};
 use crate::image::{Catalog, Entry, Image, ImageName, Labels, Metadata, MetadataError};
 use crate::log;
-use crate::reply::{Check, Folder, ImageFacts, Ran, Reply, Row, RowFacts};
+use crate::reply::{Folder, ImageFacts, Ran, Reply, Row, RowFacts};
 use crate::route::{Route, Target};
-use crate::run::{Event, Invocation, Limits, Run, Runtime, Slots};
+use crate::run::{Abilities, Event, Invocation, Limits, Means, Run, Runtime, Slot, Slots, StartError, command};
 use crate::view;
 
 /// Images on one page of the list.
@@ -92,7 +94,7 @@ impl Site {
             Route::Run(target) => return self.run(&target, request, client),
             Route::Static(file) => return view::asset(&file, request).ok_or(Error::NoRoute),
             Route::Random | Route::OldRandom => Reply::Go(302, self.random()?, String::new()),
-            Route::Health => Reply::Health(self.health()),
+            Route::Health => Reply::Health(self.checks(false)),
             Route::OldRun(target) => Reply::Go(308, Route::Run(target), query()),
             Route::ApiImages => Reply::ApiImages(self.names()?),
             Route::ApiImage(image) => Reply::ApiImage(Box::new(self.facts(&Target::image(&image))?)),
@@ -166,20 +168,21 @@ impl Site {
         }
     }
 
-    fn health(&self) -> Vec<Check> {
-        let wrong = |error: Option<Error>| error.map(|error| error.detail());
-        let data = self.catalog().and_then(|catalog| Ok(catalog.list()?)).err();
-        let runtime = Runtime::find(self.config.runtime.as_deref()).err().map(Error::from);
-        let state = self.slots().err();
-        vec![
-            Check { what: "data", wrong: wrong(data) },
-            Check { what: "runtime", wrong: wrong(runtime) },
-            Check { what: "state", wrong: wrong(state) },
-        ]
+    /// The slots of the site, and those of an image with a table of its own.
+    fn slots(&self, image: Option<&str>) -> Result<Slots, Error> {
+        let terms = image.map_or(self.config.site_terms(), |image| self.config.terms(image));
+        let prefix = image.map_or("slot".to_owned(), |image| format!("image-{image}"));
+        Ok(Slots::open(&self.config.state, &prefix, terms.slots)?)
     }
 
-    fn slots(&self) -> Result<Slots, Error> {
-        Ok(Slots::open(&self.config.state, "slot", self.config.slots)?)
+    /// A slot of the site, and one of the image where it has its own number.
+    fn take_slots(&self, image: &str) -> Result<Vec<Slot>, Error> {
+        let mut slots = vec![self.slots(None)?];
+        if self.config.special_images().any(|special| special == image) {
+            slots.push(self.slots(Some(image))?);
+        }
+        let take = |slots: Slots| slots.take().map_err(StartError::from)?.map_err(|_| Error::Busy);
+        slots.into_iter().map(take).collect()
     }
 
     /// Opens and reads an image.
@@ -203,9 +206,10 @@ impl Site {
         if !self.config.terms(target.image.as_str()).show_definition {
             metadata.definition = None;
         }
-        let command = self
-            .invocation(&target, &image, &[])
-            .map_or_else(|_| format!("apptainer run {}", target.image), |invocation| invocation.shown);
+        let runtime = Runtime::find(self.config.runtime.as_deref());
+        let runtime = runtime.unwrap_or_else(|_| Runtime::at("apptainer".as_ref()));
+        let named = target.app.as_ref().map(|app| app.as_str());
+        let command = command(&runtime, target.image.as_str(), named, &[]);
         let refused = image.trust(own_group()).err().map(|why| why.to_string());
         let size = (!image.is_directory()).then(|| image.size());
         let modified = image.modified();
@@ -268,20 +272,49 @@ impl Site {
         client: Option<OwnedFd>,
     ) -> Result<(Run, Invocation), Error> {
         opened.image.trust(own_group())?;
-        let invocation = self.invocation(&opened.target, &opened.image, arguments.argv())?;
-        let limits = Limits { deadline: terms.deadline, output: terms.output_limit };
-        let slot = self.slots()?.take().map_err(crate::run::StartError::from)?.map_err(|_| Error::Busy)?;
-        let run = Run::start(&invocation, limits, &slot, client)?;
+        let slots = self.take_slots(opened.target.image.as_str())?;
+        let invocation = self.invocation(opened, arguments.argv())?;
+        let run = Run::start(&invocation, limits(terms), &slots, client)?;
         Ok((run, invocation))
     }
 
     /// The exact command of a run.
-    pub fn invocation(&self, target: &Target, image: &Image, argv: &[String]) -> Result<Invocation, Error> {
+    pub fn invocation(&self, opened: &Opened, argv: &[String]) -> Result<Invocation, Error> {
+        let name = opened.target.image.as_str();
+        let terms = self.config.terms(name);
         let runtime = Runtime::find(self.config.runtime.as_deref())?;
-        let terms = self.config.terms(target.image.as_str());
-        let named = (target.image.as_str(), image.path());
-        let app = target.app.as_ref().map(|app| app.as_str());
-        Ok(Invocation::new(&runtime, &terms.launcher, terms.network, named, app, argv))
+        let abilities = self.abilities(&runtime)?;
+        let means = Means {
+            runtime: &runtime,
+            abilities: &abilities,
+            limits: &limits(terms),
+            network: terms.network,
+            launcher: &terms.launcher,
+        };
+        let app = opened.target.app.as_ref().map(|app| app.as_str());
+        Ok(Invocation::new(&means, (name, opened.image.path()), app, argv))
+    }
+
+    /// What the runtime can do here; with `strict`, a promise that does not
+    /// hold is an error.
+    fn abilities(&self, runtime: &Runtime) -> Result<Abilities, Error> {
+        self.slots(None)?; // makes the state folder
+        let abilities = Abilities::of(runtime, &self.config.state)?;
+        let broken = abilities.missing.iter().find(|(ability, _)| ability.promised());
+        match broken {
+            Some((ability, why)) if self.config.strict => Err(Error::Strict(*ability, why.clone())),
+            _ => Ok(abilities),
+        }
+    }
+}
+
+fn limits(terms: &Terms) -> Limits {
+    Limits {
+        deadline: terms.deadline,
+        output: terms.output_limit,
+        memory: terms.memory,
+        processes: Some(terms.processes),
+        cpus: terms.cpus,
     }
 }
 

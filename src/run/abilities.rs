@@ -1,0 +1,311 @@
+//! What this host and its runtime can do, found out once and written down.
+//!
+//! The finding is a file in the state folder, named by what it depends on:
+//! the runtime's path, inode and mtime, the boot, and this program's version.
+//! Deleting it costs one more look. A runtime that does not answer is not
+//! written down.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal};
+use serde::{Deserialize, Serialize};
+
+use super::invocation::ENVIRONMENT;
+use super::runtime::{Runtime, RuntimeError};
+
+/// How long the runtime, or a trial, may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of an answer that are read.
+const MAX_ANSWER: u64 = 4096;
+
+/// Something that a run can be kept apart or bounded with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ability {
+    /// user_namespaces(7) for ordinary accounts.
+    UserNamespaces,
+    /// network_namespaces(7) inside them.
+    NetworkNamespaces,
+    /// pid_namespaces(7) inside them, with a /proc of their own.
+    ProcessNamespaces,
+    /// `/dev/fuse` can be opened.
+    Fuse,
+    /// The runtime can limit memory, processes and processors by cgroups.
+    Cgroups,
+}
+
+impl Ability {
+    /// All of them, in the order in which people should mend them.
+    pub const ALL: [Ability; 5] = [
+        Ability::UserNamespaces,
+        Ability::ProcessNamespaces,
+        Ability::NetworkNamespaces,
+        Ability::Fuse,
+        Ability::Cgroups,
+    ];
+
+    /// A machine word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Ability::UserNamespaces => "user-namespaces",
+            Ability::NetworkNamespaces => "network-namespaces",
+            Ability::ProcessNamespaces => "process-namespaces",
+            Ability::Fuse => "fuse",
+            Ability::Cgroups => "cgroups",
+        }
+    }
+
+    /// What it buys.
+    pub fn buys(self) -> &'static str {
+        match self {
+            Ability::UserNamespaces => "containers run without any privilege of the host",
+            Ability::NetworkNamespaces => "containers have no network unless the site allows it",
+            Ability::ProcessNamespaces => "containers do not see, and cannot signal, other processes of the account",
+            Ability::Fuse => "images are mounted instead of unpacked for each run",
+            Ability::Cgroups => "limits of memory and processors hold for a run as a whole",
+        }
+    }
+
+    /// What is lost without it.
+    pub fn without(self) -> &'static str {
+        match self {
+            Ability::UserNamespaces => "only a runtime that is installed setuid can run anything",
+            Ability::NetworkNamespaces => "containers reach the host's network",
+            Ability::ProcessNamespaces => "containers see the other processes of the account",
+            Ability::Fuse => "each run unpacks its image first, into /tmp",
+            Ability::Cgroups => {
+                "the limit of memory holds for each process by itself, and processors are assigned, not enforced"
+            }
+        }
+    }
+
+    /// How to get it on Debian, Ubuntu and RHEL.
+    pub fn get(self) -> &'static str {
+        match self {
+            Ability::UserNamespaces => {
+                "Debian: sysctl kernel.unprivileged_userns_clone=1; Ubuntu 24.04 and later: install the runtime's own \
+                 package, which brings its AppArmor profile; RHEL: sysctl user.max_user_namespaces=15000"
+            }
+            Ability::NetworkNamespaces => {
+                "Debian, Ubuntu, RHEL: sysctl user.max_net_namespaces=15000; in Docker also --security-opt seccomp=unconfined"
+            }
+            Ability::ProcessNamespaces => {
+                "Debian, Ubuntu, RHEL: nothing to do on the host itself; in Docker --security-opt systempaths=unconfined"
+            }
+            Ability::Fuse => {
+                "Debian, Ubuntu: apt install fuse3; RHEL: dnf install fuse3; then chmod 666 /dev/fuse; in Docker --device /dev/fuse"
+            }
+            Ability::Cgroups => {
+                "Debian 11, Ubuntu 21.10, RHEL 9 and later with systemd: run the service in a user session, or with Delegate=yes"
+            }
+        }
+    }
+
+    /// Whether the isolation that is promised to the administrator needs it.
+    pub fn promised(self) -> bool {
+        matches!(self, Ability::UserNamespaces | Ability::NetworkNamespaces | Ability::ProcessNamespaces)
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Abilities {
+    /// What the runtime calls itself: `apptainer version 1.4.5`.
+    pub version: String,
+    /// What does not hold here, each with the reason.
+    pub missing: Vec<(Ability, String)>,
+}
+
+impl Abilities {
+    /// A host where everything holds.
+    pub fn all(version: &str) -> Abilities {
+        Abilities { version: version.to_owned(), missing: Vec::new() }
+    }
+
+    /// Whether this holds here.
+    pub fn has(&self, ability: Ability) -> bool {
+        self.missing.iter().all(|(missing, _)| *missing != ability)
+    }
+
+    /// What is written down, else what is found out now (and then written down).
+    pub fn of(runtime: &Runtime, state: &Path) -> Result<Abilities, RuntimeError> {
+        if let Some(known) = Abilities::recorded(runtime, state) {
+            return Ok(known);
+        }
+        let found = Abilities::probe(runtime)?;
+        if let Err(error) = found.record(&file(runtime, state)) {
+            // another process may be writing it, or the disk is full: then the next one looks again
+            let _ = error;
+        }
+        Ok(found)
+    }
+
+    /// What is written down; starts no process.
+    pub fn recorded(runtime: &Runtime, state: &Path) -> Option<Abilities> {
+        let mut text = Vec::new();
+        let file = std::fs::File::open(file(runtime, state)).ok()?;
+        file.take(64 * 1024).read_to_end(&mut text).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    fn record(&self, path: &Path) -> std::io::Result<()> {
+        let new = path.with_extension(format!("{}.new", std::process::id()));
+        let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&new)?;
+        let written = file.write_all(&serde_json::to_vec(self)?).and_then(|()| std::fs::rename(&new, path));
+        if written.is_err() {
+            let _ = std::fs::remove_file(&new);
+        }
+        written
+    }
+
+    /// Finds out now.
+    pub fn probe(runtime: &Runtime) -> Result<Abilities, RuntimeError> {
+        let version = match answer(runtime.path(), &["--version"]) {
+            Ok(text) => text.lines().next().unwrap_or_default().trim().chars().take(100).collect(),
+            Err(Silent::Late) => return Err(RuntimeError::Hangs),
+            Err(Silent::Failed(why)) => return Err(RuntimeError::Broken(why)),
+        };
+        let lacks = |ability: Ability| Some((ability, ability.missing(runtime)?));
+        Ok(Abilities { version, missing: Ability::ALL.into_iter().filter_map(lacks).collect() })
+    }
+}
+
+impl Ability {
+    /// Why this does not hold here; `None` when it does.
+    fn missing(self, runtime: &Runtime) -> Option<String> {
+        match self {
+            Ability::UserNamespaces => unshare(&["--user"]),
+            Ability::NetworkNamespaces => unshare(&["--user", "--map-root-user", "--net"]),
+            Ability::ProcessNamespaces => unshare(&["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]),
+            Ability::Fuse => std::fs::File::options()
+                .read(true)
+                .write(true)
+                .open("/dev/fuse")
+                .err()
+                .map(|error| format!("/dev/fuse: {error}")),
+            Ability::Cgroups => cgroups(runtime),
+        }
+    }
+}
+
+/// Whether unshare(1) can make these namespaces. Where it is missing, or
+/// where AppArmor has a profile for each program, it proves nothing.
+fn unshare(flags: &[&str]) -> Option<String> {
+    let restricted = std::fs::read_to_string("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
+    if restricted.is_ok_and(|text| text.trim() == "1") || !Path::new("/usr/bin/unshare").exists() {
+        return None;
+    }
+    let mut words = flags.to_vec();
+    words.extend(["--", "/bin/true"]);
+    match answer(Path::new("/usr/bin/unshare"), &words) {
+        Ok(_) => None,
+        Err(Silent::Late) => Some("unshare(1) did not end".to_owned()),
+        Err(Silent::Failed(why)) => Some(why),
+    }
+}
+
+/// The runtime limits by cgroups only with cgroup v2 and a systemd session.
+fn cgroups(_runtime: &Runtime) -> Option<String> {
+    if !Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+        return Some("there is no unified cgroup hierarchy (version 2)".to_owned());
+    }
+    if !Path::new("/run/systemd/system").exists() {
+        return Some("systemd does not run here".to_owned());
+    }
+    let bus = format!("/run/user/{}/bus", rustix::process::geteuid().as_raw());
+    (!Path::new(&bus).exists()).then(|| "this account has no systemd session".to_owned())
+}
+
+enum Silent {
+    Late,
+    Failed(String),
+}
+
+/// What a program prints, within bounds.
+fn answer(program: &Path, words: &[&str]) -> Result<String, Silent> {
+    let failed = |error: &dyn std::fmt::Display| Silent::Failed(error.to_string());
+    let mut child = Command::new(program)
+        .args(words)
+        .env_clear()
+        .envs(ENVIRONMENT)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| failed(&error))?;
+    let pid = Pid::from_child(&child);
+    if !ends_within(pid, PATIENCE) {
+        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+        let _ = child.wait();
+        return Err(Silent::Late);
+    }
+    let status = child.wait().map_err(|error| failed(&error))?;
+    let mut out = String::new();
+    let mut err = String::new();
+    if let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) {
+        let _ = stdout.take(MAX_ANSWER).read_to_string(&mut out);
+        let _ = stderr.take(MAX_ANSWER).read_to_string(&mut err);
+    }
+    if status.success() { Ok(out) } else { Err(Silent::Failed(format!("{status}: {}", err.trim()))) }
+}
+
+fn ends_within(pid: Pid, patience: Duration) -> bool {
+    let Ok(ended) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) else { return false };
+    let until = Instant::now() + patience;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
+        match poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&timeout)) {
+            Ok(count) => return count > 0,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+/// Named by all that the finding depends on.
+fn file(runtime: &Runtime, state: &Path) -> PathBuf {
+    let facts = runtime.path().metadata();
+    let (inode, mtime) = facts.map_or((0, 0), |facts| (facts.ino(), facts.mtime()));
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let path: String = runtime.path().to_string_lossy().chars().map(|c| if c == '/' { '+' } else { c }).collect();
+    let version = env!("CARGO_PKG_VERSION");
+    state.join(format!("abilities-{version}-{}-{inode}-{mtime}-{path}.json", boot.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_written_down_and_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = Runtime::at(Path::new("/bin/true"));
+        assert_eq!(Abilities::recorded(&runtime, folder.path()), None);
+        let found = Abilities::of(&runtime, folder.path()).unwrap();
+        assert_eq!(Abilities::recorded(&runtime, folder.path()), Some(found));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_runtime_that_fails_or_hangs_is_named_and_not_written_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let broken = Abilities::of(&Runtime::at(Path::new("/bin/false")), folder.path());
+        assert!(matches!(broken, Err(RuntimeError::Broken(_))));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn words_are_unique() {
+        let words: std::collections::HashSet<&str> = Ability::ALL.iter().map(|ability| ability.word()).collect();
+        assert_eq!(words.len(), Ability::ALL.len());
+    }
+}

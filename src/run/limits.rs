@@ -1,0 +1,127 @@
+//! The bounds of a run, and the part of them that is set on processes.
+//!
+//! Where the runtime has cgroups it is told the limits itself. Elsewhere the
+//! keeper sets resource limits (getrlimit(2)) on itself before it starts the
+//! runtime, and all of the run inherits them: memory then holds for each
+//! process by itself, processors are assigned and not enforced. Both are
+//! said by `doctor`.
+
+use std::io;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use serde::{Deserialize, Serialize};
+
+use super::abilities::{Abilities, Ability};
+
+/// The bounds of a run.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Limits {
+    /// Wall time.
+    pub deadline: Duration,
+    /// Bytes of stdout.
+    pub output: usize,
+    /// Bytes of memory.
+    pub memory: Option<u64>,
+    /// Processes and threads.
+    pub processes: Option<u64>,
+    /// Processors.
+    pub cpus: Option<usize>,
+}
+
+impl Limits {
+    /// The flags by which the runtime sets them itself, where it can.
+    pub fn flags(&self, abilities: &Abilities) -> Vec<String> {
+        let mut flags = Vec::new();
+        if abilities.has(Ability::Cgroups) {
+            let mut add = |flag: &str, value: Option<String>| {
+                if let Some(value) = value {
+                    flags.extend([flag.to_owned(), value]);
+                }
+            };
+            add("--memory", self.memory.map(|bytes| bytes.to_string()));
+            add("--pids-limit", self.processes.map(|count| count.to_string()));
+            add("--cpus", self.cpus.map(|count| count.to_string()));
+        }
+        flags
+    }
+
+    /// Sets what can be set on this process and its children.
+    ///
+    /// RLIMIT_NPROC counts all processes of the account, so those that are
+    /// there already are added. RLIMIT_DATA counts what is really writable,
+    /// unlike RLIMIT_AS, which a Go program exceeds before it does anything.
+    pub fn set(&self) -> io::Result<()> {
+        lower(Resource::Core, 0)?;
+        if let Some(bytes) = self.memory {
+            lower(Resource::Data, bytes)?;
+        }
+        if let Some(count) = self.processes {
+            lower(Resource::Nproc, count.saturating_add(threads_of_account()))?;
+        }
+        if let Some(count) = self.cpus {
+            assign(count)?;
+        }
+        Ok(())
+    }
+}
+
+/// Sets a limit, or leaves one that is lower already.
+fn lower(resource: Resource, to: u64) -> io::Result<()> {
+    let now = getrlimit(resource);
+    let limit = now.maximum.map_or(to, |maximum| maximum.min(to));
+    Ok(setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })?)
+}
+
+/// Threads of all processes of this account, as RLIMIT_NPROC counts them.
+fn threads_of_account() -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let me = rustix::process::geteuid().as_raw();
+    let mut threads = 0;
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let is_process = entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit());
+        if is_process && entry.metadata().is_ok_and(|facts| facts.uid() == me) {
+            let tasks = std::fs::read_dir(entry.path().join("task")).map_or(1, |tasks| tasks.count() as u64);
+            threads += tasks;
+        }
+    }
+    threads
+}
+
+/// Keeps `count` of the processors we may use, other ones for each run.
+fn assign(count: usize) -> io::Result<()> {
+    let ours = sched_getaffinity(None)?;
+    let allowed: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| ours.is_set(*cpu)).collect();
+    let mut kept = CpuSet::new();
+    let first = std::process::id() as usize % allowed.len().max(1);
+    for cpu in allowed.iter().cycle().skip(first).take(count.clamp(1, allowed.len().max(1))) {
+        kept.set(*cpu);
+    }
+    Ok(sched_setaffinity(None, &kept)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_only_where_the_runtime_has_cgroups() {
+        let limits = Limits {
+            deadline: Duration::from_secs(1),
+            output: 1,
+            memory: Some(1 << 30),
+            processes: Some(64),
+            cpus: None,
+        };
+        let all = Abilities::all("");
+        assert_eq!(limits.flags(&all).join(" "), "--memory 1073741824 --pids-limit 64");
+        let none = Abilities { missing: vec![(Ability::Cgroups, String::new())], ..all };
+        assert!(limits.flags(&none).is_empty());
+    }
+
+    #[test]
+    fn this_process_is_counted() {
+        assert!(threads_of_account() >= 1);
+    }
+}
