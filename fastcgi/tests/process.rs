@@ -51,10 +51,14 @@ fn serve_until_term() -> std::io::Result<()> {
 fn handler(request: &mut Request) {
     match request.param("DO").as_deref() {
         Some("list descriptors") => {
-            let child = Command::new("ls").args(["-l", "/proc/self/fd"]).stdout(Stdio::piped()).output().unwrap();
+            let child = Command::new("ls").args(["-l", "/proc/self/fd"]).stdin(Stdio::inherit()).output().unwrap();
             let _ = request.stdout().write_all(&child.stdout);
         }
         Some("sleep") => std::thread::sleep(Duration::from_millis(200)),
+        Some("say begun") => {
+            let _ = request.stdout().write_all(b"begun\n");
+            let _ = request.stdout().flush();
+        }
         Some("ignore") => return,
         _ => {}
     }
@@ -190,15 +194,6 @@ fn running_out_of_threads_makes_callers_wait() {
     assert_eq!(noise, "");
 }
 
-/// Sends records until the server refuses more; the number of bytes.
-fn flood(client: &mut Client, kind: u8, most: usize) -> usize {
-    let (bytes, mut sent) = (record(kind, 1, &[1; 65535]), 0);
-    while sent < most && client.0.write_all(&bytes).is_ok() {
-        sent += bytes.len();
-    }
-    sent
-}
-
 #[test]
 fn three_hundred_megabytes_are_refused_with_flat_memory() {
     const ALL: usize = 300_000_000;
@@ -208,14 +203,14 @@ fn three_hundred_megabytes_are_refused_with_flat_memory() {
     let before = program.memory("VmHWM:");
     let mut client = program.connect();
     client.send(&begin(1, 1, true));
-    let sent = flood(&mut client, PARAMS, ALL);
+    let sent = client.flood(&record(PARAMS, 1, &[1; 65535]), ALL);
     assert!(sent < ALL / 10, "{sent} bytes of parameters taken");
     assert!(client.answer(1).stdout.starts_with("Status: 431 "));
     // A body that nobody reads, with and without the wish to keep the connection.
     for keep in [true, false] {
         let mut client = program.connect();
         client.send(&[begin(1, 1, keep), stream(PARAMS, 1, &pairs(&[("DO", "ignore")]))].concat());
-        let sent = flood(&mut client, STDIN, ALL);
+        let sent = client.flood(&record(STDIN, 1, &[1; 65535]), ALL);
         assert!(sent < ALL / 10, "{sent} bytes of body taken");
         assert_eq!(client.answer(1).stdout, "");
     }
@@ -243,12 +238,13 @@ fn term_drains() {
     let program = Program::start("server");
     let (mut idle, mut busy) = (program.connect(), program.connect());
     assert_eq!(idle.ask(true, &[], b""), "body=0\n");
-    busy.send(&[begin(1, 1, true), stream(PARAMS, 1, &pairs(&[("DO", "sleep")])), record(STDIN, 1, b"fir")].concat());
-    std::thread::sleep(Duration::from_millis(50));
+    let params = stream(PARAMS, 1, &pairs(&[("DO", "say begun")]));
+    busy.send(&[begin(1, 1, true), params, record(STDIN, 1, b"fir")].concat());
+    assert_eq!(busy.record().map(|record| record.content), Some(b"begun\n".to_vec()));
     kill_process(program.pid(), Signal::TERM).unwrap();
     idle.closed();
     busy.send(&stream(STDIN, 1, b"st"));
-    assert_eq!(busy.answer(1).stdout, "DO=sleep\nbody=5\n");
+    assert_eq!(busy.answer(1).stdout, "DO=say begun\nbody=5\n");
     busy.closed();
     let (status, noise) = program.end();
     assert!(status.success(), "{status}");

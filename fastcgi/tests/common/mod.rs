@@ -15,6 +15,8 @@ use tempfile::TempDir;
 
 /// A test that waits longer than this hangs.
 pub const HANG: Duration = Duration::from_secs(20);
+/// Far more than a server may read for nobody.
+pub const FLOOD: usize = 100_000_000;
 
 pub const BEGIN: u8 = 1;
 pub const ABORT: u8 = 2;
@@ -146,6 +148,15 @@ impl<S: Read + Write> Client<S> {
         let answer = self.answer(1);
         assert_eq!((answer.code, answer.status), (0, 0), "{answer:?}");
         answer.stdout
+    }
+
+    /// Sends the same bytes until the server takes no more, or `most` are sent; says how many were.
+    pub fn flood(&mut self, bytes: &[u8], most: usize) -> usize {
+        let mut sent = 0;
+        while sent < most && self.0.write_all(bytes).is_ok() {
+            sent += bytes.len();
+        }
+        sent
     }
 
     /// Waits for the end of the connection; what still comes is dropped.
