@@ -14,7 +14,7 @@
 //! [`reply`] (what is known), [`view`] (how it looks). [`error`] stands above
 //! them, [`app`] joins them, [`cli`] is for people at a terminal.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod app;
 pub mod args;

@@ -14,6 +14,7 @@
 //! ```
 
 mod abilities;
+mod descriptors;
 mod invocation;
 mod keeper;
 mod limits;
@@ -23,6 +24,7 @@ mod slots;
 mod supervise;
 
 pub use abilities::{Abilities, Ability};
+pub use descriptors::seal;
 pub use invocation::{Invocation, Means, Network, command, shell_quoted};
 pub use keeper::{COMMAND as KEEPER, keep};
 pub use limits::Limits;
