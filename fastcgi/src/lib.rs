@@ -32,6 +32,7 @@ mod request;
 mod server;
 mod shutdown;
 mod socket;
+mod watch;
 
 use std::io;
 use std::os::fd::RawFd;
@@ -40,6 +41,7 @@ pub use listener::{adopt_listener, is_listener, stdin_listener};
 pub use request::{Request, Role, Stdin, Stream};
 pub use server::Server;
 pub use shutdown::ShutdownHandle;
+pub use watch::Watch;
 
 /// Serves the listening socket on descriptor 0, as the specification starts programs, with the default bounds.
 ///

@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::channel::{Channel, Head};
 use crate::record::{Pairs, kind};
+use crate::watch::Watch;
 
 /// What the visitor gets when the handler panics before anything was sent.
 const PANICKED: &str = "Status: 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n\
@@ -84,6 +85,14 @@ impl Request {
     /// when the visitor leaves). Looks and returns at once. An ABORT_REQUEST behind 16 KiB of unread body is seen once that is read.
     pub fn is_aborted(&mut self) -> bool {
         self.channel.is_aborted()
+    }
+
+    /// The same question for somebody who does not hold the request: see [`Watch`].
+    ///
+    /// # Errors
+    /// The process has no descriptor left.
+    pub fn watch(&self) -> io::Result<Watch> {
+        Ok(Watch::new(self.as_fd().try_clone_to_owned()?, self.head.id))
     }
 
     /// Sends the rest of the answer and ends the request with this exit status. What is written later fails.

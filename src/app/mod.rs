@@ -4,7 +4,6 @@
 mod checks;
 
 use std::io::Write;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use crate::args::{ArgSpec, Arguments, Blank, Input, bind};
@@ -15,6 +14,7 @@ use crate::image::{Catalog, Entry, Image, ImageName, Labels, Metadata, MetadataE
 use crate::log;
 use crate::reply::{Folder, ImageFacts, Ran, Reply, Row, RowFacts};
 use crate::route::{Route, Target};
+pub use crate::run::Client;
 use crate::run::{Abilities, Event, Invocation, Limits, Means, Run, Runtime, Slot, Slots, StartError, command};
 use crate::view;
 
@@ -59,7 +59,7 @@ impl Site {
 
     /// Answers a request. `client` is the visitor's connection, where the
     /// wire has one: a run ends when it does.
-    pub fn respond(&self, request: &Request, client: Option<OwnedFd>) -> Response {
+    pub fn respond(&self, request: &Request, client: Option<Client>) -> Response {
         let response = match self.route(request, client) {
             Ok(response) => response,
             Err(error) => return self.refuse(request, error, &request.id),
@@ -75,7 +75,7 @@ impl Site {
         self.shared(request, view::error(&error, request))
     }
 
-    fn route(&self, request: &Request, client: Option<OwnedFd>) -> Result<Response, Error> {
+    fn route(&self, request: &Request, client: Option<Client>) -> Result<Response, Error> {
         self.check_host(request)?;
         let route = Route::parse(&request.path).ok_or(Error::NoRoute)?;
         if request.method == Method::Options {
@@ -216,7 +216,7 @@ impl Site {
         Ok(ImageFacts { target, size, modified, metadata, labels, help, runscript, spec, command, refused })
     }
 
-    fn run(&self, target: &Target, request: &Request, client: Option<OwnedFd>) -> Result<Response, Error> {
+    fn run(&self, target: &Target, request: &Request, client: Option<Client>) -> Result<Response, Error> {
         let foreign = FetchSite::of(request) == FetchSite::Foreign;
         if foreign && !request.headers.origin.as_deref().is_some_and(|origin| self.allows(origin)) {
             return Err(Error::CrossSite);
@@ -269,7 +269,7 @@ impl Site {
         opened: &Opened,
         arguments: &Arguments,
         terms: &Terms,
-        client: Option<OwnedFd>,
+        client: Option<Client>,
     ) -> Result<(Run, Invocation), Error> {
         opened.image.trust(own_group())?;
         let slots = self.take_slots(opened.target.image.as_str())?;

@@ -168,8 +168,8 @@ impl Abilities {
     pub fn probe(runtime: &Runtime) -> Result<Abilities, RuntimeError> {
         let version = match answer(runtime.path(), &["--version"]) {
             Ok(text) => text.lines().next().unwrap_or_default().trim().chars().take(100).collect(),
-            Err(Silent::Late) => return Err(RuntimeError::Hangs),
-            Err(Silent::Failed(why)) => return Err(RuntimeError::Broken(why)),
+            Err(Silent::Late) => return Err(RuntimeError::Hangs(runtime.path().to_owned())),
+            Err(Silent::Failed(why)) => return Err(RuntimeError::Broken(runtime.path().to_owned(), why)),
         };
         let lacks = |ability: Ability| Some((ability, ability.missing(runtime)?));
         Ok(Abilities { version, missing: Ability::ALL.into_iter().filter_map(lacks).collect() })
@@ -299,7 +299,7 @@ mod tests {
     fn a_runtime_that_fails_or_hangs_is_named_and_not_written_down() {
         let folder = tempfile::tempdir().unwrap();
         let broken = Abilities::of(&Runtime::at(Path::new("/bin/false")), folder.path());
-        assert!(matches!(broken, Err(RuntimeError::Broken(_))));
+        assert!(matches!(broken, Err(RuntimeError::Broken(..))));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 

@@ -31,4 +31,4 @@ pub use limits::Limits;
 pub use outcome::{End, Event, Outcome};
 pub use runtime::{Runtime, RuntimeError};
 pub use slots::{Busy, Slot, Slots, StateError};
-pub use supervise::{Run, StartError};
+pub use supervise::{Client, Run, StartError};

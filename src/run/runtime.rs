@@ -28,11 +28,11 @@ pub enum RuntimeError {
     #[error("the container runtime {0} can be changed by others: chmod go-w it and its folder")]
     Writable(PathBuf),
     /// It does not say its version in time.
-    #[error("the container runtime does not answer: `--version` takes longer than 5 s")]
-    Hangs,
+    #[error("the container runtime {0} does not answer: `--version` takes longer than 5 s")]
+    Hangs(PathBuf),
     /// It cannot say its version.
-    #[error("the container runtime fails: {0}")]
-    Broken(String),
+    #[error("the container runtime {0} fails: {1}")]
+    Broken(PathBuf, String),
 }
 
 /// A container runtime, by absolute path.

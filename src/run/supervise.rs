@@ -36,15 +36,25 @@ const DRAIN: Duration = Duration::from_secs(1);
 #[error("a run could not be started: {0}")]
 pub struct StartError(#[from] io::Error);
 
+/// The visitor's end of a run: its connection, watched for its end.
+pub struct Client {
+    /// The connection's socket.
+    pub connection: OwnedFd,
+    /// Asked when something arrives on it: whether that says that nobody
+    /// waits any longer (FastCGI's ABORT_REQUEST).
+    pub aborted: Box<dyn Fn() -> bool>,
+}
+
 /// A run that is under way.
-#[derive(Debug)]
 pub struct Run {
     keeper: Child,
     /// Open until the keeper has reported.
     control: Option<UnixStream>,
     stdout: Option<PipeReader>,
     stderr: Option<PipeReader>,
-    client: Option<OwnedFd>,
+    client: Option<Client>,
+    /// Whether arriving bytes may be an abort; other bytes are not for us.
+    listening: bool,
     begun: Instant,
     /// Bytes of stdout that may still come.
     room: usize,
@@ -59,12 +69,11 @@ pub struct Run {
 
 impl Run {
     /// Starts the keeper and gives it the order and the slots' locks.
-    /// `client`: the visitor's connection, watched for its end.
     pub fn start(
         invocation: &Invocation,
         limits: Limits,
         slots: &[Slot],
-        client: Option<OwnedFd>,
+        client: Option<Client>,
     ) -> Result<Run, StartError> {
         let (mut control, theirs) = UnixStream::pair()?;
         let (stdout, out) = io::pipe()?;
@@ -87,6 +96,7 @@ impl Run {
             stdout: Some(stdout),
             stderr: Some(stderr),
             client,
+            listening: true,
             begun,
             room: limits.output,
             truncated: false,
@@ -146,7 +156,7 @@ impl Run {
     /// One `poll`; at most one event.
     fn wait(&mut self, patience: Duration) -> Option<Event> {
         let ready = self.poll(patience);
-        if ready.client {
+        if self.has_left(ready.client) {
             self.client = None;
             self.stop(End::Cancelled);
         }
@@ -163,23 +173,33 @@ impl Run {
         None
     }
 
+    /// Bytes that are no abort are left alone, and not looked at again.
+    fn has_left(&mut self, seen: PollFlags) -> bool {
+        if seen == PollFlags::IN {
+            self.listening = self.client.as_ref().is_some_and(|client| (client.aborted)());
+            return self.listening;
+        }
+        !seen.is_empty()
+    }
+
     fn poll(&self, patience: Duration) -> Ready {
         let timeout = Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: patience.subsec_nanos().into() };
+        let client = if self.listening { PollFlags::RDHUP | PollFlags::IN } else { PollFlags::RDHUP };
         let watched: [(Option<BorrowedFd<'_>>, PollFlags); 4] = [
             (self.stdout.as_ref().map(AsFd::as_fd), PollFlags::IN),
             (self.stderr.as_ref().map(AsFd::as_fd), PollFlags::IN),
             (self.control.as_ref().map(AsFd::as_fd), PollFlags::IN),
-            (self.client.as_ref().map(AsFd::as_fd), PollFlags::RDHUP),
+            (self.client.as_ref().map(|client| client.connection.as_fd()), client),
         ];
         let mut polled: Vec<PollFd<'_>> =
             watched.iter().filter_map(|(fd, flags)| Some(PollFd::from_borrowed_fd((*fd)?, *flags))).collect();
         if poll(&mut polled, Some(&timeout)).is_err() {
-            return Ready::default();
+            return Ready { stdout: false, stderr: false, control: false, client: PollFlags::empty() };
         }
-        let mut seen = polled.iter().map(|fd| !fd.revents().is_empty());
-        let mut of = |fd: Option<BorrowedFd<'_>>| fd.is_some() && seen.next().unwrap_or(false);
+        let mut seen = polled.iter().map(PollFd::revents);
+        let mut of = |fd: Option<BorrowedFd<'_>>| fd.and_then(|_| seen.next()).unwrap_or(PollFlags::empty());
         let [stdout, stderr, control, client] = watched.map(|(fd, _)| of(fd));
-        Ready { stdout, stderr, control, client }
+        Ready { stdout: !stdout.is_empty(), stderr: !stderr.is_empty(), control: !control.is_empty(), client }
     }
 
     /// Reads the keeper's report: its last words, whole in one message.
@@ -237,12 +257,11 @@ impl Drop for Run {
 /// Longest report in bytes.
 const MAX_REPORT: u64 = 64 * 1024;
 
-#[derive(Default)]
 struct Ready {
     stdout: bool,
     stderr: bool,
     control: bool,
-    client: bool,
+    client: PollFlags,
 }
 
 /// Sends the order; the locks travel with its first byte (unix(7) SCM_RIGHTS).

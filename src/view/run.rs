@@ -137,6 +137,12 @@ pub fn failure(ran: &Ran) -> Option<Problem> {
     let name = ran.target.image.as_str();
     let (status, word, title, detail) = match &ran.outcome.end {
         End::Exited(0) | End::OutputLimit => return None,
+        End::Exited(255) if ran.stderr.lines().any(|line| line.starts_with("FATAL:")) => (
+            502,
+            "runtime-failed",
+            format!("The container runtime could not run {name}"),
+            "Its message says why; the site's owner or the image's author can tell more.".to_owned(),
+        ),
         End::Exited(code) => (
             502,
             "container-failed",

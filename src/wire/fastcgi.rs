@@ -5,7 +5,7 @@
 //! (FastCGI 1.0 §2.2). TERM and INT end the accepting, running requests are
 //! finished.
 
-use std::io;
+use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
@@ -17,7 +17,7 @@ use ::fastcgi::{Server, ShutdownHandle};
 use rustix::fs::Mode;
 
 use super::meta::MetaVariables;
-use crate::app::Site;
+use crate::app::{Client, Site};
 use crate::log;
 
 /// Where to listen.
@@ -59,17 +59,21 @@ pub fn serve(site: Site, listen: &Listen) -> io::Result<()> {
     site.announce();
     let served = Server::new(socket).shutdown(shutdown).serve(move |request| {
         let variables = MetaVariables::collect(request.params_bytes());
-        let client = request.as_fd().try_clone_to_owned().ok();
+        // all of STDIN: what comes after it can only be an abort
         let mut stdin = Vec::new();
-        if variables.has_content() {
-            let most = super::meta::MAX_BODY as u64 + 1;
-            let _ = io::Read::read_to_end(&mut io::Read::take(request.stdin(), most), &mut stdin);
-        }
+        let most = super::meta::MAX_BODY as u64 + 1;
+        let _ = request.stdin().take(most).read_to_end(&mut stdin);
+        let client = request.watch().ok().and_then(client);
         super::serve(&site, variables, &mut stdin.as_slice(), &mut request.stdout(), client);
     });
     drop(unlink);
     log::event("stopped", &[]);
     served
+}
+
+fn client(watch: ::fastcgi::Watch) -> Option<Client> {
+    let connection = watch.as_fd().try_clone_to_owned().ok()?;
+    Some(Client { connection, aborted: Box::new(move || watch.is_gone()) })
 }
 
 fn open(listen: &Listen) -> io::Result<(OwnedFd, Option<Unlink>)> {

@@ -72,11 +72,6 @@ impl MetaVariables {
         MetaVariables { known }
     }
 
-    /// Whether there is content that [`MetaVariables::request`] would read.
-    pub fn has_content(&self) -> bool {
-        self.raw("REQUEST_METHOD") == b"POST"
-    }
-
     /// The request, its content read from `input` within [`MAX_BODY`].
     pub fn request(self, input: &mut dyn Read) -> Result<Request, Refused> {
         let id = self.id();

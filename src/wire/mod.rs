@@ -10,10 +10,9 @@ pub mod fastcgi;
 mod meta;
 
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::app::Site;
+use crate::app::{Client, Site};
 use crate::error::Error;
 use crate::http::{Request, Response};
 use crate::log;
@@ -22,7 +21,7 @@ use meta::MetaVariables;
 
 /// One request from meta-variables to the last byte. A panic anywhere on the
 /// way becomes a 500.
-fn serve(site: &Site, variables: MetaVariables, input: &mut dyn Read, output: &mut dyn Write, client: Option<OwnedFd>) {
+fn serve(site: &Site, variables: MetaVariables, input: &mut dyn Read, output: &mut dyn Write, client: Option<Client>) {
     let begun = std::time::Instant::now();
     let request = variables.request(input);
     let head = matches!(&request, Ok(r) if r.method == crate::http::Method::Head);
@@ -51,7 +50,7 @@ fn serve(site: &Site, variables: MetaVariables, input: &mut dyn Read, output: &m
 }
 
 /// The fence around a request.
-fn fenced(site: &Site, request: &Request, client: Option<OwnedFd>) -> Response {
+fn fenced(site: &Site, request: &Request, client: Option<Client>) -> Response {
     catch_unwind(AssertUnwindSafe(|| site.respond(request, client)))
         .unwrap_or_else(|_| site.refuse(request, Error::Panicked, &request.id))
 }
