@@ -56,6 +56,7 @@ struct Asked {
 enum Stop {
     Usage(String),
     Wrong(String),
+    Silent,
 }
 
 impl From<Error> for Stop {
@@ -66,7 +67,11 @@ impl From<Error> for Stop {
 
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Stop {
-        Stop::Wrong(error.to_string())
+        match error.kind() {
+            // whoever read our output has seen enough
+            io::ErrorKind::BrokenPipe => Stop::Silent,
+            _ => Stop::Wrong(error.to_string()),
+        }
     }
 }
 
@@ -74,6 +79,7 @@ impl From<io::Error> for Stop {
 pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
     match parse(words).and_then(obey) {
         Ok(code) => code,
+        Err(Stop::Silent) => ExitCode::from(1),
         Err(Stop::Wrong(why)) => {
             eprintln!("singularity-nginx: {why}");
             ExitCode::from(1)
@@ -220,11 +226,11 @@ fn list(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCode, St
 }
 
 fn inspect(site: &Site, target: &Target, as_json: bool, out: &mut impl Write) -> Result<(), Stop> {
-    let facts = site.facts(target)?;
-    let value = view::image_json(&facts, &Mount::default());
+    let facts = site.facts(target, true)?;
     if as_json {
-        return Ok(writeln!(out, "{value:#}")?);
+        return Ok(writeln!(out, "{:#}", view::inspection(&facts))?);
     }
+    let value = view::image_json(&facts, &Mount::default());
     for (key, value) in value.as_object().into_iter().flatten().filter(|(key, _)| *key != "links") {
         match value {
             serde_json::Value::Null => {}

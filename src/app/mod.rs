@@ -88,7 +88,7 @@ impl Site {
         let reply = match route {
             Route::Top => Reply::Go(302, Route::Home, String::new()),
             Route::Home => Reply::Home(self.folder(&request.query)?),
-            Route::Image(target) => Reply::Image(Box::new(self.facts(&target)?)),
+            Route::Image(target) => Reply::Image(Box::new(self.facts(&target, false)?)),
             Route::Args(target) => Reply::Args(self.open(&target)?.spec),
             Route::Labels(target) => Reply::Labels(self.open(&target)?.labels),
             Route::Run(target) => return self.run(&target, request, client),
@@ -97,7 +97,7 @@ impl Site {
             Route::Health => Reply::Health(self.checks(false)),
             Route::OldRun(target) => Reply::Go(308, Route::Run(target), query()),
             Route::ApiImages => Reply::ApiImages(self.names()?),
-            Route::ApiImage(image) => Reply::ApiImage(Box::new(self.facts(&Target::image(&image))?)),
+            Route::ApiImage(image) => Reply::ApiImage(Box::new(self.facts(&Target::image(&image), false)?)),
             Route::ApiArgs(image) => Reply::Args(self.open(&Target::image(&image))?.spec),
             Route::ApiLabels(image) => Reply::Labels(self.open(&Target::image(&image))?.labels),
         };
@@ -197,13 +197,14 @@ impl Site {
         Ok(Opened { target: target.clone(), image, metadata, labels, spec })
     }
 
-    /// What a page of the image shows.
-    pub fn facts(&self, target: &Target) -> Result<ImageFacts, Error> {
+    /// What a page of the image shows; its definition file for its owner, and
+    /// for visitors where the site says so.
+    pub fn facts(&self, target: &Target, owner: bool) -> Result<ImageFacts, Error> {
         let Opened { target, image, mut metadata, labels, spec } = self.open(target)?;
         let app = target.app.as_ref().and_then(|app| metadata.app(app));
         let help = app.map_or(&metadata.help, |app| &app.help).clone();
         let runscript = app.map_or(&metadata.runscript, |app| &app.runscript).clone();
-        if !self.config.terms(target.image.as_str()).show_definition {
+        if !owner && !self.config.terms(target.image.as_str()).show_definition {
             metadata.definition = None;
         }
         let runtime = Runtime::find(self.config.runtime.as_deref());

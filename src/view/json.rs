@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::human::timestamp;
 use crate::args::{Arg, ArgSpec, Kind};
 use crate::http::Mount;
-use crate::image::Labels;
+use crate::image::{App, Labels};
 use crate::reply::{Check, Folder, ImageFacts, Problem, Row, Weight};
 use crate::route::{Route, Target};
 
@@ -84,6 +84,55 @@ pub fn image(facts: &ImageFacts, mount: &Mount) -> Value {
     }
     if let Some(why) = &facts.refused {
         merge(&mut value, json!({ "refused": why }));
+    }
+    value
+}
+
+/// What the runtime's own `inspect --json --all` says of the image, member for
+/// member, without the environment; and beside it, in `image`, what only this
+/// program knows.
+pub fn inspection(facts: &ImageFacts) -> Value {
+    let metadata = &facts.metadata;
+    let mut attributes = json!({ "labels": labels(&metadata.labels) });
+    let mut put = |key: &str, text: &Option<String>| {
+        if let Some(text) = text {
+            merge(&mut attributes, json!({ key: text }));
+        }
+    };
+    put("runscript", &metadata.runscript);
+    put("helpfile", &metadata.help);
+    put("deffile", &metadata.definition);
+    if !metadata.apps.is_empty() {
+        let apps = metadata.apps.iter().map(|app| (app.name.to_string(), self::app(app))).collect::<Map<_, _>>();
+        merge(&mut attributes, json!({ "apps": apps }));
+    }
+    json!({
+        "data": { "attributes": attributes },
+        "type": "container",
+        "image": {
+            "name": facts.target.image.as_str(),
+            "size": facts.size,
+            "modified": timestamp(facts.modified),
+            "format": metadata.format.as_str(),
+            "architecture": metadata.architecture.map(|architecture| architecture.as_str()),
+            "arguments": facts.spec.args().iter().map(argument).collect::<Vec<_>>(),
+            "entrypoint": metadata.entrypoint,
+            "environment_names": metadata.environment_names,
+            "notes": metadata.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "warnings": facts.spec.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        },
+    })
+}
+
+fn app(app: &App) -> Value {
+    let mut value = json!({});
+    if !app.labels.is_empty() {
+        merge(&mut value, json!({ "labels": labels(&app.labels) }));
+    }
+    for (key, text) in [("runscript", &app.runscript), ("helpfile", &app.help)] {
+        if let Some(text) = text {
+            merge(&mut value, json!({ key: text }));
+        }
     }
     value
 }

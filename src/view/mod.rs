@@ -12,7 +12,7 @@ mod json;
 mod run;
 
 pub use events::{Facts, Stream};
-pub use json::image as image_json;
+pub use json::{image as image_json, inspection};
 pub use run::{Shape, shape};
 
 use crate::error::Error;
