@@ -35,6 +35,8 @@ pub enum Error {
     Metadata(#[from] MetadataError),
     #[error("not trusted: {0}")]
     Distrust(#[from] Distrust),
+    #[error("download is not offered")]
+    NoDownload,
     #[error("content of an unknown type")]
     MediaType,
     #[error("content too large")]
@@ -68,7 +70,7 @@ impl Error {
             Error::Request(_) | Error::BodyIncomplete => 400,
             Error::Method(_) | Error::RunMethod(_) => 405,
             Error::Host => 421,
-            Error::CrossSite | Error::Distrust(_) => 403,
+            Error::CrossSite | Error::Distrust(_) | Error::NoDownload => 403,
             Error::MediaType => 415,
             Error::BodyTooLarge => 413,
             Error::Arguments(BindError::Input(input)) => match input.word() {
@@ -101,6 +103,7 @@ impl Error {
             Error::Find(_) | Error::Metadata(_) => "unreadable-image",
             Error::NoApp => "no-such-app",
             Error::Distrust(_) => "not-trusted",
+            Error::NoDownload => "not-offered",
             Error::MediaType => "unknown-content",
             Error::BodyTooLarge => "content-too-large",
             Error::BodyIncomplete => "content-incomplete",
@@ -124,7 +127,7 @@ impl Error {
             "bad-arguments" => "Some arguments cannot be used",
             "method-not-allowed" => "This address does not take that method",
             "unknown-host" => "This server does not answer for that host",
-            "cross-site" | "not-trusted" => "Not allowed",
+            "cross-site" | "not-trusted" | "not-offered" => "Not allowed",
             "busy" => "All slots are busy",
             "no-runtime" | "cannot-start" | "isolation" => "Nothing can be run at the moment",
             "data-folder" => "The data folder cannot be read",
@@ -155,6 +158,9 @@ impl Error {
             Error::NoApp => "Look at the image's page for the apps it has.".to_owned(),
             Error::Metadata(error) => sentence(error),
             Error::Distrust(why) => format!("The image is not run: {why}."),
+            Error::NoDownload => {
+                "This site does not offer this image as a file; its owner can (`download`).".to_owned()
+            }
             Error::MediaType => {
                 "Send the arguments as application/x-www-form-urlencoded or as an application/json object.".to_owned()
             }

@@ -2,11 +2,12 @@
 //!
 //! Plain values, made by `app`, read by `view`. Never: HTTP, files, processes.
 
+use std::fs::File;
 use std::time::SystemTime;
 
 use crate::args::{ArgSpec, MediaType, Report};
 use crate::error::Error;
-use crate::image::{Architecture, Format, Labels, Metadata};
+use crate::image::{Architecture, Format, ImageName, Labels, Metadata};
 use crate::route::{Route, Target};
 use crate::run::Outcome;
 
@@ -29,8 +30,25 @@ pub enum Reply {
     ApiImages(Vec<Target>),
     /// One image, for the same.
     ApiImage(Box<ImageFacts>),
+    /// The image as a file.
+    File(Download),
     /// Go there: a status and a place, with the query that goes along.
     Go(u16, Route, String),
+}
+
+/// An image as a file.
+#[derive(Debug)]
+pub struct Download {
+    /// Its name.
+    pub image: ImageName,
+    /// The open file.
+    pub file: File,
+    /// Bytes.
+    pub size: u64,
+    /// When it was last changed.
+    pub modified: SystemTime,
+    /// nginx's internal location of the data folder, where nginx is to send it.
+    pub accel: Option<String>,
 }
 
 /// A page of the data folder.
@@ -97,6 +115,8 @@ pub struct ImageFacts {
     pub command: String,
     /// Why it must not be run, if so.
     pub refused: Option<String>,
+    /// Whether the site offers it as a file.
+    pub download: bool,
 }
 
 /// A finished run.

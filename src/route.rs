@@ -25,6 +25,8 @@ pub enum Route {
     Args(Target),
     /// `/container/labels/<image>[/<app>]`
     Labels(Target),
+    /// `/container/download/<image>`
+    Download(ImageName),
     /// `/container/static/<file>`
     Static(String),
     /// `/container/random`
@@ -93,6 +95,7 @@ impl Route {
             ["container", "static", ..] => None,
             ["container", "run", rest @ ..] => Target::parse(rest).map(Route::Run),
             ["container", "args", rest @ ..] => Target::parse(rest).map(Route::Args),
+            ["container", "download", image] => ImageName::parse(image).ok().map(Route::Download),
             ["container", "labels", rest @ ..] => Target::parse(rest).map(Route::Labels),
             ["container", rest @ ..] => Target::parse(rest).map(Route::Image),
             ["containers", "run", rest @ ..] => Target::parse(rest).map(Route::OldRun),
@@ -115,6 +118,7 @@ impl Route {
             Route::Run(target) => format!("/container/run/{}", target.path()),
             Route::Args(target) => format!("/container/args/{}", target.path()),
             Route::Labels(target) => format!("/container/labels/{}", target.path()),
+            Route::Download(image) => format!("/container/download/{image}"),
             Route::Static(file) => format!("/container/static/{file}"),
             Route::Random => "/container/random".to_owned(),
             Route::Health => "/container/health".to_owned(),
@@ -151,7 +155,8 @@ impl Route {
 mod tests {
     use super::*;
 
-    const PATHS: [&str; 19] = [
+    const PATHS: [&str; 20] = [
+        "/container/download/x.sif",
         "/container/",
         "/container/hello-name.sif",
         "/container/hello.sif/app",

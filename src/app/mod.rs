@@ -10,9 +10,9 @@ use crate::args::{ArgSpec, Arguments, Blank, Input, bind};
 use crate::config::{Config, Terms};
 use crate::error::Error;
 use crate::http::{Body, FetchSite, Method, Request, Response};
-use crate::image::{Catalog, Entry, Image, ImageName, Labels, Metadata, MetadataError};
+use crate::image::{Catalog, Entry, FindError, Image, ImageName, Labels, Metadata, MetadataError};
 use crate::log;
-use crate::reply::{Folder, ImageFacts, Ran, Reply, Row, RowFacts};
+use crate::reply::{Download, Folder, ImageFacts, Ran, Reply, Row, RowFacts};
 use crate::route::{Route, Target};
 pub use crate::run::Client;
 use crate::run::{Abilities, Event, Invocation, Limits, Means, Run, Runtime, Slot, Slots, StartError, command};
@@ -92,6 +92,7 @@ impl Site {
             Route::Args(target) => Reply::Args(self.open(&target)?.spec),
             Route::Labels(target) => Reply::Labels(self.open(&target)?.labels),
             Route::Run(target) => return self.run(&target, request, client),
+            Route::Download(image) => Reply::File(self.download(&image)?),
             Route::Static(file) => return view::asset(&file, request).ok_or(Error::NoRoute),
             Route::Random | Route::OldRandom => Reply::Go(302, self.random()?, String::new()),
             Route::Health => Reply::Health(self.checks(false)),
@@ -154,6 +155,20 @@ impl Site {
         Ok(Folder { rows, total, page, more: first + PAGE < total, query: search })
     }
 
+    fn download(&self, name: &ImageName) -> Result<Download, Error> {
+        let image = self.catalog()?.image(name)?;
+        if !self.config.terms(name.as_str()).download || image.is_directory() {
+            return Err(Error::NoDownload);
+        }
+        Ok(Download {
+            image: name.clone(),
+            size: image.size(),
+            modified: image.modified(),
+            accel: self.config.accel.clone(),
+            file: image.file().try_clone().map_err(FindError::Io)?,
+        })
+    }
+
     fn names(&self) -> Result<Vec<Target>, Error> {
         Ok(self.catalog()?.list()?.images.iter().map(|entry| Target::image(&entry.name)).collect())
     }
@@ -214,7 +229,8 @@ impl Site {
         let refused = image.trust(own_group()).err().map(|why| why.to_string());
         let size = (!image.is_directory()).then(|| image.size());
         let modified = image.modified();
-        Ok(ImageFacts { target, size, modified, metadata, labels, help, runscript, spec, command, refused })
+        let download = self.config.terms(target.image.as_str()).download && !image.is_directory();
+        Ok(ImageFacts { target, size, modified, metadata, labels, help, runscript, spec, command, refused, download })
     }
 
     fn run(&self, target: &Target, request: &Request, client: Option<Client>) -> Result<Response, Error> {

@@ -29,9 +29,10 @@ const CONFIG: &str = "SINGULARITY_NGINX_CONFIG";
 const PREFIX: &str = "SINGULARITY_NGINX_";
 
 /// Keys with one value for the site.
-const SITE_KEYS: [&str; 7] = ["data", "runtime", "state", "allow_origins", "hosts", "strict", "allow_root"];
+const SITE_KEYS: [&str; 8] = ["accel", "data", "runtime", "state", "allow_origins", "hosts", "strict", "allow_root"];
 /// Keys that an `[images."NAME"]` table may set too.
-const IMAGE_KEYS: [&str; 12] = [
+const IMAGE_KEYS: [&str; 13] = [
+    "download",
     "slots",
     "deadline",
     "output_limit",
@@ -59,6 +60,8 @@ pub struct Config {
     pub allow_origins: Vec<String>,
     /// Accepted Host values (`hosts`, default any).
     pub hosts: Vec<String>,
+    /// nginx's internal location of the data folder (`accel`, default none): nginx then sends downloads.
+    pub accel: Option<String>,
     /// Refuse to run when an isolation promise cannot be kept here (`strict`, default false).
     pub strict: bool,
     /// Start although root (`allow_root`, default false).
@@ -85,6 +88,8 @@ pub struct Terms {
     pub sanitise: args::Policy,
     /// Methods that run (`run_methods`, default GET and POST).
     pub run_methods: Vec<Method>,
+    /// Offer the image file (`download`, default false: it holds everything the image holds).
+    pub download: bool,
     /// Show the definition file (`show_definition`, default false: it holds `%environment`).
     pub show_definition: bool,
     /// Bytes of memory of a run (`memory`, default none; 16 MiB to 1 TiB).
@@ -130,6 +135,7 @@ impl Config {
             state: settings.path("state")?.unwrap_or_else(default_state),
             allow_origins: settings.checked("allow_origins", origin)?,
             hosts: settings.list("hosts")?,
+            accel: settings.checked_text("accel", accel)?,
             strict: settings.flag("strict")?.unwrap_or(false),
             allow_root: settings.flag("allow_root")?.unwrap_or(false),
             terms: Terms::read(&settings, None)?,
@@ -167,12 +173,13 @@ impl Config {
         let runtime =
             self.runtime.as_ref().map_or("(first one installed)".to_owned(), |path| path.display().to_string());
         let number = |number: Option<u64>| number.map_or("none".to_owned(), |number| number.to_string());
-        let values: [(&'static str, String); 19] = [
+        let values: [(&'static str, String); 21] = [
             ("data", self.data.display().to_string()),
             ("runtime", runtime),
             ("state", self.state.display().to_string()),
             ("allow_origins", self.allow_origins.join(",")),
             ("hosts", self.hosts.join(",")),
+            ("accel", self.accel.clone().unwrap_or("none".to_owned())),
             ("strict", self.strict.to_string()),
             ("allow_root", self.allow_root.to_string()),
             ("slots", terms.slots.to_string()),
@@ -182,6 +189,7 @@ impl Config {
             ("sanitise", if terms.sanitise.mode == args::Mode::Strip { "strip" } else { "reject" }.to_owned()),
             ("extra_characters", terms.sanitise.extra.as_str().to_owned()),
             ("run_methods", methods.join(",")),
+            ("download", terms.download.to_string()),
             ("show_definition", terms.show_definition.to_string()),
             ("memory", number(terms.memory)),
             ("processes", terms.processes.to_string()),
@@ -230,6 +238,7 @@ impl Terms {
             network: network.unwrap_or(base.network),
             sanitise,
             run_methods: if methods.is_empty() { base.run_methods.clone() } else { methods },
+            download: settings.flag("download")?.unwrap_or(base.download),
             show_definition: settings.flag("show_definition")?.unwrap_or(base.show_definition),
             launcher: launcher
                 .map_or_else(|| base.launcher.clone(), |line| line.split_whitespace().map(str::to_owned).collect()),
@@ -249,6 +258,7 @@ impl Default for Terms {
             network: Network::None,
             sanitise: args::Policy::default(),
             run_methods: vec![Method::Get, Method::Post],
+            download: false,
             show_definition: false,
             launcher: Vec::new(),
         }
@@ -296,6 +306,16 @@ fn origin(text: &str) -> Result<String, String> {
         Ok(origin)
     } else {
         Err(format!("`{text}` is no origin: write scheme, host and port only, like https://example.org"))
+    }
+}
+
+/// An internal location: an absolute path that ends with a slash.
+fn accel(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.".contains(c);
+    if text.starts_with('/') && text.ends_with('/') && text.chars().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` is no internal location: write it as in nginx, like /container-files/"))
     }
 }
 

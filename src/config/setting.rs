@@ -176,6 +176,12 @@ impl<'a> Settings<'a> {
         list.iter().map(|item| check(item).map_err(|why| self.refuse(key, &why))).collect()
     }
 
+    /// A text that is checked.
+    pub fn checked_text<T>(&self, key: &str, check: fn(&str) -> Result<T, String>) -> Result<Option<T>, ConfigError> {
+        let text = self.text(key)?;
+        text.map(|text| check(&text).map_err(|why| self.refuse(key, &why))).transpose()
+    }
+
     pub fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Result<Option<T>, ConfigError> {
         let Some(text) = self.text(key)? else { return Ok(None) };
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();

@@ -6,11 +6,13 @@
 mod accept;
 mod etag;
 mod origin;
+mod range;
 mod request;
 mod response;
 
 pub use accept::{best, quality};
 pub use etag::{entity_tag, matches};
 pub use origin::{FetchSite, same_origin};
+pub use range::Part;
 pub use request::{Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Request, RequestError};
 pub use response::{Live, Payload, Response, reason};

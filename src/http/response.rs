@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write};
 
 /// Status, header fields, content. Content-Length and Connection belong to
@@ -20,6 +21,15 @@ pub struct Response {
 pub enum Payload {
     /// Bytes at hand. A HEAD request gets the fields without them.
     Bytes(Cow<'static, [u8]>),
+    /// `length` bytes of a file from `start`.
+    File {
+        /// The open file.
+        file: File,
+        /// The first byte.
+        start: u64,
+        /// How many.
+        length: u64,
+    },
     /// Written as it comes into being.
     Live(Live),
 }
@@ -31,6 +41,7 @@ impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Payload::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+            Payload::File { start, length, .. } => write!(f, "File({start}+{length})"),
             Payload::Live(_) => f.write_str("Live"),
         }
     }
@@ -50,6 +61,11 @@ impl Response {
     /// An answer that is written while it comes into being.
     pub fn live(media: &str, live: Live) -> Response {
         Response::bare(200, Payload::Live(live)).with("Content-Type", media)
+    }
+
+    /// An answer with a part of a file.
+    pub fn file(status: u16, media: &str, file: File, start: u64, length: u64) -> Response {
+        Response::bare(status, Payload::File { file, start, length }).with("Content-Type", media)
     }
 
     fn bare(status: u16, payload: Payload) -> Response {

@@ -77,7 +77,7 @@ pub fn image(facts: &ImageFacts, mount: &Mount) -> Value {
         "apps": apps,
         "notes": metadata.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "warnings": facts.spec.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "links": links(&facts.target, mount),
+        "links": links(&facts.target, facts.download, mount),
     });
     if let Some(definition) = &metadata.definition {
         merge(&mut value, json!({ "definition": definition }));
@@ -170,12 +170,13 @@ pub fn labels(labels: &Labels) -> Value {
     Value::Object(labels.iter().map(|(name, value)| (name.to_owned(), value.into())).collect::<Map<_, _>>())
 }
 
-fn links(target: &Target, mount: &Mount) -> Value {
+fn links(target: &Target, download: bool, mount: &Mount) -> Value {
     json!({
         "self": Route::Image(target.clone()).href(mount),
         "run": Route::Run(target.clone()).href(mount),
         "args": Route::Args(target.clone()).href(mount),
         "labels": Route::Labels(target.clone()).href(mount),
+        "download": download.then(|| Route::Download(target.image.clone()).href(mount)),
     })
 }
 

@@ -6,6 +6,7 @@
 
 pub mod assets;
 mod events;
+mod file;
 mod html;
 mod human;
 mod json;
@@ -43,6 +44,7 @@ pub fn reply(reply: Reply, request: &Request) -> Response {
         Reply::Health(checks) => health(&checks),
         Reply::ApiImages(targets) => json_value(200, &json::api_images(&targets, &request.mount)),
         Reply::ApiImage(facts) => json_value(200, &json::api_image(&facts, &request.mount)),
+        Reply::File(download) => file::show(download, request),
         Reply::Go(status, route, query) => go(status, &route, &query, request),
     }
 }

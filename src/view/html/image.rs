@@ -31,7 +31,7 @@ pub fn image(facts: &ImageFacts, mount: &Mount) -> Markup {
         @if let Some(definition) = &facts.metadata.definition {
             section { h2 { "Definition file" } pre { (human::dedented(definition)) } }
         }
-        (particulars(facts))
+        (particulars(facts, mount))
     };
     layout::page(name, mount, &body)
 }
@@ -145,8 +145,14 @@ fn labels(facts: &ImageFacts, mount: &Mount) -> Markup {
     }
 }
 
-fn particulars(facts: &ImageFacts) -> Markup {
+fn particulars(facts: &ImageFacts, mount: &Mount) -> Markup {
     html! {
+        @if facts.download {
+            p {
+                a href=(Route::Download(facts.target.image.clone()).href(mount)) { "Download the image" }
+                @if let Some(size) = facts.size { " (" (human::size(size)) ")" }
+            }
+        }
         p.facts {
             @if let Some(size) = facts.size { span title=(format!("{size} bytes")) { (human::size(size)) } " · " }
             time datetime=(human::timestamp(facts.modified)) { (human::date(facts.modified)) }
