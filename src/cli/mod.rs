@@ -1,0 +1,162 @@
+//! The same rooms for people at a terminal.
+//!
+//! Exit status: 0 done, 1 found something wrong, 2 called wrongly.
+
+mod paper;
+mod show;
+mod work;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+
+use crate::app::Site;
+use crate::config::{Config, ConfigError};
+use crate::error::Error;
+use crate::image::{AppName, ImageName};
+use crate::route::Target;
+use crate::run;
+use crate::wire::fastcgi::{self, Listen};
+
+/// What was asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    command: Option<String>,
+    words: Vec<String>,
+    config: Option<PathBuf>,
+    listen: Option<String>,
+    json: bool,
+    dry_run: bool,
+    run: bool,
+}
+
+/// Why a command ends early.
+enum Stop {
+    Usage(String),
+    Wrong(String),
+    Silent,
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Wrong(format!("{}. {}", error.title(), error.detail()))
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Stop {
+        match error.kind() {
+            // whoever read our output has seen enough
+            io::ErrorKind::BrokenPipe => Stop::Silent,
+            _ => Stop::Wrong(error.to_string()),
+        }
+    }
+}
+
+/// Runs a command line, without the program's own name.
+pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
+    match parse(words).and_then(obey) {
+        Ok(code) => code,
+        Err(Stop::Silent) => ExitCode::from(1),
+        Err(Stop::Wrong(why)) => {
+            eprintln!("singularity-nginx: {why}");
+            ExitCode::from(1)
+        }
+        Err(Stop::Usage(why)) => {
+            eprintln!("singularity-nginx: {why}\nTry: singularity-nginx --help");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Serves FastCGI with the configuration in `named`.
+pub fn serve(named: Option<&Path>, listen: &Listen) -> ExitCode {
+    let served = allowed(Config::load(named))
+        .and_then(|config| fastcgi::serve(Site::new(config), listen).map_err(|error| error.to_string()));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("singularity-nginx: {why}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// A configuration with which a server may start: not as root.
+pub fn allowed(config: Result<Config, ConfigError>) -> Result<Config, String> {
+    let config = config.map_err(|error| error.to_string())?;
+    if rustix::process::geteuid().is_root() && !config.allow_root {
+        return Err("refuses to run as root: containers would run as root too. Start it as an ordinary account \
+             (or set `allow_root = true` if you must)"
+            .to_owned());
+    }
+    Ok(config)
+}
+
+fn parse(words: impl Iterator<Item = OsString>) -> Result<Asked, Stop> {
+    let usage = |error: lexopt::Error| Stop::Usage(error.to_string());
+    let mut asked = Asked::default();
+    let mut parser = lexopt::Parser::from_args(words);
+    while let Some(word) = parser.next().map_err(usage)? {
+        match word {
+            Long("help") | Short('h') => asked.command = Some("help".to_owned()),
+            Long("version") | Short('V') => asked.command = Some("version".to_owned()),
+            Long("config") => asked.config = Some(parser.value().map_err(usage)?.into()),
+            Long("listen") => asked.listen = Some(parser.value().and_then(|v| v.string()).map_err(usage)?),
+            Long("json") => asked.json = true,
+            Long("dry-run") => asked.dry_run = true,
+            Long("run") => asked.run = true,
+            Value(word) if asked.command.is_none() => asked.command = Some(word.string().map_err(usage)?),
+            Value(word) => asked.words.push(word.string().map_err(usage)?),
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    Ok(asked)
+}
+
+fn obey(asked: Asked) -> Result<ExitCode, Stop> {
+    let mut out = io::stdout().lock();
+    match asked.command.as_deref() {
+        Some("help") => out.write_all(paper::help().as_bytes())?,
+        Some("version") => writeln!(out, "singularity-nginx {}", env!("CARGO_PKG_VERSION"))?,
+        Some("man") => out.write_all(paper::man().as_bytes())?,
+        Some("completion") => out.write_all(paper::completion(first(&asked, "bash, zsh or fish")?)?.as_bytes())?,
+        Some(run::KEEPER) => run::keep()?,
+        Some("fastcgi") => {
+            drop(out);
+            let listen = asked.listen.as_deref().map_or(Ok(Listen::Inherited), Listen::parse).map_err(Stop::Usage)?;
+            return Ok(serve(asked.config.as_deref(), &listen));
+        }
+        Some("config") => show::config(&site(&asked)?, asked.json, &mut out)?,
+        Some("list") => return show::list(&site(&asked)?, asked.json, &mut out),
+        Some("inspect") => show::inspect(&site(&asked)?, &target(first(&asked, IMAGE)?)?, asked.json, &mut out)?,
+        Some("doctor") => return show::doctor(&site(&asked)?, asked.json, &mut out),
+        Some("check") => return work::check(&site(&asked)?, &asked, &mut out),
+        Some("run") => return work::run_image(&site(&asked)?, &asked, &mut out),
+        Some(other) => return Err(Stop::Usage(format!("there is no command `{other}`"))),
+        None => return Err(Stop::Usage("say what to do".to_owned())),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn site(asked: &Asked) -> Result<Site, Stop> {
+    Config::load(asked.config.as_deref()).map(Site::new).map_err(|error| Stop::Wrong(error.to_string()))
+}
+
+/// What a command wants, when it gets nothing.
+const IMAGE: &str = "an image of the data folder";
+
+fn first<'a>(asked: &'a Asked, wanted: &str) -> Result<&'a str, Stop> {
+    asked.words.first().map(String::as_str).ok_or_else(|| Stop::Usage(format!("name {wanted}")))
+}
+
+/// `IMAGE` or `IMAGE/APP`.
+fn target(word: &str) -> Result<Target, Stop> {
+    let (image, app) = word.split_once('/').map_or((word, None), |(image, app)| (image, Some(app)));
+    let usage = |error: crate::image::NameError| Stop::Usage(format!("`{word}`: {error}"));
+    let app = app.map(AppName::parse).transpose().map_err(usage)?;
+    Ok(Target { image: ImageName::parse(image).map_err(usage)?, app })
+}

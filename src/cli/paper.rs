@@ -1,0 +1,88 @@
+//! What there is to read about the commands: `--help`, the man page, and
+//! completion scripts, all from one table.
+
+use super::Stop;
+
+/// A command: its name, what follows it, what it does.
+const COMMANDS: &[(&str, &str, &str)] = &[
+    ("fastcgi", "[--listen unix:PATH|ADDRESS:PORT]", "serves FastCGI; without --listen on a socket that was passed"),
+    ("list", "", "the images, and what is not served and why"),
+    ("inspect", "IMAGE[/APP]", "what an image says of itself; --json as the runtime's own inspect"),
+    ("check", "[IMAGE[/APP]]... [--run]", "what the author of an image should improve"),
+    ("run", "IMAGE[/APP] [NAME=VALUE]... [--dry-run]", "runs an image as a visitor would, or prints the command"),
+    ("doctor", "", "what holds on this host, what it buys, how to get it"),
+    ("config", "", "what is in force, and where it comes from"),
+    ("man", "", "this as a manual page"),
+    ("completion", "bash|zsh|fish", "a completion script for a shell"),
+];
+
+const OPTIONS: &[(&str, &str)] = &[
+    (
+        "--config FILE",
+        "the configuration; else SINGULARITY_NGINX_CONFIG, else .ht-singularity-nginx.toml beside the executable",
+    ),
+    ("--json", "for programs"),
+    ("--help", "this text"),
+    ("--version", "the version"),
+];
+
+const PURPOSE: &str = "Puts a folder of Singularity/Apptainer images on the web.";
+const WIRES: &str = "Under a web server it finds out by itself whether it is called by CGI or FastCGI.";
+const STATUS: &str = "Exit status: 0 done, 1 found something wrong, 2 called wrongly.";
+
+/// For `--help`.
+pub fn help() -> String {
+    let mut text = format!("{PURPOSE}\n\n");
+    for (name, rest, what) in COMMANDS {
+        let usage = format!("{name} {rest}");
+        text.push_str(&format!("  singularity-nginx {}\n      {what}\n", usage.trim_end()));
+    }
+    text.push('\n');
+    for (option, what) in OPTIONS {
+        text.push_str(&format!("  {option}\n      {what}\n"));
+    }
+    format!("{text}\n{WIRES}\n{STATUS}\n")
+}
+
+/// A manual page, section 1 (man(7)).
+pub fn man() -> String {
+    let safe = |text: &str| text.replace('\\', "\\e").replace('-', "\\-");
+    let mut page = format!(
+        ".TH SINGULARITY\\-NGINX 1\n.SH NAME\nsingularity\\-nginx \\- {}\n",
+        safe(PURPOSE.trim_end_matches('.'))
+    );
+    page.push_str(".SH SYNOPSIS\n.B singularity\\-nginx\n.I COMMAND\n[...]\n.SH COMMANDS\n");
+    for (name, rest, what) in COMMANDS {
+        page.push_str(&format!(".TP\n.B {} \\fR{}\n{}.\n", safe(name), safe(rest), safe(what)));
+    }
+    page.push_str(".SH OPTIONS\n");
+    for (option, what) in OPTIONS {
+        page.push_str(&format!(".TP\n.B {}\n{}.\n", safe(option), safe(what)));
+    }
+    page.push_str(&format!(".SH UNDER A WEB SERVER\n{}\n.SH EXIT STATUS\n{}\n", safe(WIRES), safe(STATUS)));
+    page
+}
+
+/// A completion script: commands, options, and the images of `list`.
+pub fn completion(shell: &str) -> Result<String, Stop> {
+    let commands: Vec<&str> = COMMANDS.iter().map(|(name, ..)| *name).collect();
+    let commands = commands.join(" ");
+    let options = "--config --json --listen --dry-run --run --help --version";
+    let images = "singularity-nginx list 2>/dev/null | sed -n '/^not served/!s/ .*//p'";
+    match shell {
+        "bash" => Ok(format!(
+            "_singularity_nginx() {{\n    local word=${{COMP_WORDS[COMP_CWORD]}} words=\"{commands} {options}\"\n    \
+             case ${{COMP_WORDS[1]}} in inspect|check|run) words=\"$({images}) {options}\" ;; esac\n    \
+             mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n}}\n\
+             complete -F _singularity_nginx singularity-nginx\n"
+        )),
+        "zsh" => Ok(format!(
+            "#compdef singularity-nginx\n_arguments '1:command:({commands})' '*:image:($({images}) {options})'\n"
+        )),
+        "fish" => Ok(format!(
+            "complete -c singularity-nginx -f -n __fish_use_subcommand -a '{commands}'\n\
+             complete -c singularity-nginx -f -n '__fish_seen_subcommand_from inspect check run' -a \"({images})\"\n"
+        )),
+        other => Err(Stop::Usage(format!("there is no completion for `{other}`: bash, zsh or fish"))),
+    }
+}

@@ -1,0 +1,137 @@
+//! Commands that tell: `config`, `list`, `inspect`, `doctor`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{Stop, allowed};
+use crate::app::Site;
+use crate::error::Error;
+use crate::http::Mount;
+use crate::image::Catalog;
+use crate::reply::{Check, Weight};
+use crate::route::Target;
+use crate::view;
+
+pub fn config(site: &Site, as_json: bool, out: &mut impl Write) -> Result<(), Stop> {
+    let lines = site.config().in_force();
+    if as_json {
+        let rows: Vec<_> =
+            lines.iter().map(|(key, value, from)| json!({ "key": key, "value": value, "from": from })).collect();
+        return Ok(writeln!(out, "{:#}", json!({ "settings": rows }))?);
+    }
+    for (key, value, from) in lines {
+        writeln!(out, "{key:<18} {value:<40} # {from}")?;
+    }
+    for image in site.config().special_images() {
+        writeln!(out, "[images.\"{image}\"]")?;
+    }
+    Ok(())
+}
+
+pub fn list(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCode, Stop> {
+    let catalog = Catalog::open(&site.config().data).map_err(Error::from)?;
+    let listing = catalog.list().map_err(Error::from)?;
+    let mut wrong = !listing.refused.is_empty();
+    let mut images = Vec::new();
+    for entry in &listing.images {
+        let read = catalog.image(&entry.name).map_err(Error::from).and_then(|image| Ok(image.metadata()?));
+        wrong |= read.is_err();
+        let (format, error) = match read {
+            Ok(metadata) => (metadata.format.as_str(), None),
+            Err(error) => ("", Some(error.detail())),
+        };
+        images.push((entry, format, error));
+    }
+    if as_json {
+        let rows: Vec<_> = images
+            .iter()
+            .map(|(entry, format, error)| json!({ "name": entry.name.as_str(), "size": entry.size, "format": format, "error": error }))
+            .collect();
+        let refused: Vec<_> =
+            listing.refused.iter().map(|one| json!({ "name": one.shown, "reason": one.why.to_string() })).collect();
+        writeln!(out, "{:#}", json!({ "images": rows, "refused": refused }))?;
+    } else {
+        for (entry, format, error) in &images {
+            writeln!(
+                out,
+                "{:<40} {:>12} {:<9} {}",
+                entry.name.as_str(),
+                entry.size,
+                format,
+                error.as_deref().unwrap_or("")
+            )?;
+        }
+        for one in &listing.refused {
+            writeln!(out, "not served: {}: {}", one.shown, one.why)?;
+        }
+    }
+    Ok(ExitCode::from(u8::from(wrong)))
+}
+
+pub fn inspect(site: &Site, target: &Target, as_json: bool, out: &mut impl Write) -> Result<(), Stop> {
+    let facts = site.facts(target, true)?;
+    if as_json {
+        return Ok(writeln!(out, "{:#}", view::inspection(&facts))?);
+    }
+    let value = view::image_json(&facts, &Mount::default());
+    for (key, value) in value.as_object().into_iter().flatten().filter(|(key, _)| *key != "links") {
+        match value {
+            serde_json::Value::Null => {}
+            serde_json::Value::String(text) if text.contains('\n') => {
+                writeln!(out, "{key}:\n{}", text.trim_matches('\n'))?
+            }
+            serde_json::Value::String(text) => writeln!(out, "{key}: {text}")?,
+            serde_json::Value::Object(members) => {
+                writeln!(out, "{key}:")?;
+                for (name, value) in members {
+                    writeln!(out, "  {name}: {}", crate::args::plain_text(value))?;
+                }
+            }
+            other => writeln!(out, "{key}: {other}")?,
+        }
+    }
+    Ok(())
+}
+
+pub fn doctor(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCode, Stop> {
+    let mut checks = site.checks(true);
+    let root = allowed(Ok(site.config().clone())).err();
+    checks.push(Check {
+        what: "account",
+        weight: Weight::Needed,
+        detail: String::new(),
+        public: None,
+        wrong: root,
+        buys: "containers run without the rights of root",
+        lost: "nothing starts",
+        get: "run it as an ordinary account",
+    });
+    let wrong = checks.iter().any(|check| check.wrong.is_some() && check.weight != Weight::Better);
+    if as_json {
+        let rows = checks.iter().map(|check| {
+            json!({
+                "check": check.what, "weight": check.weight.word(), "ok": check.wrong.is_none(), "detail": check.detail,
+                "reason": check.wrong, "buys": check.buys, "lost": check.lost, "get": check.get,
+            })
+        });
+        writeln!(out, "{:#}", json!({ "checks": rows.collect::<Vec<_>>() }))?;
+        return Ok(ExitCode::from(u8::from(wrong)));
+    }
+    for check in &checks {
+        match &check.wrong {
+            None => writeln!(out, "yes  {:<20} {} {}", check.what, check.buys, bracketed(&check.detail))?,
+            Some(why) => writeln!(
+                out,
+                "no   {:<20} {why}\n     without it: {}\n     to get it:  {}",
+                check.what, check.lost, check.get
+            )?,
+        }
+    }
+    Ok(ExitCode::from(u8::from(wrong)))
+}
+
+fn bracketed(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("({text})") }
+}
