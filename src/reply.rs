@@ -128,6 +128,8 @@ pub struct Ran {
     pub size: Option<u64>,
     /// `apptainer run hello-name.sif --name Amy`, to copy and paste.
     pub command: String,
+    /// What ran it: `apptainer version 1.4.5`.
+    pub runtime: String,
     /// What came of it.
     pub outcome: Outcome,
     /// The end of stderr as text, without paths of the server.

@@ -270,6 +270,7 @@ impl Site {
             target,
             size: (!image.is_directory()).then(|| image.size()),
             command: invocation.shown,
+            runtime: invocation.runtime,
             outcome,
             stderr,
             report: arguments.report().clone(),

@@ -52,6 +52,8 @@ pub struct Invocation {
     pub arguments: Vec<String>,
     /// The same for people: `apptainer run hello-name.sif --name Amy`.
     pub shown: String,
+    /// What the runtime calls itself: `apptainer version 1.4.5`.
+    pub runtime: String,
     /// Text that the runtime may print and visitors must not see, and what
     /// stands for it: the image's path and its name.
     pub secret: (String, String),
@@ -79,7 +81,7 @@ impl Invocation {
             arguments.splice(0..0, rest.iter().cloned());
             program = PathBuf::from(first);
         }
-        Invocation { program, arguments, shown, secret: (path, name.to_owned()) }
+        Invocation { program, arguments, shown, runtime: abilities.version.clone(), secret: (path, name.to_owned()) }
     }
 
     /// Replaces what visitors must not see.

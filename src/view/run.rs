@@ -205,6 +205,7 @@ fn envelope(ran: &Ran) -> Value {
             "ignored": ran.report.ignored(),
             "changed": ran.report.changed(),
             "image": { "name": ran.target.image.as_str(), "size": ran.size },
+            "runtime": ran.runtime,
         }),
     );
     value
