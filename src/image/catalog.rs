@@ -223,7 +223,6 @@ impl Catalog {
         }
         match self.examine(name, wants) {
             Ok(found) => found,
-            Err(Errno::NOENT | Errno::LOOP) if !wants => Found::Other,
             Err(_) if !wants => Found::Other,
             Err(Errno::XDEV) => Found::Refused(Refusal::LeadsOut),
             Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Found::Refused(Refusal::Dangling),
@@ -232,22 +231,21 @@ impl Catalog {
         }
     }
 
+    /// Looks at an entry itself, or at what a link leads to.
     fn examine(&self, name: &CStr, wants: bool) -> Result<Found, Errno> {
         let facts = StatxFlags::TYPE | StatxFlags::SIZE | StatxFlags::MTIME;
         let mut stat = statx(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW, facts)?;
         let mut kind = FileType::from_raw_mode(stat.stx_mode.into());
-        let target;
-        let mut folder = None;
+        let mut opened = None;
         if kind == FileType::Symlink || kind == FileType::Directory {
             let path = Path::new(OsStr::from_bytes(name.to_bytes()));
-            target = confine::open(self.folder.as_fd(), path, OFlags::PATH, Edge::Refuse)?;
-            stat = statx(&target, c"", AtFlags::EMPTY_PATH, facts)?;
+            let target = opened.insert(confine::open(self.folder.as_fd(), path, OFlags::PATH, Edge::Refuse)?);
+            stat = statx(target, c"", AtFlags::EMPTY_PATH, facts)?;
             kind = FileType::from_raw_mode(stat.stx_mode.into());
-            folder = Some(target.as_fd());
         }
         let directory = kind == FileType::Directory;
-        let is_image = match (kind, folder) {
-            (FileType::Directory, Some(folder)) => has_mark(folder)?,
+        let is_image = match (kind, &opened) {
+            (FileType::Directory, Some(folder)) => has_mark(folder.as_fd())?,
             (FileType::RegularFile, _) => wants,
             _ if wants => return Ok(Found::Refused(Refusal::Special)),
             _ => false,

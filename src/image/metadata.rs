@@ -9,12 +9,14 @@ use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
 
+use super::ext3::Ext3;
 use super::format::{self, Architecture, Format, Found};
 use super::labels::Labels;
 use super::name::AppName;
 use super::opened::Image;
 use super::sandbox::Sandbox;
 use super::sif;
+use super::squashfs::Squashfs;
 use super::tree;
 use super::window::Window;
 
@@ -247,6 +249,12 @@ fn read_window(window: &Window<'_>) -> Result<Metadata, MetadataError> {
         Found::Squashfs(start) => (Format::Squashfs, start),
         Found::Ext3(start) => (Format::Ext3, start),
     };
-    let _ = (window.from(start).ok_or_else(beyond)?, format);
-    Err(MetadataError::unsupported("squashfs or ext3 is not readable yet; it"))
+    let inner = window.from(start).ok_or_else(beyond)?;
+    let mut metadata = Metadata::new(format);
+    if format == Format::Squashfs {
+        tree::describe(&mut Squashfs::open(&inner)?, &mut metadata)?;
+    } else {
+        tree::describe(&mut Ext3::open(&inner)?, &mut metadata)?;
+    }
+    Ok(metadata)
 }

@@ -16,10 +16,9 @@
 //! Every count, length, depth and offset that comes from a file is bounded where it is read; the bounds on what is
 //! handed out stand in `metadata`.
 
-#![allow(dead_code, reason = "the readers that use the rest follow")]
-
 mod catalog;
 mod confine;
+mod ext3;
 mod format;
 mod json;
 mod labels;
@@ -29,8 +28,11 @@ mod oci;
 mod opened;
 mod sandbox;
 mod sif;
+mod squashfs;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod window;
 

@@ -22,10 +22,13 @@
 //! 120 data size          8
 //! ```
 
+use super::ext3::Ext3;
 use super::format::{Architecture, Format};
 use super::json;
 use super::metadata::{MAX_TEXT, Metadata, MetadataError, Note, Part};
 use super::oci;
+use super::squashfs::Squashfs;
+use super::tree;
 use super::window::{Fields, Window};
 
 const HEADER: usize = 128;
@@ -172,16 +175,13 @@ impl<'a> Sif<'a> {
     }
 
     fn read_partition(&self, metadata: &mut Metadata) -> Result<(), MetadataError> {
-        let _ = &metadata;
         let missing = || MetadataError::corrupt(Part::Descriptors, "there is no system partition");
         let partition = self.primary().ok_or_else(missing)?;
         match partition.kind {
             Kind::Partition { file_system: FS_SQUASH, .. } => {
-                Err(MetadataError::unsupported("a SIF without inspect-metadata.json is not readable yet; it"))
+                tree::describe(&mut Squashfs::open(&partition.data)?, metadata)
             }
-            Kind::Partition { file_system: FS_EXT3, .. } => {
-                Err(MetadataError::unsupported("a SIF without inspect-metadata.json is not readable yet; it"))
-            }
+            Kind::Partition { file_system: FS_EXT3, .. } => tree::describe(&mut Ext3::open(&partition.data)?, metadata),
             Kind::Partition { file_system: FS_ENCRYPTED, .. } => Err(MetadataError::Encrypted),
             _ => Err(MetadataError::unsupported("a SIF whose system partition is neither squashfs nor ext3")),
         }

@@ -71,3 +71,18 @@ fn descriptor(object: &Object, id: u32, offset: u64) -> Vec<u8> {
     padded(&object.extra, 384);
     record
 }
+
+/// An image of the committed corpus (see `tests/images/make`).
+pub(super) fn corpus(name: &str) -> Vec<u8> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images/corpus");
+    std::fs::read(folder.join(name)).unwrap()
+}
+
+/// All its names.
+pub(super) fn corpus_names() -> Vec<String> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images/corpus");
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort_unstable();
+    names
+}

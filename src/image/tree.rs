@@ -140,7 +140,8 @@ fn text(files: &mut dyn FileSystem, metadata: &mut Metadata, path: &str, part: P
     match files.read(path, MAX_TEXT, part) {
         Ok(bytes) => {
             let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-            metadata.fitting(part, text)
+            // Newlines at the end are dropped, as `apptainer inspect` and inspect-metadata.json have it.
+            metadata.fitting(part, text.map(|text| text.trim_end_matches('\n').to_owned()))
         }
         Err(MetadataError::TooLarge { part: found, .. }) if found == part => {
             metadata.note(Note::TooLong(part));

@@ -66,7 +66,10 @@ fn objects_too_large_are_not_read() {
     assert!(matches!(read(&sif(&[huge], 8)), Err(MetadataError::TooLarge { part: Part::Labels, .. })));
     let definition = Object::new(0x4001, "", &vec![b'#'; MAX_TEXT + 1]);
     let metadata = read(&sif(&[definition, Object::new(0x4003, "", b"{}")], 8)).unwrap();
-    assert_eq!((metadata.definition, metadata.notes), (None, vec![Note::TooLong(Part::Definition)]));
+    assert_eq!(
+        (metadata.definition, metadata.notes),
+        (None, vec![Note::TooLong(Part::Definition), Note::Unread(Part::FileSystem)])
+    );
 }
 
 /// What a changed field must lead to.
@@ -136,8 +139,8 @@ fn each_field_of_a_descriptor() {
     let metadata_at = TABLE_AT + 585;
     let partition_at = TABLE_AT + 2 * 585;
     let table = [
-        ("data type", metadata_at, vec![0; 4], Expect::Unsupported),
-        ("used", metadata_at + 4, vec![0], Expect::Unsupported),
+        ("data type", metadata_at, vec![0; 4], Expect::Corrupt(Part::FileSystem)),
+        ("used", metadata_at + 4, vec![0], Expect::Corrupt(Part::FileSystem)),
         ("used: any value", metadata_at + 4, vec![0xff], Expect::Same),
         ("id", metadata_at + 5, vec![0xff; 4], Expect::Same),
         ("group", metadata_at + 9, vec![0xff; 4], Expect::Same),
@@ -152,7 +155,7 @@ fn each_field_of_a_descriptor() {
         ("modified", metadata_at + 49, number(u64::MAX), Expect::Same),
         ("owner", metadata_at + 57, number(u64::MAX), Expect::Same),
         ("group of the owner", metadata_at + 65, number(u64::MAX), Expect::Same),
-        ("name", metadata_at + 73, b"X".to_vec(), Expect::Unsupported),
+        ("name", metadata_at + 73, b"X".to_vec(), Expect::Corrupt(Part::FileSystem)),
         ("file system: encrypted", partition_at + 201, vec![5, 0, 0, 0], Expect::Other),
         ("file system: unknown", partition_at + 201, vec![9, 9, 9, 9], Expect::Same),
         ("role", partition_at + 205, vec![9, 0, 0, 0], Expect::Other),

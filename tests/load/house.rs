@@ -1,0 +1,286 @@
+//! The servers under load, and what can be seen of them from outside.
+//!
+//! ```text
+//! singularity-nginx   the program      runtime/apptainer   the stub      nginx.conf, singularity-nginx.d/   made by scripts/load
+//! many/, few/         images           runtime/runs/PID/   its records   state/, tmp/, *.log                made here
+//! ```
+//! Both servers are children of ours, and we are a subreaper (prctl(2)): what they leave behind falls to us, so that
+//! nothing can hide. Dropping a [`House`] ends all of it.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitOptions};
+
+use crate::processes::{self, Process};
+use crate::{Result, process, sif};
+
+/// Slots of the site under load.
+pub const SLOTS: usize = 8;
+/// Open descriptors that the server is granted: what systemd and a login shell give.
+const SERVER_DESCRIPTORS: u32 = 1024;
+/// How long a server may take to answer first, or to end.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How often processes and descriptors are counted.
+const LOOKS: Duration = Duration::from_millis(200);
+/// What the few images do is said by their names, see `tests/stub`.
+pub const FEW: [&str; 6] = ["argv.sif", "sleep-100.sif", "stdout-1.sif", "hang.sif", "ignore.sif", "daemonise.sif"];
+
+/// See the module.
+pub struct House {
+    folder: PathBuf,
+    pub address: String,
+    servers: Option<(Pid, Pid)>,
+}
+
+impl House {
+    /// Makes the images: `many` of them in one folder, and the few.
+    pub fn build(folder: &Path, address: &str, many: usize) -> Result<House> {
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        let nofile = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+        rustix::process::setrlimit(
+            rustix::process::Resource::Nofile,
+            rustix::process::Rlimit { current: nofile, maximum: nofile },
+        )?;
+        for name in ["many", "few", "tmp"] {
+            fs::create_dir(folder.join(name))?;
+        }
+        let image = sif::with_labels(&[("SINGULARITY_RUNSCRIPT_ARG_STR", "name"), ("maintainer", "Amy")]);
+        for name in FEW {
+            fs::write(folder.join("few").join(name), &image)?;
+            fs::hard_link(folder.join("few").join(name), folder.join("many").join(name))?;
+        }
+        for number in FEW.len()..many {
+            fs::hard_link(folder.join("few/argv.sif"), folder.join(format!("many/image-{number:05}.sif")))?;
+        }
+        Ok(House { folder: folder.to_owned(), address: address.to_owned(), servers: None })
+    }
+
+    /// Starts both servers on a data folder.
+    pub fn open(&mut self, data: &str) -> Result<()> {
+        let _ = fs::remove_dir_all(self.folder.join("runtime/runs"));
+        let server = self.start_server(data)?;
+        let log = File::options().create(true).append(true).open(self.folder.join("nginx.log"))?;
+        let nginx = Command::new("nginx")
+            .args(["-p".as_ref(), self.folder.as_os_str(), "-c".as_ref(), "nginx.conf".as_ref()])
+            .args(["-e", "error.log"])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        self.servers = Some((server, Pid::from_child(&nginx)));
+        let socket = self.folder.join("fastcgi.sock");
+        wait("the server does not listen", PATIENCE, || std::os::unix::net::UnixStream::connect(&socket).is_ok())?;
+        wait("nginx does not listen", PATIENCE, || TcpStream::connect(&self.address).is_ok())
+    }
+
+    fn start_server(&self, data: &str) -> Result<Pid> {
+        let log = File::options().create(true).append(true).open(self.folder.join("server.log"))?;
+        let server = Command::new("/bin/sh")
+            .args(["-c", &format!("ulimit -S -n {SERVER_DESCRIPTORS} && exec \"$@\""), "-"])
+            .arg(self.folder.join("singularity-nginx"))
+            .args(["fastcgi", "--listen", &format!("unix:{}/fastcgi.sock", self.folder.display())])
+            .env_clear()
+            .env("TMPDIR", self.folder.join("tmp"))
+            .env("SINGULARITY_NGINX_DATA", self.folder.join(data))
+            .env("SINGULARITY_NGINX_STATE", self.folder.join("state"))
+            .env("SINGULARITY_NGINX_RUNTIME", self.folder.join("runtime/apptainer"))
+            .env("SINGULARITY_NGINX_SLOTS", SLOTS.to_string())
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()?;
+        Ok(Pid::from_child(&server))
+    }
+
+    /// The FastCGI server, if it lives.
+    pub fn server(&self) -> Result<Pid> {
+        self.servers.map(|(server, _)| server).ok_or_else(|| "no server runs".into())
+    }
+
+    /// kill -9 of the server, and another one in its place.
+    pub fn kill_and_start(&mut self, data: &str) -> Result<()> {
+        let (server, nginx) = self.servers.take().ok_or("no server runs")?;
+        rustix::process::kill_process(server, Signal::KILL)?;
+        rustix::process::waitpid(Some(server), WaitOptions::empty())?;
+        self.servers = Some((self.start_server(data)?, nginx));
+        Ok(())
+    }
+
+    /// Ends nginx, so that no visitor is there any more. The server lives on.
+    pub fn send_visitors_away(&mut self) -> Result<()> {
+        let (_, nginx) = self.servers.ok_or("no server runs")?;
+        rustix::process::kill_process(nginx, Signal::TERM)?;
+        self.ended("nginx", nginx)
+    }
+
+    /// Ends the server by TERM.
+    pub fn close(&mut self) -> Result<()> {
+        let (server, _) = self.servers.take().ok_or("no server runs")?;
+        rustix::process::kill_process(server, Signal::TERM)?;
+        self.ended("the server", server)
+    }
+
+    fn ended(&self, what: &str, pid: Pid) -> Result<()> {
+        wait(&format!("{what} does not end"), PATIENCE, || {
+            rustix::process::waitpid(Some(pid), WaitOptions::NOHANG).is_ok_and(|status| status.is_some())
+        })
+    }
+
+    /// Whatever came from the servers of before and still lives: neither ours nor of the servers of now.
+    pub fn left_behind(&self) -> Vec<Process> {
+        self.reap();
+        let mut known = BTreeSet::from([std::process::id() as i32]);
+        for pid in self.servers.iter().flat_map(|(server, nginx)| [server, nginx]) {
+            known.extend(processes::family(pid.as_raw_nonzero().get() as u32).iter().map(|process| process.pid));
+        }
+        let all = processes::family(std::process::id());
+        all.into_iter().filter(|process| !known.contains(&process.pid)).collect()
+    }
+
+    /// Takes the ends of what has fallen to us; those of the servers are taken where they are ended.
+    fn reap(&self) {
+        let ours: Vec<Pid> = self.servers.iter().flat_map(|(server, nginx)| [*server, *nginx]).collect();
+        for child in children() {
+            if let Some(pid) = Pid::from_raw(child).filter(|pid| !ours.contains(pid)) {
+                let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
+            }
+        }
+    }
+
+    /// The stub's records: when each run began and ended, in microseconds; of those that have ended.
+    pub fn runs(&self) -> Vec<(u64, u64)> {
+        let entries = fs::read_dir(self.folder.join("runtime/runs")).into_iter().flatten().flatten();
+        let time = |path: PathBuf| fs::read_to_string(path).ok().and_then(|text| text.parse().ok());
+        entries.filter_map(|run| Some((time(run.path().join("began"))?, time(run.path().join("ended"))?))).collect()
+    }
+
+    /// Runs that have begun, ended or not.
+    pub fn begun_runs(&self) -> usize {
+        let entries = fs::read_dir(self.folder.join("runtime/runs")).into_iter().flatten().flatten();
+        entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".")).count()
+    }
+
+    /// Throws the stub's records away. Process ids come again, and records must not meet.
+    pub fn forget_runs(&self) {
+        let entries = fs::read_dir(self.folder.join("runtime/runs")).into_iter().flatten().flatten();
+        for run in entries.filter(|run| run.path().join("ended").exists()) {
+            let _ = fs::remove_dir_all(run.path());
+        }
+    }
+
+    /// Names in a folder of the house.
+    pub fn files(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.join(folder)).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// Begins to look at the server.
+    pub fn watch(&self) -> Result<Watch> {
+        let pid = self.server()?.as_raw_nonzero().get() as u32;
+        let end = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&end);
+        let look = move || {
+            let mut seen = Seen::default();
+            while !ended.load(Ordering::Relaxed) {
+                seen.descriptors = seen.descriptors.max(processes::descriptors(pid));
+                seen.processes = seen.processes.max(processes::family(pid).len());
+                seen.threads = seen.threads.max(threads(pid));
+                std::thread::sleep(LOOKS);
+            }
+            seen.memory = process::memory(&pid.to_string(), "VmHWM").unwrap_or(f64::NAN);
+            seen
+        };
+        Ok(Watch { end, looking: std::thread::spawn(look) })
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        for (server, nginx) in self.servers.take() {
+            let _ = rustix::process::kill_process(nginx, Signal::TERM);
+            let _ = self.ended("nginx", nginx);
+            let _ = rustix::process::kill_process(server, Signal::KILL);
+        }
+        for process in self.left_behind() {
+            process.signal(Signal::KILL);
+        }
+    }
+}
+
+/// What was seen of a server: most of each.
+#[derive(Clone, Copy, Default)]
+pub struct Seen {
+    /// Resident at most, in megabytes.
+    pub memory: f64,
+    pub threads: usize,
+    /// The server, keepers and containers.
+    pub processes: usize,
+    pub descriptors: usize,
+}
+
+/// Looks until it is asked what it has seen.
+pub struct Watch {
+    end: Arc<AtomicBool>,
+    looking: JoinHandle<Seen>,
+}
+
+impl Watch {
+    pub fn seen(self) -> Result<Seen> {
+        self.end.store(true, Ordering::Relaxed);
+        self.looking.join().map_err(|_| "the watching thread has failed".into())
+    }
+}
+
+/// Asks once, on a connection of its own; status and content.
+pub fn get(address: &str, path: &str, patience: Duration) -> Result<(u16, String)> {
+    let mut stream = question(address, path)?;
+    stream.set_read_timeout(Some(patience))?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
+    let status = answer.split(' ').nth(1).ok_or("no answer")?.parse()?;
+    let content = answer.split_once("\r\n\r\n").map_or("", |(_, content)| content);
+    Ok((status, content.to_owned()))
+}
+
+/// Asks, and does not wait.
+pub fn question(address: &str, path: &str) -> Result<TcpStream> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nAccept: application/json\r\n\r\n")?;
+    Ok(stream)
+}
+
+/// Waits until it is so.
+pub fn wait(what: &str, patience: Duration, mut so: impl FnMut() -> bool) -> Result<()> {
+    let begun = Instant::now();
+    while !so() {
+        if begun.elapsed() > patience {
+            return Err(format!("{what}, after {patience:?}").into());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+pub fn threads(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
+}
+
+/// Children of this process, ended ones too.
+fn children() -> Vec<i32> {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+}

@@ -1,0 +1,231 @@
+//! stub-runtime: plays the container runtime in tests.
+//!
+//! In: an argv like the runtime's, `run [flags] /path/NAME.sif [arguments]`. First it records what it was given in
+//! `runs/PID/` beside the name by which it was called: copies of its `/proc` files, its descriptors, the time. Then it
+//! behaves as the image's name says, up to the first dot: `hang.sif`, `exit-3.sif`, `slow-100.sif`.
+//! Never: waits for more than [`LIFE`], whatever it plays.
+//! Only std is at hand (see `build.rs`), so the system calls that std does not have are declared here.
+
+use std::ffi::{OsStr, OsString, c_int, c_uint};
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::exit;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The longest life of a process of ours: a test that fails leaves nothing for ever.
+const LIFE: Duration = Duration::from_secs(300);
+
+const SIGHUP: c_int = 1;
+const SIGINT: c_int = 2;
+const SIGSEGV: c_int = 11;
+const SIGTERM: c_int = 15;
+const SIGSTOP: c_int = 19;
+const SIG_DFL: usize = 0;
+const SIG_IGN: usize = 1;
+
+// SAFETY: the prototypes are those of the C library; none takes a pointer, and this program has one thread.
+unsafe extern "C" {
+    safe fn close(fd: c_int) -> c_int;
+    safe fn fork() -> c_int;
+    safe fn getpid() -> c_int;
+    safe fn kill(pid: c_int, signal: c_int) -> c_int;
+    safe fn setsid() -> c_int;
+    safe fn signal(signal: c_int, handler: usize) -> usize;
+    safe fn alarm(seconds: c_uint) -> c_uint;
+}
+
+fn main() {
+    alarm(LIFE.as_secs() as c_uint);
+    let words: Vec<OsString> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|word| word == "version" || word == "--version") {
+        println!("1.4.5");
+        return;
+    }
+    let home = words.first().and_then(|name| Path::new(name).parent()).unwrap_or(Path::new("/")).to_owned();
+    let Some(at) = words.iter().skip(1).position(|word| word.as_bytes().starts_with(b"/") && word.len() > 1) else {
+        eprintln!("stub-runtime: no image in {words:?}");
+        exit(64);
+    };
+    let (image, arguments) = (PathBuf::from(&words[at + 1]), &words[at + 2..]);
+    let run = home.join(format!("runs/{}", getpid()));
+    record(&home, &run).unwrap_or_else(|error| eprintln!("stub-runtime: cannot record: {error}"));
+    let name = image.file_name().unwrap_or_default();
+    let code = behave(&home, &image, name, arguments);
+    let _ = io::stdout().flush();
+    let _ = fs::write(run.join("ended"), now());
+    exit(code);
+}
+
+/// Everything about this process that a test may ask for; whole, or not there at all.
+fn record(home: &Path, run: &Path) -> io::Result<()> {
+    let draft = home.join(format!("runs/.{}", getpid()));
+    fs::create_dir_all(&draft)?;
+    for file in ["cmdline", "environ", "status", "limits"] {
+        fs::write(draft.join(file), fs::read(format!("/proc/self/{file}"))?)?;
+    }
+    let mut descriptors = String::new();
+    for entry in fs::read_dir("/proc/self/fd")? {
+        let entry = entry?;
+        let target = fs::read_link(entry.path()).unwrap_or_default();
+        // reading this folder takes a descriptor, too
+        if !target.starts_with(format!("/proc/{}/fd", getpid())) {
+            descriptors += &format!("{} {}\n", entry.file_name().to_string_lossy(), target.display());
+        }
+    }
+    fs::write(draft.join("descriptors"), descriptors)?;
+    fs::write(draft.join("cwd"), std::env::current_dir()?.as_os_str().as_bytes())?;
+    fs::write(draft.join("began"), now())?;
+    fs::rename(draft, run)
+}
+
+fn now() -> String {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros()).to_string()
+}
+
+/// Plays the image; the answer is the exit status.
+fn behave(home: &Path, image: &Path, name: &OsStr, arguments: &[OsString]) -> i32 {
+    let name = name.to_string_lossy();
+    let stem = name.split('.').next().unwrap_or_default();
+    let (word, number) = match stem.rsplit_once('-').map(|(word, number)| (word, number.parse::<u64>())) {
+        Some((word, Ok(number))) => (word, number),
+        _ => (stem, 0),
+    };
+    match word {
+        "argv" => println!("{}", json(arguments)),
+        "print" => say(&fs::read(home.join("print").join(&*name)).unwrap_or_default()),
+        "exit" => {
+            println!("some output");
+            eprintln!("{} says why", image.display());
+            return number as i32;
+        }
+        "fatal" => {
+            eprintln!("FATAL:   could not open image {}: no such thing", image.display());
+            return 255;
+        }
+        "sleep" => {
+            std::thread::sleep(Duration::from_millis(number));
+            println!("slept");
+        }
+        "slow" => lines(Duration::from_millis(number)),
+        "stdout" => flood(&mut io::stdout().lock(), number),
+        "stderr" => {
+            flood(&mut io::stderr().lock(), number);
+            eprintln!("the last line");
+            println!("after");
+        }
+        "hang" => sleep(),
+        "ignore" => {
+            for number in [SIGTERM, SIGINT, SIGHUP] {
+                signal(number, SIG_IGN);
+            }
+            println!("ignoring");
+            sleep();
+        }
+        "close" => {
+            close(1);
+            close(2);
+            sleep();
+        }
+        "stop" => {
+            kill(getpid(), SIGSTOP);
+            sleep();
+        }
+        "segfault" => {
+            signal(SIGSEGV, SIG_DFL); // in place of the handler that Rust installs
+            kill(getpid(), SIGSEGV);
+            sleep();
+        }
+        // Three ways out of the process group: with closed output while the parent ends, with open output while the
+        // parent ends, and with open output while the parent stays.
+        "daemonise" => escape(true, 2),
+        "linger" => escape(false, 1),
+        "nest" => {
+            escape(false, 2);
+            sleep();
+        }
+        "forks" => {
+            let made = (0..number).take_while(|_| child(sleep)).count();
+            println!("{made} children");
+            sleep();
+        }
+        // touches so many MiB
+        "memory" => {
+            let taken = vec![1_u8; (number as usize) << 20];
+            println!("{} bytes", std::hint::black_box(&taken).len());
+        }
+        _ => println!("hello"),
+    }
+    0
+}
+
+/// `["--name","Amy"]`
+fn json(words: &[OsString]) -> String {
+    let quoted = words.iter().map(|word| {
+        let escaped = word.to_string_lossy().chars().fold(String::new(), |text, c| match c {
+            '"' | '\\' => format!("{text}\\{c}"),
+            c if c.is_control() => format!("{text}\\u{:04x}", c as u32),
+            c => format!("{text}{c}"),
+        });
+        format!("\"{escaped}\"")
+    });
+    format!("[{}]", quoted.collect::<Vec<_>>().join(","))
+}
+
+fn say(bytes: &[u8]) {
+    let mut output = io::stdout().lock();
+    let _ = output.write_all(bytes).and_then(|()| output.flush());
+}
+
+fn lines(pause: Duration) {
+    for line in 1..=(LIFE.as_millis() / pause.as_millis().max(1)) {
+        say(format!("line {line}\n").as_bytes());
+        std::thread::sleep(pause);
+    }
+}
+
+/// So many MiB; without end when 0.
+fn flood(output: &mut dyn Write, mebibytes: u64) {
+    let block = b"all work and no play makes a dull stub, says the clock in the wall.\n".repeat(15_420);
+    let mut left = if mebibytes == 0 { u64::MAX } else { mebibytes << 20 };
+    while left > 0 {
+        let length = block.len().min(left.try_into().unwrap_or(usize::MAX));
+        if output.write_all(&block[..length]).is_err() {
+            return;
+        }
+        left -= length as u64;
+    }
+}
+
+/// A process in a session of its own, so many forks away.
+fn escape(silent: bool, forks: u32) {
+    child(move || {
+        setsid();
+        for _ in 1..forks {
+            if fork() != 0 {
+                exit(0);
+            }
+        }
+        if silent {
+            [0, 1, 2].map(|descriptor| close(descriptor));
+        }
+        sleep();
+    });
+    println!("escaped");
+}
+
+fn child(life: impl FnOnce()) -> bool {
+    match fork() {
+        0 => {
+            alarm(LIFE.as_secs() as c_uint);
+            life();
+            exit(0);
+        }
+        pid => pid > 0,
+    }
+}
+
+fn sleep() {
+    std::thread::sleep(LIFE);
+}

@@ -1,0 +1,338 @@
+//! Real web servers and FastCGI wrappers, and a visitor of theirs who speaks HTTP/1.1 (RFC 9112).
+//!
+//! A [`Server`] runs in the foreground, in a folder of its own, on a free port of 127.0.0.1 or on a Unix socket; it
+//! ends, with all of its process group, when it is dropped. Drop it before the [`Site`](super::Site) that it serves.
+//! Where a program is not installed the start is `None`, and the reason is printed.
+//!
+//! ```text
+//! let server = servers::nginx(|here| format!("events {{}} http {{ server {{ listen {}; }} }}", here.address))?;
+//! let answer = server.ask(&servers::http("GET", "/", &[("Accept", "*/*")], b""));
+//! ```
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+use tempfile::TempDir;
+
+use super::{Answer, HANG, processes::GONE, skip};
+
+/// Where system administrators' programs are; ordinary users have not all of these in PATH.
+const PLACES: [&str; 4] = ["/usr/local/sbin", "/usr/sbin", "/usr/local/bin", "/usr/bin"];
+/// A port that was free can be taken before the server has it.
+const ATTEMPTS: usize = 3;
+
+/// Where a server is to work, for its configuration.
+pub struct Here<'a> {
+    /// Its own folder; everything it writes should be in it.
+    pub folder: &'a Path,
+    /// Where it is to listen.
+    pub address: SocketAddr,
+}
+
+/// A server under way.
+pub struct Server {
+    child: Child,
+    folder: TempDir,
+    address: SocketAddr,
+}
+
+/// The program of this name; where there is none, says so.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let found = PLACES.iter().map(|place| Path::new(place).join(name)).find(|path| path.exists());
+    if found.is_none() {
+        skip(&format!("{name} is not installed"));
+    }
+    found
+}
+
+/// nginx with this `nginx.conf`. Process id, logs and temporary files have to be named in it, relative to its folder
+/// (`pid nginx.pid;`); it is kept in the foreground.
+pub fn nginx(conf: impl Fn(&Here) -> String) -> Option<Server> {
+    let program = program("nginx")?;
+    Some(Server::start("nginx", conf, |here, conf| {
+        let mut command = Command::new(&program);
+        command.args(["-e", "error.log", "-g", "daemon off;", "-p"]).arg(here.folder).arg("-c").arg(conf);
+        command
+    }))
+}
+
+/// Apache 2.4 with this configuration file. Its folder is `ServerRoot`.
+pub fn apache(conf: impl Fn(&Here) -> String) -> Option<Server> {
+    let program = program("apache2")?;
+    Some(Server::start("apache2", conf, |here, conf| {
+        let mut command = Command::new(&program);
+        command.arg("-DFOREGROUND").arg("-d").arg(here.folder).arg("-f").arg(conf).arg("-E").arg("error.log");
+        command
+    }))
+}
+
+/// lighttpd with this configuration file.
+pub fn lighttpd(conf: impl Fn(&Here) -> String) -> Option<Server> {
+    let program = program("lighttpd")?;
+    Some(Server::start("lighttpd", conf, |_, conf| {
+        let mut command = Command::new(&program);
+        command.arg("-D").arg("-f").arg(conf);
+        command
+    }))
+}
+
+/// What listens on a Unix socket in place of a web server's CGI module.
+pub struct Wrapper(Child);
+
+/// fcgiwrap: FastCGI in, CGI programs out; `children` requests at once.
+pub fn fcgiwrap(socket: &Path, children: usize) -> Option<Wrapper> {
+    let mut command = Command::new(program("fcgiwrap")?);
+    command.args(["-f", "-c", &children.to_string(), "-s"]).arg(format!("unix:{}", socket.display()));
+    Some(Wrapper::start(command, socket))
+}
+
+/// spawn-fcgi: opens the socket and starts `program` with it on descriptor 0. The program keeps the environment, the
+/// working folder and the stderr of `command`, whose arguments are not used.
+pub fn spawn_fcgi(socket: &Path, program_and_words: &Command) -> Option<Wrapper> {
+    let mut command = Command::new(program("spawn-fcgi")?);
+    command.args(["-n", "-M", "0660", "-s"]).arg(socket).arg("--").arg(program_and_words.get_program());
+    command.args(program_and_words.get_args()).env_clear();
+    command.envs(program_and_words.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(folder) = program_and_words.get_current_dir() {
+        command.current_dir(folder);
+    }
+    Some(Wrapper::start(command, socket))
+}
+
+impl Wrapper {
+    fn start(mut command: Command, socket: &Path) -> Wrapper {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0).spawn();
+        let mut wrapper = Wrapper(child.unwrap_or_else(|error| panic!("{command:?}: {error}")));
+        let begun = Instant::now();
+        while UnixStream::connect(socket).is_err() {
+            let ended = wrapper.0.try_wait().expect("a child");
+            assert!(ended.is_none() && begun.elapsed() < HANG, "{command:?} does not listen: {ended:?}");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        wrapper
+    }
+
+    /// The wrapper's own process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Wrapper {
+    fn drop(&mut self) {
+        end(&mut self.0);
+    }
+}
+
+impl Server {
+    fn start(name: &str, conf: impl Fn(&Here) -> String, command: impl Fn(&Here, &Path) -> Command) -> Server {
+        let mut said = String::new();
+        for _ in 0..ATTEMPTS {
+            let folder = tempfile::Builder::new().prefix("sn-server-").tempdir().expect("a temporary folder");
+            let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+            let here = Here { folder: folder.path(), address };
+            let file = folder.path().join("conf");
+            fs::write(&file, conf(&here)).expect("a configuration");
+            let log = File::create(folder.path().join("stderr")).expect("a log");
+            let mut command = command(&here, &file);
+            command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).process_group(0);
+            command.env_clear().env("PATH", PLACES.join(":")).env("LANG", "C.UTF-8").env("TMPDIR", folder.path());
+            let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+            let mut server = Server { child, folder, address };
+            if server.listens() {
+                return server;
+            }
+            said = server.log();
+        }
+        panic!("{name} does not start: {said}");
+    }
+
+    /// Waits until it listens; false when it has ended instead.
+    fn listens(&mut self) -> bool {
+        let begun = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            if self.child.try_wait().expect("a child").is_some() {
+                return false;
+            }
+            assert!(begun.elapsed() < HANG, "does not listen: {}", self.log());
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        // the port may be another server's
+        self.child.try_wait().expect("a child").is_none()
+    }
+
+    /// Its first process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// `127.0.0.1:PORT`
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it has written to stderr and to `error.log`.
+    pub fn log(&self) -> String {
+        let read = |name| fs::read(self.folder.path().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&[read("stderr"), read("error.log")].concat()).into_owned()
+    }
+
+    pub fn visit(&self) -> Visit {
+        let stream = TcpStream::connect(self.address).expect("the server listens");
+        stream.set_read_timeout(Some(HANG)).expect("a socket");
+        Visit { stream, bytes: Vec::new(), asked_head: false }
+    }
+
+    /// One request over a connection of its own.
+    pub fn ask(&self, request: &[u8]) -> Answer {
+        self.visit().ask(request)
+    }
+
+    /// A GET with these fields.
+    pub fn get(&self, target: &str, fields: &[(&str, &str)]) -> Answer {
+        self.ask(&http("GET", target, fields, b""))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// TERM, and KILL for what is left of the process group.
+fn end(child: &mut Child) {
+    let pid = Pid::from_child(child);
+    let _ = kill_process(pid, Signal::TERM);
+    let begun = Instant::now();
+    // the zombie keeps the number from being used again
+    let ended = || waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT);
+    while ended().is_ok_and(|status| status.is_none()) && begun.elapsed() < GONE {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let _ = kill_process_group(pid, Signal::KILL);
+    let _ = child.wait();
+}
+
+/// A request, with `Host: localhost` unless the fields have one.
+pub fn http(method: &str, target: &str, fields: &[(&str, &str)], content: &[u8]) -> Vec<u8> {
+    let mut text = format!("{method} {target} HTTP/1.1\r\n");
+    if !fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        text += "Host: localhost\r\n";
+    }
+    if !content.is_empty() {
+        text += &format!("Content-Length: {}\r\n", content.len());
+    }
+    for (name, value) in fields {
+        text += &format!("{name}: {value}\r\n");
+    }
+    [text.as_bytes(), b"\r\n", content].concat()
+}
+
+/// A visitor's connection.
+pub struct Visit {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+    asked_head: bool,
+}
+
+impl Visit {
+    pub fn send(&mut self, request: &[u8]) {
+        self.asked_head = request.starts_with(b"HEAD ");
+        self.stream.write_all(request).expect("the server reads");
+    }
+
+    /// Reads more; false at the end.
+    fn more(&mut self) -> bool {
+        let mut piece = vec![0; 65_536];
+        let length = self.stream.read(&mut piece).unwrap_or_else(|error| panic!("{error} after {}", self.seen()));
+        self.bytes.extend(&piece[..length]);
+        length > 0
+    }
+
+    /// What has come and is not yet part of an answer.
+    pub fn seen(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    /// Waits until the answer holds this text.
+    pub fn wait_for(&mut self, text: &str) {
+        while !self.seen().contains(text) {
+            assert!(self.more(), "no {text:?} in {}", self.seen());
+        }
+    }
+
+    /// Sends a request and reads its answer; the connection can be used again.
+    pub fn ask(&mut self, request: &[u8]) -> Answer {
+        self.send(request);
+        self.answer()
+    }
+
+    /// Reads the answer to what was sent.
+    pub fn answer(&mut self) -> Answer {
+        let head = self.until(b"\r\n\r\n");
+        let head = String::from_utf8(head).expect("a header is text");
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status line");
+        let fields = lines.map(|line| line.split_once(": ").unwrap_or_else(|| panic!("no field: {line:?}")));
+        let headers = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        if self.asked_head || matches!(status, 204 | 304) {
+            return answer;
+        }
+        answer.body = match (answer.header("Transfer-Encoding"), answer.header("Content-Length")) {
+            (Some("chunked"), None) => self.chunks(),
+            (None, Some(length)) => self.take(length.parse().expect("a length")),
+            (None, None) => self.rest(),
+            other => panic!("{other:?}"),
+        };
+        answer
+    }
+
+    /// Everything up to the server's close.
+    pub fn rest(&mut self) -> Vec<u8> {
+        while self.more() {}
+        std::mem::take(&mut self.bytes)
+    }
+
+    fn until(&mut self, end: &[u8]) -> Vec<u8> {
+        loop {
+            if let Some(at) = self.bytes.windows(end.len()).position(|piece| piece == end) {
+                return self.bytes.drain(..at + end.len()).collect();
+            }
+            assert!(self.more(), "the answer ends early: {:?}", self.seen());
+        }
+    }
+
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        while self.bytes.len() < length {
+            assert!(self.more(), "the answer ends early: {:?}", self.seen());
+        }
+        self.bytes.drain(..length).collect()
+    }
+
+    /// RFC 9112 §7.1.
+    fn chunks(&mut self) -> Vec<u8> {
+        let mut content = Vec::new();
+        loop {
+            let line = String::from_utf8(self.until(b"\r\n")).expect("a chunk's size");
+            let length = usize::from_str_radix(line.trim_end(), 16).expect("a chunk's size");
+            content.extend(self.take(length));
+            assert_eq!(self.take(2), b"\r\n");
+            if length == 0 {
+                return content;
+            }
+        }
+    }
+}
