@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::time::SystemTime;
 
-use crate::args::{ArgSpec, MediaType, Report};
+use crate::args::{ArgSpec, MediaType, Policy, Report};
 use crate::error::Error;
 use crate::image::{Architecture, Format, ImageName, Labels, Metadata};
 use crate::route::{Route, Target};
@@ -22,8 +22,13 @@ pub enum Reply {
     Args(ArgSpec),
     /// Its labels.
     Labels(Labels),
+    /// A run that was asked for with arguments that cannot be used: the form
+    /// again, with the reasons.
+    Rejected(Box<ImageFacts>),
     /// A finished run.
     Ran(Box<Ran>),
+    /// What can be asked of the folder, or of one image.
+    OpenApi(Described),
     /// Whether the site can do its work.
     Health(Vec<Check>),
     /// The names of all images, for the 2017 program's clients.
@@ -111,12 +116,29 @@ pub struct ImageFacts {
     pub runscript: Option<String>,
     /// Its arguments.
     pub spec: ArgSpec,
-    /// The command without arguments: `apptainer run hello-name.sif`.
-    pub command: String,
+    /// What the visitor has typed so far, and what would come of it.
+    pub asked: Asked,
     /// Why it must not be run, if so.
     pub refused: Option<String>,
     /// Whether the site offers it as a file.
     pub download: bool,
+    /// Whether it runs by POST only.
+    pub by_post: bool,
+}
+
+/// A form, filled in: what would run, or why not yet.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// What was sent for declared arguments, to fill the form again.
+    pub given: Vec<(String, String)>,
+    /// What the image would get; empty while something is wrong.
+    pub argv: Vec<String>,
+    /// `apptainer run hello-name.sif --name Amy`
+    pub command: String,
+    /// What is wrong: name, machine word, reason.
+    pub errors: Vec<(String, &'static str, String)>,
+    /// What was ignored and changed.
+    pub report: Report,
 }
 
 /// A finished run.
@@ -142,6 +164,38 @@ pub struct Ran {
     pub output: Option<MediaType>,
     /// Seconds for which the answer may be cached.
     pub max_age: Option<u32>,
+    /// Whether it runs by POST only.
+    pub by_post: bool,
+}
+
+/// What can be called, for a description that programs read.
+#[derive(Debug)]
+pub struct Described {
+    /// The image that was asked for; the whole folder if none.
+    pub image: Option<ImageName>,
+    /// What can be called, in the order of the folder.
+    pub callables: Vec<Callable>,
+    /// So many images did not fit in.
+    pub left_out: usize,
+}
+
+/// An image or an app, as far as its callers must know it.
+#[derive(Debug)]
+pub struct Callable {
+    /// What it is called.
+    pub target: Target,
+    /// Its help, cut to a bound.
+    pub help: Option<String>,
+    /// Its arguments.
+    pub spec: ArgSpec,
+    /// How the site treats its words.
+    pub policy: Policy,
+    /// Whether GET runs it.
+    pub get: bool,
+    /// Whether POST runs it.
+    pub post: bool,
+    /// Whether the site offers it as a file.
+    pub download: bool,
 }
 
 /// One thing that has to hold for the site to work.
@@ -201,7 +255,7 @@ pub struct Problem {
     /// The request's id, to be found in the log.
     pub instance: String,
     /// Each refused argument: name, machine word, reason.
-    pub errors: Vec<(String, String, String)>,
+    pub errors: Vec<(String, &'static str, String)>,
     /// Names that were ignored.
     pub ignored: Vec<String>,
     /// The exit status of a container that failed.
@@ -245,7 +299,7 @@ impl From<&Error> for Problem {
             problem.errors = rejected
                 .errors()
                 .iter()
-                .map(|one| (one.name.to_string(), one.why.word().to_owned(), one.why.to_string()))
+                .map(|one| (one.name.to_string(), one.why.word(), one.why.to_string()))
                 .collect();
             problem.ignored = rejected.report().ignored().to_vec();
         }

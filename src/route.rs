@@ -27,6 +27,8 @@ pub enum Route {
     Labels(Target),
     /// `/container/download/<image>`
     Download(ImageName),
+    /// `/container/openapi.json`, or `/container/openapi/<image>.json`
+    OpenApi(Option<ImageName>),
     /// `/container/static/<file>`
     Static(String),
     /// `/container/random`
@@ -97,6 +99,11 @@ impl Route {
             ["container", "args", rest @ ..] => Target::parse(rest).map(Route::Args),
             ["container", "download", image] => ImageName::parse(image).ok().map(Route::Download),
             ["container", "labels", rest @ ..] => Target::parse(rest).map(Route::Labels),
+            ["container", "openapi.json"] => Some(Route::OpenApi(None)),
+            ["container", "openapi", file] => {
+                let image = ImageName::parse(file.strip_suffix(".json")?).ok()?;
+                Some(Route::OpenApi(Some(image)))
+            }
             ["container", rest @ ..] => Target::parse(rest).map(Route::Image),
             ["containers", "run", rest @ ..] => Target::parse(rest).map(Route::OldRun),
             ["containers", "random"] => Some(Route::OldRandom),
@@ -119,6 +126,8 @@ impl Route {
             Route::Args(target) => format!("/container/args/{}", target.path()),
             Route::Labels(target) => format!("/container/labels/{}", target.path()),
             Route::Download(image) => format!("/container/download/{image}"),
+            Route::OpenApi(None) => "/container/openapi.json".to_owned(),
+            Route::OpenApi(Some(image)) => format!("/container/openapi/{image}.json"),
             Route::Static(file) => format!("/container/static/{file}"),
             Route::Random => "/container/random".to_owned(),
             Route::Health => "/container/health".to_owned(),
@@ -155,7 +164,7 @@ impl Route {
 mod tests {
     use super::*;
 
-    const PATHS: [&str; 20] = [
+    const PATHS: [&str; 22] = [
         "/container/download/x.sif",
         "/container/",
         "/container/hello-name.sif",
@@ -166,6 +175,8 @@ mod tests {
         "/container/args/a.img/app",
         "/container/labels/x",
         "/container/labels/x/app",
+        "/container/openapi.json",
+        "/container/openapi/hello-name.sif.json",
         "/container/static/style.css",
         "/container/random",
         "/container/health",
@@ -211,7 +222,11 @@ mod tests {
             "/container/run/../x",
             "/container/x/",
             "/container/static/",
-            "/container/openapi.json",
+            "/container/openapi",
+            "/container/openapi/",
+            "/container/openapi/x.sif",
+            "/container/openapi/.json",
+            "/container/openapi/x.sif/app.json",
             "/Container/",
             "/api/",
             "/api/container/args",

@@ -2,17 +2,18 @@
 //! of one another; what flows between them flows here.
 
 mod checks;
+mod describe;
 
 use std::io::Write;
 use std::time::Duration;
 
-use crate::args::{ArgSpec, Arguments, Blank, Input, bind};
+use crate::args::{ArgSpec, Arguments, BindError, Blank, Input, Rejected, bind};
 use crate::config::{Config, Terms};
 use crate::error::Error;
 use crate::http::{Body, FetchSite, Method, Request, Response};
 use crate::image::{Catalog, Entry, FindError, Image, ImageName, Labels, Metadata, MetadataError};
 use crate::log;
-use crate::reply::{Download, Folder, ImageFacts, Ran, Reply, Row, RowFacts};
+use crate::reply::{Asked, Download, Folder, ImageFacts, Ran, Reply, Row, RowFacts};
 use crate::route::{Route, Target};
 pub use crate::run::Client;
 use crate::run::{Abilities, Event, Invocation, Limits, Means, Run, Runtime, Slot, Slots, StartError, command};
@@ -88,9 +89,10 @@ impl Site {
         let reply = match route {
             Route::Top => Reply::Go(302, Route::Home, String::new()),
             Route::Home => Reply::Home(self.folder(&request.query)?),
-            Route::Image(target) => Reply::Image(Box::new(self.facts(&target, false)?)),
+            Route::Image(target) => Reply::Image(Box::new(self.facts(&target, &request.query, false)?)),
             Route::Args(target) => Reply::Args(self.open(&target)?.spec),
             Route::Labels(target) => Reply::Labels(self.open(&target)?.labels),
+            Route::OpenApi(image) => Reply::OpenApi(self.describe(image)?),
             Route::Run(target) => return self.run(&target, request, client),
             Route::Download(image) => Reply::File(self.download(&image)?),
             Route::Static(file) => return view::asset(&file, request).ok_or(Error::NoRoute),
@@ -98,7 +100,7 @@ impl Site {
             Route::Health => Reply::Health(self.checks(false)),
             Route::OldRun(target) => Reply::Go(308, Route::Run(target), query()),
             Route::ApiImages => Reply::ApiImages(self.names()?),
-            Route::ApiImage(image) => Reply::ApiImage(Box::new(self.facts(&Target::image(&image), false)?)),
+            Route::ApiImage(image) => Reply::ApiImage(Box::new(self.facts(&Target::image(&image), "", false)?)),
             Route::ApiArgs(image) => Reply::Args(self.open(&Target::image(&image))?.spec),
             Route::ApiLabels(image) => Reply::Labels(self.open(&Target::image(&image))?.labels),
         };
@@ -214,7 +216,7 @@ impl Site {
 
     /// What a page of the image shows; its definition file for its owner, and
     /// for visitors where the site says so.
-    pub fn facts(&self, target: &Target, owner: bool) -> Result<ImageFacts, Error> {
+    pub fn facts(&self, target: &Target, query: &str, owner: bool) -> Result<ImageFacts, Error> {
         let Opened { target, image, mut metadata, labels, spec } = self.open(target)?;
         let app = target.app.as_ref().and_then(|app| metadata.app(app));
         let help = app.map_or(&metadata.help, |app| &app.help).clone();
@@ -222,15 +224,63 @@ impl Site {
         if !owner && !self.config.terms(target.image.as_str()).show_definition {
             metadata.definition = None;
         }
-        let runtime = Runtime::find(self.config.runtime.as_deref());
-        let runtime = runtime.unwrap_or_else(|_| Runtime::at("apptainer".as_ref()));
-        let named = target.app.as_ref().map(|app| app.as_str());
-        let command = command(&runtime, target.image.as_str(), named, &[]);
+        let asked = self.asked(&target, &spec, query)?;
         let refused = image.trust(own_group()).err().map(|why| why.to_string());
         let size = (!image.is_directory()).then(|| image.size());
         let modified = image.modified();
-        let download = self.config.terms(target.image.as_str()).download && !image.is_directory();
-        Ok(ImageFacts { target, size, modified, metadata, labels, help, runscript, spec, command, refused, download })
+        let terms = self.config.terms(target.image.as_str());
+        let download = terms.download && !image.is_directory();
+        let by_post = !terms.run_methods.contains(&Method::Get);
+        Ok(ImageFacts {
+            target,
+            size,
+            modified,
+            metadata,
+            labels,
+            help,
+            runscript,
+            spec,
+            asked,
+            refused,
+            download,
+            by_post,
+        })
+    }
+
+    /// What would come of a form filled in like this. What is required and
+    /// not there yet is no error before the run is asked for.
+    fn asked(&self, target: &Target, spec: &ArgSpec, query: &str) -> Result<Asked, Error> {
+        let runtime = Runtime::find(self.config.runtime.as_deref());
+        let runtime = runtime.unwrap_or_else(|_| Runtime::at("apptainer".as_ref()));
+        let image = target.image.as_str();
+        let input = Input::Query { text: query.as_bytes(), blank: Blank::Absent };
+        let mut asked = Asked::default();
+        match bind(spec, input, &self.config.terms(image).sanitise) {
+            Ok(arguments) => {
+                asked.argv = arguments.argv().to_vec();
+                asked.report = arguments.report().clone();
+            }
+            Err(BindError::Input(error)) => return Err(BindError::Input(error).into()),
+            Err(BindError::Rejected(rejected)) => {
+                let told = rejected.errors().iter().filter(|error| error.why.word() != "required");
+                asked.errors = told.map(|one| (one.name.to_string(), one.why.word(), one.why.to_string())).collect();
+                asked.report = rejected.report().clone();
+            }
+        }
+        asked.given = asked.report.given().iter().map(|(name, text)| (name.to_string(), text.clone())).collect();
+        asked.command = command(&runtime, image, target.app.as_ref().map(|app| app.as_str()), &asked.argv);
+        Ok(asked)
+    }
+
+    /// A page for a run whose arguments cannot be used: the form again.
+    fn rejected(&self, target: &Target, rejected: &Rejected) -> Result<Reply, Error> {
+        let mut facts = self.facts(target, "", false)?;
+        facts.asked.given =
+            rejected.report().given().iter().map(|(name, text)| (name.to_string(), text.clone())).collect();
+        facts.asked.errors =
+            rejected.errors().iter().map(|one| (one.name.to_string(), one.why.word(), one.why.to_string())).collect();
+        facts.asked.report = rejected.report().clone();
+        Ok(Reply::Rejected(Box::new(facts)))
     }
 
     fn run(&self, target: &Target, request: &Request, client: Option<Client>) -> Result<Response, Error> {
@@ -248,7 +298,12 @@ impl Site {
         }
         let opened = self.open(target)?;
         let shape = view::shape(request, opened.spec.output());
-        let arguments = bind(&opened.spec, input(request, shape)?, &terms.sanitise)?;
+        let arguments = match bind(&opened.spec, input(request, shape)?, &terms.sanitise) {
+            Err(BindError::Rejected(rejected)) if shape == view::Shape::Page => {
+                return Ok(view::reply(self.rejected(target, &rejected)?, request));
+            }
+            bound => bound?,
+        };
         let (run, invocation) = self.start(&opened, &arguments, terms, client)?;
         log::event("run", &[("id", &request.id), ("command", &invocation.shown)]);
         if shape == view::Shape::Events {
@@ -276,6 +331,7 @@ impl Site {
             report: arguments.report().clone(),
             output: spec.output(),
             max_age: spec.max_age(),
+            by_post: !terms.run_methods.contains(&Method::Get),
             spec,
         };
         Ok(view::reply(Reply::Ran(Box::new(ran)), request))

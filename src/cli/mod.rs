@@ -133,6 +133,11 @@ fn obey(asked: Asked) -> Result<ExitCode, Stop> {
         Some("config") => show::config(&site(&asked)?, asked.json, &mut out)?,
         Some("list") => return show::list(&site(&asked)?, asked.json, &mut out),
         Some("inspect") => show::inspect(&site(&asked)?, &target(first(&asked, IMAGE)?)?, asked.json, &mut out)?,
+        Some("openapi") => {
+            let usage = |error: crate::image::NameError| Stop::Usage(error.to_string());
+            let image = asked.words.first().map(|word| ImageName::parse(word).map_err(usage)).transpose()?;
+            show::openapi(&site(&asked)?, image, &mut out)?;
+        }
         Some("doctor") => return show::doctor(&site(&asked)?, asked.json, &mut out),
         Some("check") => return work::check(&site(&asked)?, &asked, &mut out),
         Some("run") => return work::run_image(&site(&asked)?, &asked, &mut out),

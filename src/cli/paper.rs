@@ -8,6 +8,7 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("fastcgi", "[--listen unix:PATH|ADDRESS:PORT]", "serves FastCGI; without --listen on a socket that was passed"),
     ("list", "", "the images, and what is not served and why"),
     ("inspect", "IMAGE[/APP]", "what an image says of itself; --json as the runtime's own inspect"),
+    ("openapi", "[IMAGE]", "what can be asked of the folder, or of an image, as an OpenAPI document"),
     ("check", "[IMAGE[/APP]]... [--run]", "what the author of an image should improve"),
     ("run", "IMAGE[/APP] [NAME=VALUE]... [--dry-run]", "runs an image as a visitor would, or prints the command"),
     ("doctor", "", "what holds on this host, what it buys, how to get it"),
@@ -72,7 +73,7 @@ pub fn completion(shell: &str) -> Result<String, Stop> {
     match shell {
         "bash" => Ok(format!(
             "_singularity_nginx() {{\n    local word=${{COMP_WORDS[COMP_CWORD]}} words=\"{commands} {options}\"\n    \
-             case ${{COMP_WORDS[1]}} in inspect|check|run) words=\"$({images}) {options}\" ;; esac\n    \
+             case ${{COMP_WORDS[1]}} in inspect|openapi|check|run) words=\"$({images}) {options}\" ;; esac\n    \
              mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n}}\n\
              complete -F _singularity_nginx singularity-nginx\n"
         )),
@@ -81,7 +82,7 @@ pub fn completion(shell: &str) -> Result<String, Stop> {
         )),
         "fish" => Ok(format!(
             "complete -c singularity-nginx -f -n __fish_use_subcommand -a '{commands}'\n\
-             complete -c singularity-nginx -f -n '__fish_seen_subcommand_from inspect check run' -a \"({images})\"\n"
+             complete -c singularity-nginx -f -n '__fish_seen_subcommand_from inspect openapi check run' -a \"({images})\"\n"
         )),
         other => Err(Stop::Usage(format!("there is no completion for `{other}`: bash, zsh or fish"))),
     }

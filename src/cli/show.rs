@@ -1,4 +1,4 @@
-//! Commands that tell: `config`, `list`, `inspect`, `doctor`.
+//! Commands that tell: `config`, `list`, `inspect`, `openapi`, `doctor`.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use super::{Stop, allowed};
 use crate::app::Site;
 use crate::error::Error;
 use crate::http::Mount;
-use crate::image::Catalog;
+use crate::image::{Catalog, ImageName};
 use crate::reply::{Check, Weight};
 use crate::route::Target;
 use crate::view;
@@ -71,7 +71,7 @@ pub fn list(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCode
 }
 
 pub fn inspect(site: &Site, target: &Target, as_json: bool, out: &mut impl Write) -> Result<(), Stop> {
-    let facts = site.facts(target, true)?;
+    let facts = site.facts(target, "", true)?;
     if as_json {
         return Ok(writeln!(out, "{:#}", view::inspection(&facts))?);
     }
@@ -93,6 +93,10 @@ pub fn inspect(site: &Site, target: &Target, as_json: bool, out: &mut impl Write
         }
     }
     Ok(())
+}
+
+pub fn openapi(site: &Site, image: Option<ImageName>, out: &mut impl Write) -> Result<(), Stop> {
+    Ok(writeln!(out, "{:#}", view::openapi_json(&site.describe(image)?, &Mount::default()))?)
 }
 
 pub fn doctor(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCode, Stop> {

@@ -1,4 +1,4 @@
-//! The embedded stylesheet and icon: nginx serves the same files from disk,
+//! The embedded stylesheet, script and icon: nginx serves the same files from disk,
 //! every other server gets them from here.
 
 use lazy_static::lazy_static;
@@ -21,6 +21,7 @@ pub struct Asset {
 lazy_static! {
     static ref ASSETS: Vec<Asset> = [
         ("style.css", "text/css; charset=utf-8", &include_bytes!("../../nginx/static/style.css")[..]),
+        ("app.js", "text/javascript; charset=utf-8", &include_bytes!("../../nginx/static/app.js")[..]),
         ("icon.svg", "image/svg+xml", &include_bytes!("../../nginx/static/icon.svg")[..]),
     ]
     .into_iter()

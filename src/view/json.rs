@@ -6,7 +6,7 @@ use super::human::timestamp;
 use crate::args::{Arg, ArgSpec, Kind};
 use crate::http::Mount;
 use crate::image::{App, Labels};
-use crate::reply::{Check, Folder, ImageFacts, Problem, Row, Weight};
+use crate::reply::{Asked, Check, Folder, ImageFacts, Problem, Row, Weight};
 use crate::route::{Route, Target};
 
 /// What the `type` of a problem begins with: a URN names it without promising a page.
@@ -69,7 +69,7 @@ pub fn image(facts: &ImageFacts, mount: &Mount) -> Value {
         "architecture": metadata.architecture.map(|architecture| architecture.as_str()),
         "help": facts.help,
         "runscript": facts.runscript,
-        "command": facts.command,
+        "command": facts.asked.command,
         "args": facts.spec.names_by_kind(),
         "arguments": facts.spec.args().iter().map(argument).collect::<Vec<_>>(),
         "output": facts.spec.output().map(|output| output.as_str()),
@@ -81,6 +81,13 @@ pub fn image(facts: &ImageFacts, mount: &Mount) -> Value {
     });
     if let Some(definition) = &metadata.definition {
         merge(&mut value, json!({ "definition": definition }));
+    }
+    let Asked { errors, report, .. } = &facts.asked;
+    if !errors.is_empty() || !report.ignored().is_empty() || !report.changed().is_empty() {
+        merge(
+            &mut value,
+            json!({ "errors": self::errors(errors), "ignored": report.ignored(), "changed": report.changed() }),
+        );
     }
     if let Some(why) = &facts.refused {
         merge(&mut value, json!({ "refused": why }));
@@ -230,12 +237,7 @@ pub fn problem(problem: &Problem) -> Value {
         "instance": format!("urn:singularity-nginx:request:{}", problem.instance),
     });
     if !problem.errors.is_empty() {
-        let errors: Vec<Value> = problem
-            .errors
-            .iter()
-            .map(|(name, word, reason)| json!({ "name": name, "code": word, "reason": reason }))
-            .collect();
-        merge(&mut value, json!({ "errors": errors }));
+        merge(&mut value, json!({ "errors": errors(&problem.errors) }));
     }
     if !problem.ignored.is_empty() {
         merge(&mut value, json!({ "ignored": problem.ignored }));
@@ -247,6 +249,12 @@ pub fn problem(problem: &Problem) -> Value {
         merge(&mut value, json!({ "stderr": stderr }));
     }
     value
+}
+
+fn errors(errors: &[(String, &'static str, String)]) -> Vec<Value> {
+    let one =
+        |(name, word, reason): &(String, &'static str, String)| json!({ "name": name, "code": word, "reason": reason });
+    errors.iter().map(one).collect()
 }
 
 /// Adds the members of `more` to `value`.

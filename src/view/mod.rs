@@ -2,7 +2,7 @@
 //!
 //! `html/` makes pages, `json` makes JSON, `run` shows what a container
 //! printed, `events` shows it while it prints, `assets` holds the embedded
-//! stylesheet and icon, `human` words for sizes and dates.
+//! files, `human` words for sizes and dates, `words` all others.
 
 pub mod assets;
 mod events;
@@ -10,10 +10,13 @@ mod file;
 mod html;
 mod human;
 mod json;
+mod openapi;
 mod run;
+mod words;
 
 pub use events::{Facts, Stream};
 pub use json::{image as image_json, inspection};
+pub use openapi::document as openapi_json;
 pub use run::{Shape, shape};
 
 use crate::error::Error;
@@ -40,7 +43,9 @@ pub fn reply(reply: Reply, request: &Request) -> Response {
         Reply::Image(facts) => tagged(json_value(200, &json::image(&facts, &request.mount)), request),
         Reply::Args(spec) => tagged(json_value(200, &json::args(&spec)), request),
         Reply::Labels(labels) => tagged(json_value(200, &json::labels(&labels)), request),
+        Reply::Rejected(facts) => html_page(400, html::image(&facts, &request.mount)).with("Cache-Control", "no-store"),
         Reply::Ran(ran) => run::show(*ran, request),
+        Reply::OpenApi(described) => tagged(compact(&openapi::document(&described, &request.mount)), request),
         Reply::Health(checks) => health(&checks),
         Reply::ApiImages(targets) => json_value(200, &json::api_images(&targets, &request.mount)),
         Reply::ApiImage(facts) => json_value(200, &json::api_image(&facts, &request.mount)),
@@ -129,6 +134,11 @@ fn html_page(status: u16, markup: maud::Markup) -> Response {
 
 fn json_value(status: u16, value: &impl serde::Serialize) -> Response {
     varied(Response::new(status, JSON, json_bytes(value)))
+}
+
+/// JSON for programs alone, without the white space that people like.
+fn compact(value: &serde_json::Value) -> Response {
+    varied(Response::new(200, JSON, value.to_string().into_bytes()))
 }
 
 fn json_bytes(value: &impl serde::Serialize) -> Vec<u8> {

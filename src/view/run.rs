@@ -12,8 +12,8 @@ use crate::http::{Request, Response, quality};
 use crate::reply::{Problem, Ran};
 use crate::run::{End, Outcome};
 
-const ENVELOPE: &str = "application/vnd.singularity-run+json";
-const EVENTS: &str = "text/event-stream";
+pub const ENVELOPE: &str = "application/vnd.singularity-run+json";
+pub const EVENTS: &str = "text/event-stream";
 const TEXT: &str = "text/plain; charset=utf-8";
 /// For everything a container printed.
 pub const SANDBOX: &str = "sandbox; default-src 'none'";

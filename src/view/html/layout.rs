@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::{Mount, Route, assets};
+use crate::view::words;
 
 /// A page with the site's frame.
 pub fn page(title: &str, mount: &Mount, body: &Markup) -> Markup {
@@ -14,20 +15,28 @@ pub fn page(title: &str, mount: &Mount, body: &Markup) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) }
                 link rel="stylesheet" href=(assets::href("style.css", mount));
+                script src=(assets::href("app.js", mount)) defer {}
                 link rel="icon" type="image/svg+xml" href=(assets::href("icon.svg", mount));
             }
-            body {
+            body data-words=(script_words()) {
+                a.skip href="#content" { (words::SKIP) }
                 header.site {
                     a.home href=(Route::Home.href(mount)) {
                         img src=(assets::href("icon.svg", mount)) alt="" width="28" height="28";
-                        " Containers"
+                        " " (words::SITE)
                     }
                 }
-                main { (body) }
-                footer.site { "Served by Singularity Nginx" }
+                main #content { (body) }
+                footer.site { (words::FOOT) }
             }
         }
     }
+}
+
+/// The words of the script, as one attribute: the script has none of its own.
+fn script_words() -> String {
+    let pairs = words::image::SCRIPT.iter().map(|(name, text)| ((*name).to_owned(), (*text).into()));
+    serde_json::Value::Object(pairs.collect()).to_string()
 }
 
 /// A page that stands alone: no link, no stylesheet.

@@ -1,7 +1,9 @@
 //! Pages, one file each. Text and attributes are escaped by maud; links go
 //! through [`Route::href`] or [`layout::outside`]; nothing here is trusted
-//! markup.
+//! markup, and no script or style stands in a page.
 
+mod calls;
+mod form;
 mod home;
 mod image;
 mod layout;

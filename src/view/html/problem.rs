@@ -4,12 +4,13 @@ use maud::{Markup, html};
 
 use super::{Mount, Route, layout};
 use crate::reply::Problem;
+use crate::view::words::{image as words, problem as status};
 
 /// What happened and what to do next.
 pub fn problem(problem: &Problem, mount: &Mount) -> Markup {
     let body = html! {
-        nav.crumbs aria-label="Where you are" {
-            a href=(Route::Home.href(mount)) { "All images" }
+        nav.crumbs aria-label=(words::WHERE) {
+            a href=(Route::Home.href(mount)) { (words::ALL) }
             @if let Some(target) = &problem.target {
                 " / " a href=(Route::Image(target.clone()).href(mount)) { (target.image) }
             }
@@ -21,9 +22,9 @@ pub fn problem(problem: &Problem, mount: &Mount) -> Markup {
             }
         }
         @if let Some(stderr) = problem.stderr.as_deref().filter(|stderr| !stderr.trim().is_empty()) {
-            section { h2 { "Messages" } pre.stderr { (stderr.trim_end()) } }
+            section { h2 { (words::MESSAGES) } pre.stderr { (stderr.trim_end()) } }
         }
-        p.facts { "Status " (problem.status) @if !problem.instance.is_empty() { " · request " code { (problem.instance) } } }
+        p.facts { (status::STATUS) (problem.status) @if !problem.instance.is_empty() { (status::REQUEST) code { (problem.instance) } } }
     };
     layout::page(&problem.title, mount, &body)
 }

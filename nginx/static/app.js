@@ -1,0 +1,371 @@
+// The pages work without this file. With it: search as you type, the command and the calls follow the form, runs
+// happen in the page and arrive live, results are shown by kind, code is copied with a click.
+//
+// No word of its own: they come from the body's data-words. No markup from strings: elements are made one by one.
+"use strict";
+
+const words = JSON.parse(document.body.dataset.words || "{}");
+const find = (selector, root = document) => root.querySelector(selector);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+function make(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key in element && typeof value !== "string") element[key] = value;
+    else element.setAttribute(key, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+function later(work, wait) {
+  let timer;
+  return (...given) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => work(...given), wait);
+  };
+}
+
+async function page(url, signal) {
+  const answer = await fetch(url, { headers: { Accept: "text/html" }, signal });
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+/* ---- Copy buttons */
+
+function addCopyButtons(root = document) {
+  for (const box of all(".copyable", root)) {
+    if (find("button", box)) continue;
+    const button = make("button", { type: "button", class: "copy" }, words.copy);
+    button.addEventListener("click", async () => {
+      await copy(find("pre", box).textContent);
+      button.textContent = words.copied;
+      setTimeout(() => { button.textContent = words.copy; }, 1500);
+    });
+    box.append(button);
+  }
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {                                   // no permission, or plain http
+    const area = make("textarea", { class: "outside" });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+}
+
+/* ---- Home: search as you type */
+
+const search = find("#q");
+if (search) {
+  let under;
+  search.addEventListener("input", later(async () => {
+    under?.abort();
+    under = new AbortController();
+    const url = new URL(search.form.action);
+    if (search.value) url.searchParams.set("q", search.value);
+    try {
+      const found = await page(url, under.signal);
+      for (const id of ["count", "images"]) find("#" + id)?.replaceWith(find("#" + id, found));
+      find("nav.pager")?.remove();
+      const pager = find("nav.pager", found);
+      if (pager) find("main").append(pager);
+      history.replaceState(null, "", url);
+    } catch (error) {
+      if (error.name !== "AbortError") throw error;
+    }
+  }, 150));
+}
+
+/* ---- An image: what the form would run */
+
+const form = find("#form");
+const query = () => new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+const pageUrl = () => {
+  const url = new URL(form.dataset.page, location.href);
+  url.search = query();
+  return url;
+};
+
+function showSite(root) {
+  for (const code of all("#calls code", root)) {
+    code.textContent = code.textContent.replaceAll("https://SITE", location.origin);
+  }
+  find("#site-hint", root)?.remove();
+}
+
+function showErrors(errors) {
+  for (const field of all(".field", form)) {
+    const input = find("input, select", field);
+    const wrong = errors.find((error) => error.name === input.name);
+    const place = find(".error", field);
+    place.textContent = wrong ? wrong.reason : "";
+    input.toggleAttribute("aria-invalid", Boolean(wrong));
+    if (wrong) input.setAttribute("aria-invalid", "true");
+    const hint = find(".hint", field);
+    const ids = [hint, wrong && place].filter(Boolean).map((element) => element.id);
+    if (ids.length) input.setAttribute("aria-describedby", ids.join(" "));
+    else input.removeAttribute("aria-describedby");
+  }
+  form.querySelector("[aria-invalid]")?.focus({ preventScroll: false });
+}
+
+let following;
+const follow = later(async () => {
+  following?.abort();
+  following = new AbortController();
+  try {
+    const fresh = await page(pageUrl(), following.signal);
+    const open = all("#calls details[open] summary").map((summary) => summary.textContent);
+    for (const id of ["command", "calls", "told"]) find("#" + id)?.replaceWith(find("#" + id, fresh));
+    for (const details of all("#calls details")) details.open = open.includes(find("summary", details).textContent);
+    for (const field of all(".field", form)) {
+      find(".error", field).textContent = find("#" + CSS.escape(field.id) + " .error", fresh)?.textContent ?? "";
+    }
+    showSite(document);
+    addCopyButtons();
+    addLink();
+  } catch (error) {
+    if (error.name !== "AbortError") throw error;
+  }
+}, 200);
+
+function addLink() {
+  const link = make("a", { href: String(pageUrl()) }, words.link);
+  find("#command").append(make("p", { class: "hint" }, link));
+}
+
+/* ---- A run, live */
+
+const colours = { 1: "bold", 31: "red", 32: "green", 33: "yellow", 34: "blue", 35: "magenta", 36: "cyan", 90: "grey",
+  91: "red", 92: "green", 93: "yellow", 94: "blue", 95: "magenta", 96: "cyan" };
+
+// Text as a terminal would show it: colours, and carriage returns that write a line again.
+function terminal(text) {
+  const lines = text.replaceAll("\r\n", "\n").split("\n").map((line) => line.slice(line.lastIndexOf("\r", line.length - 2) + 1));
+  const fragment = new DocumentFragment();
+  let name = "";
+  for (const part of lines.join("\n").split(/(\x1b\[[0-9;?]*[A-Za-z])/)) {
+    const code = /^\x1b\[([0-9;]*)m$/.exec(part);
+    if (code) {
+      for (const number of code[1].split(";")) name = Number(number) === 0 ? "" : colours[Number(number)] ?? name;
+    } else if (part && !part.startsWith("\x1b")) {
+      fragment.append(name ? make("span", { class: "c-" + name }, part) : part);
+    }
+  }
+  return fragment;
+}
+
+function percent(text) {
+  const found = [...text.slice(-400).matchAll(/(\d{1,3}(?:\.\d+)?)\s*%/g)].pop();
+  return found && Number(found[1]) <= 100 ? Number(found[1]) : null;
+}
+
+const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+
+async function* events(stream) {
+  const decoder = new TextDecoder();
+  let waiting = "";
+  for (const reader = stream.getReader(); ;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    waiting += decoder.decode(value, { stream: true });
+    const blocks = waiting.split("\n\n");
+    waiting = blocks.pop();
+    for (const block of blocks) {
+      const fields = Object.fromEntries(block.split("\n").map((line) => [line.split(": ", 1)[0], line.slice(line.indexOf(": ") + 2)]));
+      if (fields.event) yield [fields.event, JSON.parse(fields.data)];
+    }
+  }
+}
+
+let running;
+async function run() {
+  running?.abort();
+  running = new AbortController();
+  const { signal } = running;
+  const [result, status, output, progress, cancel] = ["result", "status", "output", "progress", "cancel"].map((id) => find("#" + id));
+  result.hidden = cancel.hidden = false;
+  progress.hidden = true;
+  status.classList.remove("wrong");
+  const begun = performance.now();
+  const seconds = () => ((performance.now() - begun) / 1000).toFixed(1) + " s";
+  const live = make("pre", { class: "output", tabindex: "0" });
+  const messages = make("pre", { class: "stderr", tabindex: "0" });
+  output.replaceChildren(live);
+  status.textContent = words.starting;
+  result.scrollIntoView({ block: "nearest" });
+  const pieces = [];                           // bytes as they came
+  let text = "", errors = "", last = null, state = words.starting;
+  const ticking = setInterval(() => { status.textContent = `${state} · ${seconds()}`; }, 500);
+  try {
+    const url = new URL(form.action);
+    const post = form.method === "post";
+    if (!post) url.search = query();
+    const answer = await fetch(url, {
+      method: form.method, body: post ? query() : undefined, headers: { Accept: "text/event-stream" }, signal,
+    });
+    if (!answer.ok) return problem(await answer.json(), status, output);
+    showErrors([]);
+    for await (const [name, data] of events(answer.body)) {
+      if (name === "command") state = words.running;
+      if (name === "stdout") {
+        pieces.push(data.base64 ? fromBase64(data.base64) : new TextEncoder().encode(data.text));
+        text += data.text ?? "";
+        live.replaceChildren(terminal(text.slice(-100000)));
+        live.scrollTop = live.scrollHeight;
+      }
+      if (name === "stderr") errors += data.text;
+      const done = percent(name === "stderr" ? errors : text);
+      if (done !== null) [progress.hidden, progress.value] = [false, done];
+      if (name === "exit") last = data;
+    }
+    if (!last) throw new Error("lost");
+    status.textContent = `${verdict(last)} · ${(last.elapsed_ms / 1000).toFixed(2)} s`;
+    status.classList.toggle("wrong", last.exit_code !== 0 && last.end !== "output-limit");
+    show(new Blob(pieces), pieces.length, text, output);
+    if (errors.trim()) {
+      messages.append(terminal(errors));
+      output.append(make("details", last.exit_code === 0 ? {} : { open: true }, make("summary", {}, words.messages), messages));
+    }
+  } catch (error) {
+    status.textContent = `${signal.aborted ? words.cancelled : words.lost} · ${seconds()}`;
+  } finally {
+    clearInterval(ticking);
+    if (running.signal === signal) {
+      progress.hidden = cancel.hidden = true;
+      running = undefined;
+    }
+  }
+}
+
+function verdict({ end, exit_code: code }) {
+  if (end === "exited") return code === 0 ? words.done : words.failed + code;
+  return words[end] ?? words.lost;
+}
+
+function problem(facts, status, output) {
+  status.textContent = facts.title;
+  status.classList.add("wrong");
+  output.replaceChildren(make("p", {}, facts.detail));
+  if (facts.stderr) output.append(make("pre", { class: "stderr" }, facts.stderr));
+  showErrors(facts.errors ?? []);
+}
+
+/* ---- What came out, by kind */
+
+async function show(blob, count, text, output) {
+  const declared = form.dataset.output ?? "";
+  if (count === 0) return output.replaceChildren(make("p", { class: "none" }, words.nothing));
+  const value = json(text);
+  let name = "output.txt";
+  if (value !== undefined) {
+    name = "output.json";
+    output.firstChild.replaceWith(make("div", { class: "tree output", tabindex: "0" }, tree(value)));
+  } else if (declared.startsWith("image/")) {
+    name = "output." + declared.slice(6).replace("svg+xml", "svg");
+    output.firstChild.replaceWith(make("img", { class: "output", alt: words.picture, src: await dataUrl(new Blob([blob], { type: declared })) }));
+  } else if (declared === "text/csv" || declared === "text/tab-separated-values") {
+    name = declared === "text/csv" ? "output.csv" : "output.tsv";
+    output.firstChild.replaceWith(table(rows(text, declared === "text/csv" ? "," : "\t")));
+  }
+  const save = make("a", { href: URL.createObjectURL(blob), download: name }, words.save);
+  const button = make("button", { type: "button", class: "quiet" }, words.copy);
+  button.addEventListener("click", () => copy(text));
+  output.append(make("p", { class: "actions" }, save, ...(declared.startsWith("image/") ? [] : [button])));
+}
+
+function json(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const dataUrl = (blob) => new Promise((done) => {
+  const reader = new FileReader();
+  reader.onload = () => done(reader.result);
+  reader.readAsDataURL(blob);
+});
+
+function tree(value, key) {
+  const label = key === undefined ? [] : [make("span", { class: "key" }, String(key)), ": "];
+  if (value === null || typeof value !== "object") {
+    return make("div", {}, ...label, make("span", { class: "value " + typeof value }, JSON.stringify(value)));
+  }
+  const members = Object.entries(value);
+  const brackets = Array.isArray(value) ? `[${members.length}]` : `{${members.length}}`;
+  const details = make("details", { open: members.length <= 50 }, make("summary", {}, ...label, brackets));
+  details.append(...members.slice(0, 1000).map(([name, member]) => tree(member, name)));
+  return details;
+}
+
+// RFC 4180
+function rows(text, separator) {
+  const found = [[""]];
+  let quoted = false;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at], row = found[found.length - 1];
+    if (quoted && character === '"' && text[at + 1] === '"') row[row.length - 1] += text[++at];
+    else if (character === '"') quoted = !quoted;
+    else if (!quoted && character === separator) row.push("");
+    else if (!quoted && character === "\n") found.push([""]);
+    else if (quoted || character !== "\r") row[row.length - 1] += character;
+  }
+  return found.filter((row) => row.length > 1 || row[0] !== "");
+}
+
+function table([head = [], ...body]) {
+  const rest = make("tbody");
+  const fill = () => rest.replaceChildren(...body.slice(0, 1000).map((row) => make("tr", {}, ...row.map((cell) => make("td", {}, cell)))));
+  const heads = head.map((name, column) => {
+    const button = make("button", { type: "button", class: "sort" }, name);
+    const cell = make("th", { scope: "col" }, button);
+    button.addEventListener("click", () => {
+      const down = cell.getAttribute("aria-sort") === "ascending";
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      cell.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const order = new Intl.Collator(undefined, { numeric: true }).compare;
+      const compare = (a = "", b = "") => (a !== "" && b !== "" && !isNaN(a) && !isNaN(b) ? a - b : order(a, b));
+      body.sort((a, b) => (down ? -1 : 1) * compare(a[column], b[column]));
+      fill();
+    });
+    return cell;
+  });
+  fill();
+  const note = body.length > 1000 ? [make("p", { class: "hint" }, body.length + words.rows)] : [];
+  return make("div", { class: "wide output", tabindex: "0" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads)), rest), ...note);
+}
+
+/* ---- Labels */
+
+const labels = find("#label-table");
+if (labels && labels.rows.length > 8) {
+  const filter = make("input", { type: "search", class: "filter", placeholder: labels.dataset.filter, "aria-label": labels.dataset.filter });
+  filter.addEventListener("input", () => {
+    const wanted = filter.value.toLowerCase();
+    for (const row of labels.tBodies[0].rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+  });
+  labels.closest(".wide").before(filter);
+}
+
+/* ---- Beginning */
+
+addCopyButtons();
+if (form && find("#result")) {
+  showSite(document);
+  addLink();
+  form.addEventListener("input", follow);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    run();
+  });
+  find("#cancel").addEventListener("click", () => running?.abort());
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") running?.abort(); });
+}

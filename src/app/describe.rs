@@ -1,0 +1,74 @@
+//! The folder, or one image, as its callers must know it: [`Described`].
+//!
+//! Bounded: a folder's description holds at most [`MAX_IMAGES`] images and [`MAX_BYTES`] of their own words; the rest
+//! is counted, and each image has a description of its own.
+
+use super::Site;
+use crate::args::ArgSpec;
+use crate::error::Error;
+use crate::http::Method;
+use crate::image::{ImageName, Labels, Metadata};
+use crate::reply::{Callable, Described};
+use crate::route::Target;
+
+/// Images in one description.
+const MAX_IMAGES: usize = 1000;
+/// Bytes of labels and help in one description.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Characters of help for each image or app.
+const MAX_HELP: usize = 4096;
+
+impl Site {
+    /// What can be called now. Images that cannot be read are left out; one that is asked for by name is an error.
+    pub fn describe(&self, image: Option<ImageName>) -> Result<Described, Error> {
+        let catalog = self.catalog()?;
+        if let Some(name) = image {
+            let opened = catalog.image(&name)?;
+            let callables = self.callables(&name, &opened.metadata()?, opened.is_directory());
+            return Ok(Described { image: Some(name), callables, left_out: 0 });
+        }
+        let names = catalog.list()?.images;
+        let mut callables = Vec::new();
+        let mut bytes = 0;
+        let mut seen = 0;
+        for entry in names.iter().take(MAX_IMAGES) {
+            let read = catalog.image(&entry.name).map_err(Error::from).and_then(|image| Ok(image.metadata()?));
+            if let Ok(metadata) = read {
+                bytes += metadata.apps.iter().map(|app| weight(&app.labels, &app.help)).sum::<usize>();
+                bytes += weight(&metadata.labels, &metadata.help);
+                if bytes > MAX_BYTES {
+                    break;
+                }
+                callables.extend(self.callables(&entry.name, &metadata, entry.directory));
+            }
+            seen += 1;
+        }
+        Ok(Described { image: None, callables, left_out: names.len() - seen })
+    }
+
+    /// An image and its apps.
+    fn callables(&self, name: &ImageName, metadata: &Metadata, directory: bool) -> Vec<Callable> {
+        let terms = self.config.terms(name.as_str());
+        let callable = |target: Target, labels: &Labels, help: &Option<String>| Callable {
+            download: terms.download && !directory && target.app.is_none(),
+            target,
+            help: help.as_ref().map(|text| text.chars().take(MAX_HELP).collect()),
+            spec: ArgSpec::from_labels(labels.iter()),
+            policy: terms.sanitise.clone(),
+            get: terms.run_methods.contains(&Method::Get),
+            post: terms.run_methods.contains(&Method::Post),
+        };
+        let mut all = vec![callable(Target::image(name), &metadata.labels, &metadata.help)];
+        all.extend(metadata.apps.iter().map(|app| {
+            let target = Target { image: name.clone(), app: Some(app.name.clone()) };
+            callable(target, &app.labels, &app.help)
+        }));
+        all
+    }
+}
+
+/// What an image or app adds at most to a description.
+fn weight(labels: &Labels, help: &Option<String>) -> usize {
+    let ours = labels.iter().filter(|(name, _)| name.to_ascii_uppercase().starts_with("SINGULARITY_RUNSCRIPT_"));
+    ours.map(|(_, value)| value.len()).sum::<usize>() + help.as_ref().map_or(0, |text| text.len().min(4 * MAX_HELP))
+}

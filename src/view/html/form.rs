@@ -1,0 +1,109 @@
+//! The form of an image: a field for each argument, filled again, with what
+//! is wrong beside the field that caused it.
+
+use maud::{Markup, html};
+
+use super::{Mount, Route, Target};
+use crate::args::{Arg, ArgSpec, Kind, plain_text};
+use crate::view::words::image as words;
+
+/// What was typed, and what is wrong with it.
+pub struct Filled<'a> {
+    /// Name and text of what was sent.
+    pub given: &'a [(String, String)],
+    /// Name, machine word, reason.
+    pub errors: &'a [(String, &'static str, String)],
+    /// Whether the image runs by POST only.
+    pub by_post: bool,
+}
+
+impl Filled<'_> {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.given.iter().find(|(given, _)| given == name).map(|(_, text)| text.as_str())
+    }
+
+    fn error(&self, name: &str) -> Option<&str> {
+        self.errors.iter().find(|(wrong, ..)| wrong == name).map(|(.., reason)| reason.as_str())
+    }
+}
+
+/// The form. Without a script it is a plain GET, or a POST where the site wants that.
+pub fn form(spec: &ArgSpec, target: &Target, mount: &Mount, filled: &Filled<'_>) -> Markup {
+    let output = spec.output().map(|output| output.as_str());
+    html! {
+        form.run #form method=(if filled.by_post { "post" } else { "get" }) action=(Route::Run(target.clone()).href(mount))
+            data-page=(Route::Image(target.clone()).href(mount)) data-output=[output] {
+            @for arg in spec.args() { (field(arg, filled)) }
+            @if spec.args().is_empty() { p.none { (words::NO_ARGUMENTS) } }
+            p.actions {
+                button type="submit" { (words::RUN) }
+                button.quiet #cancel type="button" hidden { (words::CANCEL) }
+            }
+        }
+    }
+}
+
+fn field(arg: &Arg, filled: &Filled<'_>) -> Markup {
+    let name = arg.name.as_str();
+    let id = format!("arg-{name}");
+    let label = arg.title.as_deref().unwrap_or(name);
+    html! {
+        div.field id=(format!("field-{name}")) {
+            @if arg.kind == Kind::Bool {
+                label.switch for=(id) {
+                    input id=(id) type="checkbox" name=(name) value="yes" checked[filled.text(name).is_some()]
+                        aria-describedby=[described(arg, filled)];
+                    span { (label) }
+                }
+            } @else {
+                label for=(id) {
+                    (label) " " span.kind { (arg.kind) }
+                    @if arg.required { span.required { (words::REQUIRED) } }
+                }
+                @if arg.choices.is_empty() { (input(arg, &id, filled)) } @else { (choices(arg, &id, filled)) }
+            }
+            @if let Some(description) = &arg.description { p.hint id=(format!("hint-{name}")) { (description) } }
+            p.error id=(format!("error-{name}")) { @if let Some(reason) = filled.error(name) { (reason) } }
+        }
+    }
+}
+
+fn described(arg: &Arg, filled: &Filled<'_>) -> Option<String> {
+    let name = arg.name.as_str();
+    let hint = arg.description.as_ref().map(|_| format!("hint-{name}"));
+    let error = filled.error(name).map(|_| format!("error-{name}"));
+    let ids: Vec<String> = hint.into_iter().chain(error).collect();
+    (!ids.is_empty()).then(|| ids.join(" "))
+}
+
+fn input(arg: &Arg, id: &str, filled: &Filled<'_>) -> Markup {
+    let name = arg.name.as_str();
+    let (kind, step, mode) = match arg.kind {
+        Kind::Int => ("number", Some("1"), None),
+        Kind::Float => ("text", None, Some("decimal")),
+        Kind::Str | Kind::Bool => ("text", None, None),
+    };
+    let hint = arg.default.as_ref().or(arg.examples.first()).map(plain_text);
+    let bound =
+        |bound: &Option<serde_json::Number>| bound.as_ref().filter(|_| arg.kind == Kind::Int).map(ToString::to_string);
+    html! {
+        input id=(id) name=(name) type=(kind) step=[step] inputmode=[mode]
+            min=[bound(&arg.minimum)] max=[bound(&arg.maximum)] maxlength=[arg.max_length]
+            placeholder=[hint] value=[filled.text(name)] required[arg.required] autocomplete="off"
+            aria-invalid=[filled.error(name).map(|_| "true")] aria-describedby=[described(arg, filled)];
+    }
+}
+
+fn choices(arg: &Arg, id: &str, filled: &Filled<'_>) -> Markup {
+    let name = arg.name.as_str();
+    let first = arg.default.as_ref().map_or("—".to_owned(), |default| format!("— ({})", plain_text(default)));
+    html! {
+        select id=(id) name=(name) required[arg.required] aria-invalid=[filled.error(name).map(|_| "true")]
+            aria-describedby=[described(arg, filled)] {
+            option value="" { (first) }
+            @for text in arg.choices.iter().map(plain_text) {
+                option value=(text) selected[filled.text(name) == Some(text.as_str())] { (text) }
+            }
+        }
+    }
+}

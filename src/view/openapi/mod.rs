@@ -1,0 +1,347 @@
+//! What can be asked of the folder, or of one image, as an OpenAPI document.
+//!
+//! In: what the images take, where the application is mounted. Out: OpenAPI 3.1.1
+//! (<https://spec.openapis.org/oas/v3.1.1>), whose schemas are JSON Schema 2020-12.
+//! `schemas` holds what is the same for all images, `params` makes schemas of an image's arguments.
+//! Never: a path is described that does not answer, or a value that is always refused; nothing of an image's
+//! texts is taken for markup.
+
+mod params;
+mod schemas;
+
+use serde_json::{Map, Value, json};
+
+use super::json::merge;
+use super::{JSON, PROBLEM};
+use crate::args::bounds::{MAX_BODY_BYTES, MAX_PARAMETERS};
+use crate::http::Mount;
+use crate::reply::{Callable, Described};
+use crate::route::{Route, Target};
+use params::Where;
+
+/// The version of the specification that the documents follow.
+const OPENAPI: &str = "3.1.1";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+const INTRODUCTION: &str = "Each image of this folder is a program, called by GET or POST with the arguments that its \
+     author declares in the image's labels. This document is made of the folder as it is now. Undeclared names \
+     are no error: they are not passed, and the answer names them in `X-Run-Ignored` or `ignored`. Of words, \
+     characters that may not pass are stripped, where the site does not refuse them, and the answer shows it in \
+     `X-Run-Changed` or `changed`.";
+
+/// The document of a folder, or of one image with its apps.
+pub fn document(described: &Described, mount: &Mount) -> Value {
+    let mut paths = Map::new();
+    let outputs = described.callables.iter().map(|callable| callable.spec.output());
+    let mut components = schemas::components(outputs);
+    if described.image.is_none() {
+        folder(&mut paths);
+        any_image(&described.callables, &mut paths, &mut components);
+    }
+    for callable in &described.callables {
+        if described.image.is_some() || callable.target.app.is_some() {
+            facts(&Named::of(callable), &mut paths);
+        }
+        run(callable, &mut paths);
+    }
+    let mut value = json!({ "openapi": OPENAPI, "info": info(described) });
+    let mount = mount.to_string();
+    if !mount.is_empty() {
+        // without, it is the root (§4.8.1)
+        put(&mut value, "servers", json!([{ "url": mount }]));
+    }
+    put(&mut value, "tags", described.callables.iter().map(tag).collect::<Vec<_>>());
+    put(&mut value, "paths", paths);
+    put(&mut value, "components", components);
+    value
+}
+
+fn info(described: &Described) -> Value {
+    let title = match &described.image {
+        None => "A folder of containers".to_owned(),
+        Some(image) => image.to_string(),
+    };
+    let mut description = INTRODUCTION.to_owned();
+    if described.left_out > 0 {
+        description += &format!(
+            "\n\n{} more images are not in this document; each has its own at `{}`.",
+            described.left_out, "/container/openapi/<image>.json"
+        );
+    }
+    json!({ "title": title, "version": env!("CARGO_PKG_VERSION"), "description": description })
+}
+
+fn tag(callable: &Callable) -> Value {
+    let mut tag = json!({ "name": named(&callable.target) });
+    if let Some(summary) = summary(callable) {
+        merge(&mut tag, json!({ "description": summary }));
+    }
+    tag
+}
+
+/// `hello.sif`, or `hello.sif/app`.
+fn named(target: &Target) -> String {
+    match &target.app {
+        None => target.image.to_string(),
+        Some(app) => format!("{}/{app}", target.image),
+    }
+}
+
+/// The path of a route; the mount is the server's.
+fn path(route: Route) -> String {
+    route.href(&Mount::default())
+}
+
+/// What does not belong to one image.
+fn folder(paths: &mut Map<String, Value>) {
+    let list = answers(
+        content(json!({ JSON: schemas::of("Folder"), "text/html": schemas::text() }), "The images"),
+        &[400, 500],
+    );
+    let parameters = json!([
+        {
+            "name": "page", "in": "query", "description": "Which hundred of them.",
+            "schema": { "type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1 },
+        },
+        {
+            "name": "q", "in": "query", "description": "Only images whose name holds this text, upper or lower case.",
+            "schema": { "type": "string" },
+        },
+    ]);
+    let list = json!({
+        "operationId": "list", "summary": "All images", "parameters": parameters, "responses": list,
+    });
+    paths.insert(path(Route::Home), json!({ "get": list }));
+
+    let mut health = answers(content(json!({ JSON: schemas::of("Health") }), "Containers can be run"), &[]);
+    let missing = content(json!({ JSON: schemas::of("Health") }), "Something that is needed is missing");
+    put(&mut health, "503", missing);
+    paths.insert(
+        path(Route::Health),
+        json!({ "get": { "operationId": "health", "summary": "Whether the site can do its work", "responses": health } }),
+    );
+
+    let mut random = answers(Value::Null, &[500]);
+    put(&mut random, "302", reference("responses", "Elsewhere"));
+    paths.insert(
+        path(Route::Random),
+        json!({ "get": { "operationId": "random", "summary": "Some image's page", "responses": random } }),
+    );
+
+    let whole = tagged(content(json!({ JSON: schemas::of("OpenApi") }), "An OpenAPI 3.1 document"), &[500]);
+    paths.insert(
+        path(Route::OpenApi(None)),
+        json!({ "get": { "operationId": "openapi", "summary": "This document", "responses": whole } }),
+    );
+}
+
+/// What can be asked about an image without running it: the one of a [`Callable`], or any by a path parameter.
+struct Named {
+    target: Target,
+    /// What a path calls it.
+    in_path: String,
+    /// What operations and texts call it.
+    name: String,
+    parameters: Value,
+    download: bool,
+}
+
+impl Named {
+    fn of(callable: &Callable) -> Named {
+        let name = named(&callable.target);
+        let target = callable.target.clone();
+        Named { target, in_path: name.clone(), name, parameters: Value::Null, download: callable.download }
+    }
+
+    /// One operation for all images, so that a client of a large folder does not have a thousand functions.
+    fn any(first: &Callable, download: bool) -> Named {
+        let parameter = json!({
+            "name": "image", "in": "path", "required": true, "description": "Its name in the folder.",
+            "schema": reference("schemas", "ImageName"),
+        });
+        Named {
+            target: Target::image(&first.target.image),
+            in_path: "{image}".to_owned(),
+            name: "image".to_owned(),
+            parameters: json!([parameter]),
+            download,
+        }
+    }
+
+    fn path(&self, route: Route) -> String {
+        path(route).replacen(&named(&self.target), &self.in_path, 1)
+    }
+}
+
+/// The images of a folder, by a path parameter.
+fn any_image(callables: &[Callable], paths: &mut Map<String, Value>, components: &mut Value) {
+    let images: Vec<&Callable> = callables.iter().filter(|callable| callable.target.app.is_none()).collect();
+    let Some(first) = images.first() else { return };
+    let names: Vec<&str> = images.iter().map(|callable| callable.target.image.as_str()).collect();
+    if let Some(schemas) = components.get_mut("schemas") {
+        put(schemas, "ImageName", json!({ "type": "string", "enum": names }));
+    }
+    facts(&Named::any(first, images.iter().all(|callable| callable.download)), paths);
+}
+
+/// The page of an image or app, its arguments, labels, document and file.
+fn facts(of: &Named, paths: &mut Map<String, Value>) {
+    let Named { target, name, .. } = of;
+    let mut add = |route: Route, word: &str, summary: &str, responses: Value| {
+        let mut get = json!({ "operationId": format!("{word}_{name}"), "summary": format!("{summary} of {name}") });
+        if of.parameters.is_null() {
+            put(&mut get, "tags", json!([name]));
+        } else {
+            put(&mut get, "parameters", of.parameters.clone());
+        }
+        put(&mut get, "responses", responses);
+        paths.insert(of.path(route), json!({ "get": get }));
+    };
+    let answers = |schema: &str, what: &str| {
+        let media = json!({ JSON: schemas::of(schema) });
+        tagged(content(media, what), &[404, 422, 500])
+    };
+    let media = json!({ JSON: schemas::of("Image"), "text/html": schemas::text() });
+    let page = tagged(content(media, "What it says of itself"), &[404, 422, 500]);
+    add(Route::Image(target.clone()), "describe", "All", page);
+    add(Route::Args(target.clone()), "args", "The arguments", answers("Args", "Their names by type"));
+    add(Route::Labels(target.clone()), "labels", "The labels", answers("Labels", "The labels that count here"));
+    if target.app.is_none() {
+        let route = Route::OpenApi(Some(target.image.clone()));
+        add(route, "openapi", "The interface", answers("OpenApi", "An OpenAPI 3.1 document"));
+    }
+    if of.download {
+        add(Route::Download(target.image.clone()), "download", "The file", download_answers());
+    }
+}
+
+/// The runs of an image or app.
+fn run(callable: &Callable, paths: &mut Map<String, Value>) {
+    let name = named(&callable.target);
+    let mut run = Map::new();
+    if callable.get {
+        run.insert("get".to_owned(), run_by_get(callable, &name));
+    }
+    if callable.post {
+        run.insert("post".to_owned(), run_by_post(callable, &name));
+    }
+    paths.insert(path(Route::Run(callable.target.clone())), Value::Object(run));
+}
+
+/// RFC 9110 §14.
+fn download_answers() -> Value {
+    let media = json!({ "application/octet-stream": {} });
+    let mut responses = tagged(content(media.clone(), "The image"), &[403, 404, 500]);
+    put(&mut responses, "206", content(media, "The part that `Range` asks for"));
+    put(&mut responses, "416", json!({ "description": "`Range` asks for nothing that is there." }));
+    responses
+}
+
+fn run_by_get(callable: &Callable, name: &str) -> Value {
+    let mut get = json!({ "operationId": format!("run_{name}"), "tags": [name] });
+    merge(&mut get, told(callable, name));
+    let parameters: Vec<Value> = callable.spec.args().iter().map(|arg| params::parameter(arg, &callable.policy)).collect();
+    merge(&mut get, json!({ "parameters": parameters, "responses": run_answers(callable, &[]) }));
+    get
+}
+
+fn run_by_post(callable: &Callable, name: &str) -> Value {
+    let mut post = json!({ "operationId": format!("post_run_{name}"), "tags": [name] });
+    merge(&mut post, told(callable, name));
+    let args = callable.spec.args();
+    let body = |place: Where| {
+        let properties: Map<String, Value> =
+            args.iter().map(|arg| (arg.name.to_string(), params::schema(arg, &callable.policy, place))).collect();
+        let required: Vec<&str> = args.iter().filter(|arg| arg.required).map(|arg| arg.name.as_str()).collect();
+        let mut schema = json!({ "type": "object", "properties": properties });
+        if !required.is_empty() {
+            merge(&mut schema, json!({ "required": required }));
+        }
+        merge(&mut schema, json!({ "additionalProperties": true, "maxProperties": MAX_PARAMETERS }));
+        json!({ "schema": schema })
+    };
+    let body = json!({
+        "description": format!("The arguments, at most {MAX_BODY_BYTES} bytes. What stands in the query is not looked at."),
+        "required": args.iter().any(|arg| arg.required),
+        "content": { JSON: body(Where::Json), FORM: body(Where::Form) },
+    });
+    merge(&mut post, json!({ "requestBody": body, "responses": run_answers(callable, &[413, 415]) }));
+    post
+}
+
+/// Summary and help.
+fn told(callable: &Callable, name: &str) -> Value {
+    let summary = summary(callable).unwrap_or_else(|| format!("Run {name}"));
+    let mut value = json!({ "summary": summary });
+    let mut description: Vec<String> = callable.help.iter().map(|help| fenced(help)).collect();
+    if let Some(seconds) = callable.spec.max_age() {
+        description.push(format!("The answer to the same call may come from a cache for {seconds} s."));
+    }
+    if !description.is_empty() {
+        put(&mut value, "description", description.join("\n\n"));
+    }
+    value
+}
+
+fn summary(callable: &Callable) -> Option<String> {
+    let mut lines = callable.help.as_deref()?.lines();
+    lines.find(|line| !line.trim().is_empty()).map(|line| line.trim().chars().take(200).collect())
+}
+
+/// A text as CommonMark that shows it as it is: fenced by more backticks than stand in it (§4.5).
+fn fenced(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(3.max(longest + 1));
+    format!("{fence}text\n{}\n{fence}", super::human::dedented(text))
+}
+
+/// What a run answers.
+fn run_answers(callable: &Callable, more: &[u16]) -> Value {
+    let run = reference("responses", &schemas::run_name(callable.spec.output()));
+    let mut problems = vec![403, 404, 422, 500, 502, 504];
+    problems.extend(more);
+    let mut responses = json!({ "200": run, "204": reference("responses", "Nothing") });
+    merge(&mut responses, answers(Value::Null, &problems));
+    put(&mut responses, "400", reference("responses", "BadArguments"));
+    responses
+}
+
+/// A 200 (unless it is null), the given problems, and those that any request may get.
+fn answers(good: Value, problems: &[u16]) -> Value {
+    let mut responses = json!({});
+    if !good.is_null() {
+        put(&mut responses, "200", good);
+    }
+    let mut statuses = [problems, &[400, 414, 421, 503]].concat();
+    statuses.sort_unstable();
+    for status in statuses {
+        put(&mut responses, &status.to_string(), reference("responses", &format!("Problem{status}")));
+    }
+    responses
+}
+
+fn reference(kind: &str, name: &str) -> Value {
+    json!({ "$ref": format!("#/components/{kind}/{name}") })
+}
+
+/// The answers of something that bears an entity tag.
+fn tagged(mut good: Value, problems: &[u16]) -> Value {
+    put(&mut good, "headers", json!({ "ETag": reference("headers", "ETag") }));
+    let mut responses = answers(good, problems);
+    put(&mut responses, "304", reference("responses", "NotModified"));
+    responses
+}
+
+/// Sets a member.
+fn put(value: &mut Value, key: &str, part: impl Into<Value>) {
+    if let Value::Object(members) = value {
+        members.insert(key.to_owned(), part.into());
+    }
+}
+
+fn content(media: Value, description: &str) -> Value {
+    json!({ "description": description, "content": media })
+}
+
+#[cfg(test)]
+mod tests;

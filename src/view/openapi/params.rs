@@ -1,0 +1,168 @@
+//! One argument as a JSON Schema, in the three places where it can be sent.
+//!
+//! In: an [`Arg`], the site's [`Policy`]. Out: a schema that says what is accepted. Where that cannot be said
+//! (which characters beyond ASCII are letters: `\p{…}` is not among the patterns that JSON Schema §6.4 calls
+//! portable), the schema is wider than the truth; where the author's bound counts after stripping, it is narrower.
+//! Never: a default, choice or example that this site refuses.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::put;
+use crate::args::bounds::MAX_WORD_CHARS;
+use crate::args::{Arg, ArgValue, Kind, Mode, Policy, plain_text};
+
+/// Where an argument is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// In a query.
+    Query,
+    /// In the body of a form.
+    Form,
+    /// As a member of a JSON object.
+    Json,
+}
+
+/// Control characters and U+FFFD, which stands for bytes that are no text: refused, never stripped.
+const NO_TEXT: &str = r"\u0000-\u001F\u007F-\u009F\uFFFD";
+
+/// A query parameter (OpenAPI §4.8.12).
+pub fn parameter(arg: &Arg, policy: &Policy) -> Value {
+    let mut value = json!({ "name": arg.name.as_str(), "in": "query", "required": arg.required });
+    if let Some(description) = description(arg, Where::Query) {
+        put(&mut value, "description", description);
+    }
+    if arg.kind == Kind::Bool {
+        put(&mut value, "allowEmptyValue", true);
+    }
+    put(&mut value, "schema", bare(arg, policy, Where::Query));
+    value
+}
+
+/// A property of a body.
+pub fn schema(arg: &Arg, policy: &Policy, place: Where) -> Value {
+    let mut value = bare(arg, policy, place);
+    if let Some(description) = description(arg, place) {
+        put(&mut value, "description", description);
+    }
+    value
+}
+
+/// Without the description.
+fn bare(arg: &Arg, policy: &Policy, place: Where) -> Value {
+    let mut schema = typed(arg, policy, place);
+    if let Some(title) = &arg.title {
+        put(&mut schema, "title", title.as_str());
+    }
+    let sendable = |values: &[Value]| -> Vec<Value> {
+        values.iter().filter(|value| is_sendable(arg, value, policy)).cloned().collect()
+    };
+    if !arg.choices.is_empty() {
+        let mut choices = sendable(&arg.choices);
+        if choices.is_empty() {
+            return json!({ "not": {} });
+        }
+        choices.extend(nullable(arg, place).then_some(Value::Null));
+        put(&mut schema, "enum", choices);
+    }
+    let flag_as_text = arg.kind == Kind::Bool && place != Where::Json;
+    if let Some(default) = arg.default.as_ref().filter(|value| !flag_as_text && is_sendable(arg, value, policy)) {
+        put(&mut schema, "default", default.clone());
+    }
+    let examples = if flag_as_text { vec!["yes".into()] } else { sendable(&arg.examples) };
+    if !examples.is_empty() {
+        put(&mut schema, "examples", examples);
+    }
+    schema
+}
+
+fn typed(arg: &Arg, policy: &Policy, place: Where) -> Value {
+    let mut schema = match arg.kind {
+        Kind::Str => json!({
+            "type": "string", "minLength": 1, "maxLength": arg.max_length.unwrap_or(MAX_WORD_CHARS),
+            "pattern": pattern(policy),
+        }),
+        Kind::Int => json!({
+            "type": "integer", "format": "int64",
+            "minimum": arg.minimum.clone().unwrap_or(i64::MIN.into()),
+            "maximum": arg.maximum.clone().unwrap_or(i64::MAX.into()),
+        }),
+        Kind::Float => bounded(arg),
+        Kind::Bool if place == Where::Json && arg.required => json!({ "const": true }),
+        Kind::Bool if place == Where::Json => json!({ "type": "boolean" }),
+        Kind::Bool => json!({ "type": "string" }),
+    };
+    if let Some(kind) = schema.get("type").filter(|_| nullable(arg, place)).cloned() {
+        put(&mut schema, "type", json!([kind, "null"]));
+    }
+    schema
+}
+
+fn bounded(arg: &Arg) -> Value {
+    let mut schema = json!({ "type": "number", "format": "double" });
+    for (key, bound) in [("minimum", &arg.minimum), ("maximum", &arg.maximum)] {
+        if let Some(bound) = bound {
+            put(&mut schema, key, bound.clone());
+        }
+    }
+    schema
+}
+
+/// JSON `null` is as good as absent.
+fn nullable(arg: &Arg, place: Where) -> bool {
+    place == Where::Json && !arg.required
+}
+
+/// Whether the site takes a value as it is.
+fn is_sendable(arg: &Arg, value: &Value, policy: &Policy) -> bool {
+    let strict = Policy { mode: Mode::Reject, extra: policy.extra.clone() };
+    ArgValue::parse(arg.kind, &plain_text(value), &strict).is_ok()
+}
+
+/// What a word must look like, exact for ASCII.
+fn pattern(policy: &Policy) -> String {
+    let first = refused("", policy);
+    match policy.mode {
+        Mode::Strip => format!("^[^{NO_TEXT}]*[^{first}][^{NO_TEXT}]*$"),
+        Mode::Reject => format!("^[^{first}][^{}]*$", refused("a", policy)),
+    }
+}
+
+/// The characters that may not stand behind `before`, as the content of a class.
+fn refused(before: &str, policy: &Policy) -> String {
+    let strict = Policy { mode: Mode::Reject, extra: policy.extra.clone() };
+    let is_refused = |code: &u8| {
+        let text = format!("{before}{}", char::from(*code));
+        ArgValue::parse(Kind::Str, &text, &strict).is_err()
+    };
+    let mut class = String::new();
+    let mut codes = (0..=0x9f).filter(is_refused).peekable();
+    while let Some(start) = codes.next() {
+        let mut end = start;
+        while codes.next_if_eq(&(end + 1)).is_some() {
+            end += 1;
+        }
+        let _ = write!(class, r"\u{start:04X}");
+        if end > start {
+            let _ = write!(class, r"-\u{end:04X}");
+        }
+    }
+    class + r"\uFFFD"
+}
+
+/// The author's words, and what the schema does not say.
+fn description(arg: &Arg, place: Where) -> Option<String> {
+    let ours = match (arg.kind, place) {
+        (Kind::Bool, Where::Query | Where::Form) => "A flag: passed when it is there, whatever its value; leave it out if not.",
+        _ => "",
+    };
+    let author = arg.description.as_deref().unwrap_or_default();
+    let separator = match author.chars().last() {
+        Some('.' | '!' | '?') => " ",
+        Some(_) => ". ",
+        None => "",
+    };
+    let whole = if ours.is_empty() { author.to_owned() } else { format!("{author}{separator}{ours}") };
+    (!whole.is_empty()).then_some(whole)
+}

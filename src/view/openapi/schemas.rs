@@ -1,0 +1,350 @@
+//! The parts of a document that are the same for every folder: what the program's own answers look like.
+//!
+//! The members are those of `view/json.rs`, `view/run.rs` and `view/events.rs`; tests hold them together.
+
+use serde_json::{Map, Value, json};
+
+use super::super::run::{ENVELOPE, EVENTS};
+use super::{JSON, PROBLEM, put};
+use crate::args::MediaType;
+use crate::http::reason;
+
+/// A schema of [`components`], as the value of a media type.
+pub fn of(name: &str) -> Value {
+    json!({ "schema": { "$ref": format!("#/components/schemas/{name}") } })
+}
+
+/// Plain text, or a page.
+pub fn text() -> Value {
+    json!({ "schema": { "type": "string" } })
+}
+
+/// The content of every refusal: a problem for programs, the same as a page for people.
+fn problem() -> Value {
+    json!({ PROBLEM: of("Problem"), "text/html": text() })
+}
+
+/// What a raw answer says beside the output.
+fn run_headers() -> Value {
+    let names = ["X-Run-Exit-Code", "X-Run-Elapsed-Ms", "X-Run-Ignored", "X-Run-Changed", "X-Run-Truncated"];
+    let reference = |name: &str| (name.to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }));
+    Value::Object(names.into_iter().map(reference).collect())
+}
+
+/// All of them: the same in each document, but for the outputs that images declare.
+pub fn components(outputs: impl Iterator<Item = Option<MediaType>>) -> Value {
+    let mut responses = responses();
+    for output in outputs {
+        let name = run_name(output);
+        if !responses.contains_key(&name) {
+            responses.insert(name, run(output));
+        }
+    }
+    json!({ "schemas": schemas(), "responses": responses, "headers": headers() })
+}
+
+/// What the answer of a run is called among the components, by the declared type of its output.
+pub fn run_name(output: Option<MediaType>) -> String {
+    match output {
+        None => "Run".to_owned(),
+        Some(output) => format!("Run.{}", output.as_str().replace(['/', '+'], ".")),
+    }
+}
+
+fn run(output: Option<MediaType>) -> Value {
+    let declared = output.map_or("text/plain", |output| output.as_str());
+    let content = if output.is_none_or(|output| output.is_text()) { text() } else { json!({}) };
+    json!({
+        "description": format!(
+            "By `Accept`: what it prints (`{JSON}` when the whole of it is JSON, else `{declared}`); all that is known \
+             of the run (`{ENVELOPE}`, also of one that failed); what it prints while it prints it (`{EVENTS}`: events \
+             `command`, `stdout`, `stderr`, `exit` with the data RunCommand, RunOutput, RunOutput, RunExit); a page."
+        ),
+        "headers": run_headers(),
+        "content": {
+            JSON: {}, declared: content, ENVELOPE: of("Envelope"), EVENTS: text(), "text/html": text(),
+        },
+    })
+}
+
+/// Status and when it is answered.
+const PROBLEMS: [(u16, &str); 11] = [
+    (400, "The request cannot be understood."),
+    (403, "A page of another site asked for a run, or the image may be changed by others: nothing was run."),
+    (404, "There is no such image or app any more."),
+    (413, "The body is too long."),
+    (414, "The query is too long: send the arguments by POST."),
+    (415, "The body is neither a form nor JSON."),
+    (421, "This server does not answer for that host."),
+    (422, "The image cannot be read; `detail` says which part, and why."),
+    (500, "Something went wrong here; the reason is in the site's log, under the request's id."),
+    (502, "The run failed: `exit_code` and `stderr` say how."),
+    (504, "The run did not finish in time and was ended."),
+];
+
+fn responses() -> Map<String, Value> {
+    let mut responses = Map::new();
+    for (status, description) in PROBLEMS {
+        let mut response = json!({ "description": description, "content": problem() });
+        if matches!(status, 502 | 504) {
+            put(&mut response, "headers", run_headers());
+        }
+        responses.insert(format!("Problem{status}"), response);
+    }
+    responses.insert(
+        "Problem503".to_owned(),
+        json!({
+            "description": format!(
+                "{}: all slots are busy, or something that is needed is missing. Ask again later.", reason(503)
+            ),
+            "headers": { "Retry-After": { "$ref": "#/components/headers/Retry-After" } },
+            "content": problem(),
+        }),
+    );
+    let rejected = "Some arguments cannot be used: all of them are in `errors`.";
+    responses.insert("BadArguments".to_owned(), json!({ "description": rejected, "content": problem() }));
+    responses.insert(
+        "NotModified".to_owned(),
+        json!({
+            "description": "`If-None-Match` names the ETag of the answer as it is now.",
+            "headers": { "ETag": { "$ref": "#/components/headers/ETag" } },
+        }),
+    );
+    responses.insert(
+        "Nothing".to_owned(),
+        json!({ "description": "The request has a `Last-Event-ID`: a run is not repeated because a connection was lost." }),
+    );
+    responses.insert(
+        "Elsewhere".to_owned(),
+        json!({
+            "description": "Go there.",
+            "headers": { "Location": { "required": true, "schema": { "type": "string", "format": "uri-reference" } } },
+            "content": { "text/plain": text() },
+        }),
+    );
+    responses
+}
+
+fn headers() -> Value {
+    json!({
+        "ETag": { "description": "A hash of the answer.", "required": true, "schema": { "type": "string" } },
+        "Retry-After": { "description": "Seconds after which it is worth to ask again.", "schema": { "type": "integer", "minimum": 0 } },
+        "X-Run-Exit-Code": { "description": "Exit status of the run.", "schema": { "type": "integer" } },
+        "X-Run-Elapsed-Ms": { "description": "Its wall time in milliseconds.", "schema": { "type": "integer", "minimum": 0 } },
+        "X-Run-Ignored": {
+            "description": "Undeclared names that were not passed: percent-encoded, separated by commas.",
+            "schema": { "type": "string" },
+        },
+        "X-Run-Changed": {
+            "description": "Words that lost characters: `name=before;after`, each percent-encoded, separated by commas.",
+            "schema": { "type": "string" },
+        },
+        "X-Run-Truncated": { "description": "There when the output was longer than the site allows, and was cut.", "schema": { "const": "true" } },
+    })
+}
+
+fn schemas() -> Value {
+    let mut all = json!({ "Problem": problem_schema(), "Folder": folder(), "Image": image(), "Args": args() });
+    super::merge(&mut all, json!({ "Labels": { "type": "object", "additionalProperties": { "type": "string" } } }));
+    super::merge(&mut all, json!({ "Health": health(), "OpenApi": open_api(), "Envelope": envelope() }));
+    super::merge(&mut all, events());
+    all
+}
+
+fn object(required: &[&str], properties: Value) -> Value {
+    json!({ "type": "object", "required": required, "properties": properties })
+}
+
+fn list(items: Value) -> Value {
+    json!({ "type": "array", "items": items })
+}
+
+/// RFC 9457 §3, and our own members.
+fn problem_schema() -> Value {
+    let error = object(
+        &["name", "code", "reason"],
+        json!({
+            "name": { "type": "string" },
+            "code": { "type": "string", "pattern": "^[a-z-]+$", "description": "A word for programs" },
+            "reason": { "type": "string", "description": "What to write instead" },
+        }),
+    );
+    object(
+        &["type", "title", "status", "detail", "instance"],
+        json!({
+            "type": { "type": "string", "format": "uri", "pattern": "^urn:singularity-nginx:problem:[a-z-]+$" },
+            "title": { "type": "string" },
+            "status": { "type": "integer", "minimum": 400, "maximum": 599 },
+            "detail": { "type": "string", "description": "What happened, and what to do next" },
+            "instance": { "type": "string", "description": "Names the request in the site's log" },
+            "errors": list(error),
+            "ignored": names("Undeclared names"),
+            "exit_code": { "type": "integer" },
+            "stderr": { "type": "string", "description": "The end of what the run wrote to stderr" },
+        }),
+    )
+}
+
+fn names(description: &str) -> Value {
+    json!({ "type": "array", "items": { "type": "string" }, "description": description })
+}
+
+fn size() -> Value {
+    json!({ "type": ["integer", "null"], "minimum": 0, "description": "Bytes; a directory has none" })
+}
+
+fn nullable_text() -> Value {
+    json!({ "type": ["string", "null"] })
+}
+
+fn link() -> Value {
+    json!({ "type": "string", "format": "uri-reference" })
+}
+
+fn moment() -> Value {
+    json!({ "type": "string", "format": "date-time" })
+}
+
+fn folder() -> Value {
+    let row = object(
+        &["name", "url", "size", "modified"],
+        json!({
+            "name": { "type": "string" },
+            "url": link(),
+            "size": size(),
+            "modified": moment(),
+            "format": { "type": "string" },
+            "architecture": nullable_text(),
+            "summary": nullable_text(),
+            "args": { "$ref": "#/components/schemas/Args" },
+            "error": { "type": "string", "description": "Why it cannot be read" },
+        }),
+    );
+    let next = json!({ "type": ["string", "null"], "format": "uri-reference" });
+    let count = |least: u32| json!({ "type": "integer", "minimum": least });
+    object(
+        &["images", "total", "page", "next"],
+        json!({ "images": list(row), "total": count(0), "page": count(1), "next": next }),
+    )
+}
+
+fn image() -> Value {
+    let argument = object(
+        &["name", "type", "required"],
+        json!({
+            "name": { "type": "string" },
+            "type": { "enum": ["str", "int", "float", "bool"] },
+            "required": { "type": "boolean" },
+        }),
+    );
+    let app = object(&["name", "url"], json!({ "name": { "type": "string" }, "url": link() }));
+    object(
+        &["name", "app", "size", "modified", "format", "help", "args", "arguments", "output", "labels", "apps", "links"],
+        json!({
+            "name": { "type": "string" },
+            "app": nullable_text(),
+            "size": size(),
+            "modified": moment(),
+            "format": { "type": "string" },
+            "architecture": nullable_text(),
+            "help": nullable_text(),
+            "runscript": nullable_text(),
+            "command": { "type": "string" },
+            "args": { "$ref": "#/components/schemas/Args" },
+            "arguments": list(argument),
+            "output": nullable_text(),
+            "labels": { "$ref": "#/components/schemas/Labels" },
+            "apps": list(app),
+            "notes": names("What else to know"),
+            "warnings": names("What in the labels is not used, and why"),
+            "links": { "type": "object", "additionalProperties": link() },
+            "definition": { "type": "string" },
+            "refused": { "type": "string", "description": "Why it is not run" },
+        }),
+    )
+}
+
+fn args() -> Value {
+    let kinds = ["str", "int", "float", "bool"];
+    let properties: Map<String, Value> =
+        kinds.into_iter().map(|kind| (kind.to_owned(), list(json!({ "type": "string" })))).collect();
+    object(&kinds, Value::Object(properties))
+}
+
+fn health() -> Value {
+    let check = object(
+        &["check", "weight", "ok", "reason"],
+        json!({
+            "check": { "type": "string" },
+            "weight": { "enum": ["needed", "promised", "better"] },
+            "ok": { "type": "boolean" },
+            "reason": nullable_text(),
+        }),
+    );
+    object(&["ready", "checks"], json!({ "ready": { "type": "boolean" }, "checks": list(check) }))
+}
+
+fn open_api() -> Value {
+    object(
+        &["openapi", "info", "paths"],
+        json!({ "openapi": { "type": "string", "pattern": "^3\\.1\\." }, "info": { "type": "object" }, "paths": { "type": "object" } }),
+    )
+}
+
+fn change() -> Value {
+    let text = || json!({ "type": "string" });
+    object(&["name", "before", "after"], json!({ "name": text(), "before": text(), "after": text() }))
+}
+
+fn exit_code() -> Value {
+    json!({ "type": ["integer", "null"], "description": "Null when the run did not end by itself" })
+}
+
+fn end() -> Value {
+    json!({ "enum": ["exited", "killed", "deadline", "output-limit", "cancelled", "not-executed", "lost"] })
+}
+
+fn elapsed() -> Value {
+    json!({ "type": "integer", "minimum": 0, "description": "Wall time in milliseconds" })
+}
+
+fn envelope() -> Value {
+    object(
+        &["command", "exit_code", "end", "stdout", "stderr", "truncated", "elapsed_ms", "ignored", "changed", "image"],
+        json!({
+            "command": { "type": "string", "description": "To copy and paste into a shell" },
+            "exit_code": exit_code(),
+            "end": end(),
+            "stdout": { "type": "string" },
+            "stdout_is_lossy": { "const": true, "description": "There when stdout is not UTF-8" },
+            "stderr": { "type": "string", "description": "Its end" },
+            "truncated": { "type": "boolean" },
+            "elapsed_ms": elapsed(),
+            "ignored": names("Undeclared names"),
+            "changed": list(change()),
+            "image": object(&["name", "size"], json!({ "name": { "type": "string" }, "size": size() })),
+        }),
+    )
+}
+
+/// The data of server-sent events; OpenAPI 3.1 has no place that refers to them.
+fn events() -> Value {
+    let text = || json!({ "type": "string" });
+    json!({
+        "RunCommand": object(
+            &["command", "ignored", "changed"],
+            json!({ "command": text(), "ignored": names("Undeclared names"), "changed": list(change()) }),
+        ),
+        "RunOutput": {
+            "type": "object",
+            "properties": { "text": text(), "base64": { "type": "string", "contentEncoding": "base64" } },
+            "minProperties": 1,
+            "maxProperties": 1,
+            "description": "A piece of output: text, or base64 of bytes that are not UTF-8",
+        },
+        "RunExit": object(
+            &["exit_code", "end", "truncated", "elapsed_ms"],
+            json!({ "exit_code": exit_code(), "end": end(), "truncated": { "type": "boolean" }, "elapsed_ms": elapsed() }),
+        ),
+    })
+}
