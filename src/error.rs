@@ -41,6 +41,8 @@ pub enum Error {
     MediaType,
     #[error("content too large")]
     BodyTooLarge,
+    #[error("content without a length")]
+    BodyNoLength,
     #[error("content incomplete")]
     BodyIncomplete,
     #[error("arguments: {0}")]
@@ -73,6 +75,7 @@ impl Error {
             Error::CrossSite | Error::Distrust(_) | Error::NoDownload => 403,
             Error::MediaType => 415,
             Error::BodyTooLarge => 413,
+            Error::BodyNoLength => 411,
             Error::Arguments(BindError::Input(input)) => match input.word() {
                 "query-too-long" => 414,
                 "body-too-long" => 413,
@@ -106,6 +109,7 @@ impl Error {
             Error::NoDownload => "not-offered",
             Error::MediaType => "unknown-content",
             Error::BodyTooLarge => "content-too-large",
+            Error::BodyNoLength => "length-required",
             Error::BodyIncomplete => "content-incomplete",
             Error::Arguments(BindError::Input(input)) => input.word(),
             Error::Arguments(BindError::Rejected(_)) => "bad-arguments",
@@ -165,6 +169,9 @@ impl Error {
                 "Send the arguments as application/x-www-form-urlencoded or as an application/json object.".to_owned()
             }
             Error::BodyTooLarge => "Send at most 64 KiB of arguments.".to_owned(),
+            Error::BodyNoLength => {
+                "Say how long the content is (Content-Length): this server takes no chunks.".to_owned()
+            }
             Error::BodyIncomplete => "The content ended before its announced length: send it again.".to_owned(),
             Error::Arguments(BindError::Input(error)) => sentence(error),
             Error::Arguments(BindError::Rejected(rejected)) => reasons(rejected),

@@ -13,9 +13,10 @@ impl Site {
     pub fn checks(&self, probe: bool) -> Vec<Check> {
         let runtime = Runtime::find(self.config.runtime.as_deref());
         let mut checks = vec![self.check_data(), self.check_state()];
+        checks.extend(self.check_tables());
         let known = runtime.map_err(Error::from).and_then(|runtime| {
             if probe {
-                return Ok(Some(Abilities::of(&runtime, &self.config.state)?));
+                return Ok(Some(Abilities::renew(&runtime, &self.config.state)?));
             }
             Ok(Abilities::recorded(&runtime, &self.config.state))
         });
@@ -56,6 +57,23 @@ impl Site {
                 format!("{} images, {} entries not served", listing.images.len(), listing.refused.len())
             }),
         )
+    }
+
+    /// Tables of images that are not there: a slip of the pen, or not yet copied.
+    fn check_tables(&self) -> Option<Check> {
+        let listing = self.catalog().and_then(|catalog| Ok(catalog.list()?)).ok()?;
+        let there = |name: &str| listing.images.iter().any(|entry| entry.name.as_str() == name);
+        let missing: Vec<&str> = self.config.special_images().filter(|name| !there(name)).collect();
+        let tables = Topic {
+            what: "image-tables",
+            buys: "each `[images.\"NAME\"]` is about an image of the folder",
+            lost: "their settings hold for nothing",
+            get: "compare their names with `singularity-nginx list`",
+        };
+        let mut check = needed(tables, Ok(String::new()));
+        check.weight = Weight::Better;
+        check.wrong = Some(format!("there is no image {}", missing.join(", ")));
+        (!missing.is_empty()).then_some(check)
     }
 
     fn check_state(&self) -> Check {

@@ -16,7 +16,7 @@ use crate::log;
 use crate::reply::{Asked, Download, Folder, ImageFacts, Ran, Reply, Row, RowFacts};
 use crate::route::{Route, Target};
 pub use crate::run::Client;
-use crate::run::{Abilities, Event, Invocation, Limits, Means, Run, Runtime, Slot, Slots, StartError, command};
+use crate::run::{self, Abilities, Event, Invocation, Limits, Means, Run, Runtime, Slot, Slots, StartError, command};
 use crate::view;
 
 /// Images on one page of the list.
@@ -58,6 +58,14 @@ impl Site {
         &self.config
     }
 
+    /// What a server does once, before the first request: orphans of a run
+    /// whose keeper was killed come to this process.
+    pub fn prepare(&self) {
+        if let Err(error) = run::adopt() {
+            log::event("missing", &[("what", &"subreaper"), ("why", &error)]);
+        }
+    }
+
     /// Answers a request. `client` is the visitor's connection, where the
     /// wire has one: a run ends when it does.
     pub fn respond(&self, request: &Request, client: Option<Client>) -> Response {
@@ -80,10 +88,10 @@ impl Site {
         self.check_host(request)?;
         let route = Route::parse(&request.path).ok_or(Error::NoRoute)?;
         if request.method == Method::Options {
-            return Ok(view::options(&route));
+            return Ok(view::options(&self.allowed(&route)));
         }
         if !route.methods().contains(&request.method) {
-            return Err(Error::Method(route.allow()));
+            return Err(Error::Method(self.allowed(&route)));
         }
         let query = || request.query.clone();
         let reply = match route {
@@ -105,6 +113,18 @@ impl Site {
             Route::ApiLabels(image) => Reply::Labels(self.open(&Target::image(&image))?.labels),
         };
         Ok(view::reply(reply, request))
+    }
+
+    /// The `Allow` field of a route: an image may run by fewer methods.
+    fn allowed(&self, route: &Route) -> String {
+        match route {
+            Route::Run(target) | Route::OldRun(target) => {
+                let terms = self.config.terms(target.image.as_str());
+                let methods: Vec<&str> = terms.run_methods.iter().map(|method| method.as_str()).collect();
+                format!("{}, OPTIONS", methods.join(", "))
+            }
+            _ => route.allow(),
+        }
     }
 
     fn check_host(&self, request: &Request) -> Result<(), Error> {
@@ -194,10 +214,12 @@ impl Site {
 
     /// A slot of the site, and one of the image where it has its own number.
     fn take_slots(&self, image: &str) -> Result<Vec<Slot>, Error> {
-        let mut slots = vec![self.slots(None)?];
+        // the image's first: a crowd that waits for one image takes no slot of the site
+        let mut slots = Vec::new();
         if self.config.special_images().any(|special| special == image) {
             slots.push(self.slots(Some(image))?);
         }
+        slots.push(self.slots(None)?);
         let take = |slots: Slots| slots.take().map_err(StartError::from)?.map_err(|_| Error::Busy);
         slots.into_iter().map(take).collect()
     }
@@ -294,7 +316,7 @@ impl Site {
             return Err(Error::RunMethod(allowed.join(", ")));
         }
         if request.headers.last_event_id.is_some() {
-            return Ok(Response::empty(204));
+            return Ok(Response::empty(204).with("Cache-Control", "no-store"));
         }
         let opened = self.open(target)?;
         let shape = view::shape(request, opened.spec.output());
@@ -430,6 +452,7 @@ fn input(request: &Request, shape: view::Shape) -> Result<Input<'_>, Error> {
     let bytes = match &request.body {
         Body::Bytes(bytes) => bytes,
         Body::TooLarge => return Err(Error::BodyTooLarge),
+        Body::NoLength => return Err(Error::BodyNoLength),
         Body::Incomplete => return Err(Error::BodyIncomplete),
     };
     let media = request.headers.content_type.as_deref().unwrap_or_default();
@@ -447,7 +470,7 @@ fn live(mut run: Run, invocation: Invocation, arguments: Arguments, id: String) 
         let scrub = |text: &str| invocation.scrub(text);
         let mut stream = view::Stream::begin(output, &invocation.shown, arguments.report())?;
         loop {
-            let event = run.next(HEARTBEAT);
+            let event = run.next(HEARTBEAT.saturating_sub(stream.silent_for()));
             let facts =
                 view::Facts { scrub: &scrub, truncated: run.truncated(), elapsed_ms: run.elapsed().as_millis() as u64 };
             stream.event(&event, &facts)?;
@@ -455,10 +478,13 @@ fn live(mut run: Run, invocation: Invocation, arguments: Arguments, id: String) 
                 log::event("ran", &[("id", &id), ("end", &format!("{end:?}")), ("ms", &run.elapsed().as_millis())]);
                 return Ok(());
             }
+            if stream.silent_for() >= HEARTBEAT {
+                stream.event(&Event::Silence, &facts)?;
+            }
         }
     };
     Response::live("text/event-stream", Box::new(write))
         .with("Cache-Control", "no-store")
         .with("X-Accel-Buffering", "no")
-        .with("Vary", "Accept, Origin")
+        .with("Vary", view::VARY)
 }

@@ -1,8 +1,8 @@
 //! Where a browser says a request comes from.
 //!
 //! Sources: the Fetch standard's `Origin`, the Fetch Metadata fields
-//! `Sec-Fetch-Site`, `Sec-Fetch-Mode` and `Sec-Fetch-Dest`. Programs send
-//! none of them; browsers cannot be made to forge them by a page.
+//! `Sec-Fetch-Site`, `Sec-Fetch-Mode` and `Sec-Fetch-Dest`; where they are
+//! missing (plain http) `Referer`. Programs send none of them; browsers cannot be made to forge them by a page.
 
 use super::Request;
 
@@ -25,9 +25,11 @@ impl FetchSite {
         let foreign = match headers.sec_fetch_site.as_deref() {
             Some("same-origin" | "none") => false,
             Some(_) => true,
-            None => match headers.origin.as_deref() {
-                Some(origin) => !same_origin(origin, headers.host.as_deref()),
-                None => false,
+            // browsers send no Sec-Fetch fields over plain http, and no Origin with a GET
+            None => match (headers.origin.as_deref(), headers.referer.as_deref()) {
+                (Some(origin), _) => !same_origin(origin, headers.host.as_deref()),
+                (None, Some(page)) => !same_origin(origin_of(page), headers.host.as_deref()),
+                (None, None) => false,
             },
         };
         let top_level = request.method == super::Method::Get
@@ -48,6 +50,13 @@ pub fn same_origin(origin: &str, host: Option<&str>) -> bool {
     matches!((authority, host), (Some(a), Some(h)) if a.eq_ignore_ascii_case(h))
 }
 
+/// Scheme and authority of a URL.
+fn origin_of(url: &str) -> &str {
+    let authority = url.find("://").map_or(0, |at| at + 3);
+    let end = url.get(authority..).and_then(|rest| rest.find(['/', '?', '#']));
+    end.and_then(|end| url.get(..authority + end)).unwrap_or(url)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +72,22 @@ mod tests {
             ("http://evil", None),
         ] {
             assert!(!same_origin(origin, host), "{origin}");
+        }
+    }
+
+    #[test]
+    fn the_referer_counts_where_nothing_else_is_said() {
+        for (referer, expected) in [
+            ("http://h/container/x", FetchSite::Ours),
+            ("http://h?x", FetchSite::Ours),
+            ("http://evil/http://h/", FetchSite::Foreign),
+            ("http://evil", FetchSite::Foreign),
+            ("garbage", FetchSite::Foreign),
+        ] {
+            let mut request = Request::get("", "/", "");
+            request.headers.host = Some("h".to_owned());
+            request.headers.referer = Some(referer.to_owned());
+            assert_eq!(FetchSite::of(&request), expected, "{referer}");
         }
     }
 

@@ -78,7 +78,6 @@ impl Method {
 #[allow(missing_docs)]
 pub struct Headers {
     pub accept: Option<String>,
-    pub access_control_request_method: Option<String>,
     pub content_type: Option<String>,
     pub host: Option<String>,
     pub if_none_match: Option<String>,
@@ -86,6 +85,7 @@ pub struct Headers {
     pub last_event_id: Option<String>,
     pub origin: Option<String>,
     pub range: Option<String>,
+    pub referer: Option<String>,
     pub sec_fetch_dest: Option<String>,
     pub sec_fetch_mode: Option<String>,
     pub sec_fetch_site: Option<String>,
@@ -100,6 +100,8 @@ pub enum Body {
     TooLarge,
     /// The connection ended before the announced length.
     Incomplete,
+    /// There is content, but nobody said how much.
+    NoLength,
 }
 
 /// Longest query in bytes; longer is 414.

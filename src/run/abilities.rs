@@ -10,12 +10,12 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
+use super::family::ends_within;
 use super::invocation::ENVIRONMENT;
 use super::runtime::{Runtime, RuntimeError};
 
@@ -138,6 +138,11 @@ impl Abilities {
         if let Some(known) = Abilities::recorded(runtime, state) {
             return Ok(known);
         }
+        Abilities::renew(runtime, state)
+    }
+
+    /// What is found out now; it replaces what is written down.
+    pub fn renew(runtime: &Runtime, state: &Path) -> Result<Abilities, RuntimeError> {
         let found = Abilities::probe(runtime)?;
         if let Err(error) = found.record(&file(runtime, state)) {
             // another process may be writing it, or the disk is full: then the next one looks again
@@ -171,14 +176,14 @@ impl Abilities {
             Err(Silent::Late) => return Err(RuntimeError::Hangs(runtime.path().to_owned())),
             Err(Silent::Failed(why)) => return Err(RuntimeError::Broken(runtime.path().to_owned(), why)),
         };
-        let lacks = |ability: Ability| Some((ability, ability.missing(runtime)?));
+        let lacks = |ability: Ability| Some((ability, ability.missing()?));
         Ok(Abilities { version, missing: Ability::ALL.into_iter().filter_map(lacks).collect() })
     }
 }
 
 impl Ability {
     /// Why this does not hold here; `None` when it does.
-    fn missing(self, runtime: &Runtime) -> Option<String> {
+    fn missing(self) -> Option<String> {
         match self {
             Ability::UserNamespaces => unshare(&["--user"]),
             Ability::NetworkNamespaces => unshare(&["--user", "--map-root-user", "--net"]),
@@ -189,7 +194,7 @@ impl Ability {
                 .open("/dev/fuse")
                 .err()
                 .map(|error| format!("/dev/fuse: {error}")),
-            Ability::Cgroups => cgroups(runtime),
+            Ability::Cgroups => cgroups(),
         }
     }
 }
@@ -210,16 +215,27 @@ fn unshare(flags: &[&str]) -> Option<String> {
     }
 }
 
-/// The runtime limits by cgroups only with cgroup v2 and a systemd session.
-fn cgroups(_runtime: &Runtime) -> Option<String> {
+/// Where a runtime without privilege finds the systemd session that makes its
+/// cgroups: two variables that stand for no secret.
+pub fn session() -> Vec<(String, String)> {
+    let folder = format!("/run/user/{}", rustix::process::geteuid().as_raw());
+    let bus = format!("unix:path={folder}/bus");
+    vec![("XDG_RUNTIME_DIR".to_owned(), folder), ("DBUS_SESSION_BUS_ADDRESS".to_owned(), bus)]
+}
+
+/// The runtime limits by cgroups only with cgroup v2 and a systemd session
+/// that makes scopes with limits: systemd-run(1) tries exactly that.
+fn cgroups() -> Option<String> {
     if !Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
         return Some("there is no unified cgroup hierarchy (version 2)".to_owned());
     }
-    if !Path::new("/run/systemd/system").exists() {
-        return Some("systemd does not run here".to_owned());
+    let trial =
+        ["--user", "--scope", "--quiet", "--property=TasksMax=64", "--property=MemoryMax=1G", "--", "/bin/true"];
+    match answer_in(Path::new("/usr/bin/systemd-run"), &trial, &session()) {
+        Ok(_) => None,
+        Err(Silent::Late) => Some("systemd-run(1) did not end".to_owned()),
+        Err(Silent::Failed(why)) => Some(format!("no systemd session of this account: {why}")),
     }
-    let bus = format!("/run/user/{}/bus", rustix::process::geteuid().as_raw());
-    (!Path::new(&bus).exists()).then(|| "this account has no systemd session".to_owned())
 }
 
 enum Silent {
@@ -227,13 +243,18 @@ enum Silent {
     Failed(String),
 }
 
-/// What a program prints, within bounds.
 fn answer(program: &Path, words: &[&str]) -> Result<String, Silent> {
+    answer_in(program, words, &[])
+}
+
+/// What a program prints, within bounds.
+fn answer_in(program: &Path, words: &[&str], more: &[(String, String)]) -> Result<String, Silent> {
     let failed = |error: &dyn std::fmt::Display| Silent::Failed(error.to_string());
     let mut child = Command::new(program)
         .args(words)
         .env_clear()
         .envs(ENVIRONMENT)
+        .envs(more.iter().map(|(name, value)| (name, value)))
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -242,8 +263,10 @@ fn answer(program: &Path, words: &[&str]) -> Result<String, Silent> {
         .spawn()
         .map_err(|error| failed(&error))?;
     let pid = Pid::from_child(&child);
-    if !ends_within(pid, PATIENCE) {
-        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+    let ended = ends_within(pid, PATIENCE);
+    // whatever it left behind must not keep the pipes open
+    let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+    if !ended {
         let _ = child.wait();
         return Err(Silent::Late);
     }
@@ -255,20 +278,6 @@ fn answer(program: &Path, words: &[&str]) -> Result<String, Silent> {
         let _ = stderr.take(MAX_ANSWER).read_to_string(&mut err);
     }
     if status.success() { Ok(out) } else { Err(Silent::Failed(format!("{status}: {}", err.trim()))) }
-}
-
-fn ends_within(pid: Pid, patience: Duration) -> bool {
-    let Ok(ended) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) else { return false };
-    let until = Instant::now() + patience;
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
-        match poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&timeout)) {
-            Ok(count) => return count > 0,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return false,
-        }
-    }
 }
 
 /// Named by all that the finding depends on.

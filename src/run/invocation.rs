@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::abilities::Abilities;
+use super::abilities::{Abilities, Ability, session};
 use super::limits::Limits;
 use super::runtime::Runtime;
 
@@ -50,6 +50,8 @@ pub struct Invocation {
     pub program: PathBuf,
     /// Its arguments, without the program's own name.
     pub arguments: Vec<String>,
+    /// Variables on top of [`ENVIRONMENT`], where the runtime sets limits itself.
+    pub session: Vec<(String, String)>,
     /// The same for people: `apptainer run hello-name.sif --name Amy`.
     pub shown: String,
     /// What the runtime calls itself: `apptainer version 1.4.5`.
@@ -81,7 +83,14 @@ impl Invocation {
             arguments.splice(0..0, rest.iter().cloned());
             program = PathBuf::from(first);
         }
-        Invocation { program, arguments, shown, runtime: abilities.version.clone(), secret: (path, name.to_owned()) }
+        Invocation {
+            program,
+            arguments,
+            session: if abilities.has(Ability::Cgroups) { session() } else { Vec::new() },
+            shown,
+            runtime: abilities.version.clone(),
+            secret: (path, name.to_owned()),
+        }
     }
 
     /// Replaces what visitors must not see.
@@ -89,8 +98,21 @@ impl Invocation {
         let (path, name) = &self.secret;
         let folder = Path::new(path).parent().map(|folder| folder.to_string_lossy()).unwrap_or_default();
         let text = text.replace(path.as_str(), name);
-        if folder.len() > 1 { text.replace(folder.as_ref(), "the data folder") } else { text }
+        if folder.len() > 1 { replace_folder(&text, &folder) } else { text }
     }
+}
+
+/// Replaces a folder where its name ends there, and not in `/database` for
+/// `/data`.
+fn replace_folder(text: &str, folder: &str) -> String {
+    let mut pieces = text.split(folder);
+    let mut replaced = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let goes_on = piece.starts_with(|c: char| c.is_alphanumeric() || "-_.".contains(c));
+        replaced.push_str(if goes_on { folder } else { "the data folder" });
+        replaced.push_str(piece);
+    }
+    replaced
 }
 
 /// A run as people type it: `apptainer run hello-name.sif --name Amy`.
@@ -170,6 +192,7 @@ mod tests {
         let scrubbed =
             invocation(&[], Network::None, None).scrub("FATAL: could not open image /srv/data/x.sif: in /srv/data: no");
         assert_eq!(scrubbed, "FATAL: could not open image x.sif: in the data folder: no");
+        assert_eq!(replace_folder("/data/x /database /data", "/data"), "the data folder/x /database the data folder");
     }
 
     #[test]

@@ -10,7 +10,6 @@
 //! escapes the sweep. It starts the runtime with descriptors 0 (/dev/null),
 //! 1 and 2, and no others.
 
-use std::collections::HashMap;
 use std::io::{self, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -20,11 +19,12 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use serde::{Deserialize, Serialize};
 
+use super::family;
 use super::invocation::ENVIRONMENT;
 use super::limits::Limits;
 
@@ -38,14 +38,17 @@ const MAX_ORDER: usize = 1024 * 1024;
 const GRACE: Duration = Duration::from_secs(3);
 /// From TERM to KILL when nobody waits for the answer any more.
 const SHORT_GRACE: Duration = Duration::from_millis(500);
-/// How long the sweep tries; a process in an uninterruptible wait can outlast it.
-const SWEEP: Duration = Duration::from_secs(10);
+/// From KILL to giving up on a process in an uninterruptible wait.
+const STUCK: Duration = Duration::from_secs(2);
 
 /// What the keeper is to run.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Order {
     pub program: PathBuf,
     pub arguments: Vec<String>,
+    /// Variables on top of the fixed environment, where the runtime needs
+    /// them to reach its own systemd session.
+    pub session: Vec<(String, String)>,
     pub limits: Limits,
 }
 
@@ -57,6 +60,8 @@ pub enum Report {
     Deadline,
     Cancelled,
     NotExecuted(String),
+    /// The run could not be watched, so it was ended.
+    Unwatched(String),
 }
 
 /// The life of a keeper. The error says why it could not even begin.
@@ -65,14 +70,14 @@ pub fn keep() -> io::Result<()> {
     rustix::io::fcntl_setfd(&control, rustix::io::FdFlags::CLOEXEC)?;
     let (order, _slots) = receive(&mut control)?;
     let signals = ending_signals()?;
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    family::adopt()?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let report = match start(&order) {
         Err(error) => Report::NotExecuted(error.to_string()),
         Ok(mut child) => {
-            let report = watch(&mut child, &control, &signals, order.limits.deadline)?;
-            sweep();
-            report
+            let report = watch(&mut child, &control, &signals, order.limits.deadline);
+            end(&mut child);
+            report.unwrap_or_else(|error| Report::Unwatched(error.to_string()))
         }
     };
     let text = serde_json::to_vec(&report).map_err(io::Error::other)?;
@@ -118,23 +123,27 @@ fn ending_signals() -> io::Result<UnixStream> {
 /// Starts the runtime, then lets go of its pipes, so that they end with it.
 fn start(order: &Order) -> io::Result<Child> {
     order.limits.set()?;
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
     let child = Command::new(&order.program)
         .args(&order.arguments)
         .env_clear()
         .envs(ENVIRONMENT)
+        .envs(order.session.iter().map(|(name, value)| (name, value)))
         .current_dir("/")
         .stdin(Stdio::null())
         .process_group(0)
         .spawn();
-    let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
-    rustix::stdio::dup2_stdin(&null)?;
-    rustix::stdio::dup2_stdout(&null)?;
-    rustix::stdio::dup2_stderr(&null)?;
+    for let_go in
+        [rustix::stdio::dup2_stdin(&null), rustix::stdio::dup2_stdout(&null), rustix::stdio::dup2_stderr(&null)]
+    {
+        // dup2(2) on open descriptors does not fail; if it did, only the end of the pipes would come later
+        let _ = let_go;
+    }
     child
 }
 
 /// Waits for the first of: the runtime ends, the time is up, the server or a
-/// signal says stop. When it returns the runtime has ended.
+/// signal says stop.
 fn watch(child: &mut Child, control: &UnixStream, signals: &UnixStream, deadline: Duration) -> io::Result<Report> {
     let pid = Pid::from_child(child);
     let ended = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
@@ -148,14 +157,21 @@ fn watch(child: &mut Child, control: &UnixStream, signals: &UnixStream, deadline
     // a stopped process would not see TERM
     let _ = rustix::process::kill_process_group(pid, Signal::CONT);
     let patience = Instant::now().checked_add(grace);
-    let waiting_for_server = [ended.as_fd(), control.as_fd()];
-    let waiting = if report == Report::Deadline { &waiting_for_server[..] } else { &waiting_for_server[..1] };
-    if first(waiting, patience)? != Some(0) {
+    let both = [ended.as_fd(), control.as_fd()];
+    // a visitor who leaves during the long grace ends it
+    first(if report == Report::Deadline { &both } else { &both[..1] }, patience)?;
+    Ok(report)
+}
+
+/// Ends what is left of the run, however it went.
+fn end(child: &mut Child) {
+    let pid = Pid::from_child(child);
+    if !matches!(child.try_wait(), Ok(Some(_))) {
         let _ = rustix::process::kill_process_group(pid, Signal::KILL);
         let _ = child.kill();
+        family::ends_within(pid, STUCK);
     }
-    child.wait()?;
-    Ok(report)
+    family::sweep(|_| false);
 }
 
 fn told(status: ExitStatus) -> Report {
@@ -171,7 +187,7 @@ fn told(status: ExitStatus) -> Report {
 fn first(descriptors: &[BorrowedFd<'_>], until: Option<Instant>) -> io::Result<Option<usize>> {
     loop {
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let left = left.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
+        let left = left.map(family::timespec);
         let mut polled: Vec<PollFd<'_>> =
             descriptors.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
         match poll(&mut polled, left.as_ref()) {
@@ -180,69 +196,5 @@ fn first(descriptors: &[BorrowedFd<'_>], until: Option<Instant>) -> io::Result<O
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-    }
-}
-
-/// Kills every descendant and reaps it, until there is none.
-fn sweep() {
-    let until = Instant::now() + SWEEP;
-    let mut pause = Duration::from_millis(1);
-    while Instant::now() < until {
-        for pid in descendants() {
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
-        }
-        loop {
-            match rustix::process::wait(rustix::process::WaitOptions::NOHANG) {
-                Ok(Some(_)) => {}
-                Ok(None) => break,
-                Err(_) => return,
-            }
-        }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(50));
-    }
-}
-
-/// All processes below this one, from one pass over /proc.
-fn descendants() -> Vec<Pid> {
-    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
-            continue;
-        };
-        if let Some(parent) = parent(pid) {
-            children.entry(parent).or_default().push(pid);
-        }
-    }
-    let mut found = Vec::new();
-    let mut open = vec![rustix::process::getpid().as_raw_nonzero().get()];
-    while let Some(pid) = open.pop() {
-        for child in children.remove(&pid).unwrap_or_default() {
-            open.push(child);
-            found.extend(Pid::from_raw(child));
-        }
-    }
-    found
-}
-
-/// The parent in `/proc/PID/stat` (proc_pid_stat(5)): the second word after
-/// the last `)`, because the command's name may hold anything.
-fn parent(pid: i32) -> Option<i32> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let after = stat.iter().rposition(|&byte| byte == b')')?;
-    let rest = std::str::from_utf8(stat.get(after + 1..)?).ok()?;
-    rest.split_whitespace().nth(1)?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parents_are_found_whatever_the_name() {
-        let me = std::process::id() as i32;
-        let ppid = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
-        assert_eq!(parent(me), ppid);
-        assert_eq!(parent(i32::MAX), None);
     }
 }

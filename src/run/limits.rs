@@ -1,10 +1,10 @@
 //! The bounds of a run, and the part of them that is set on processes.
 //!
-//! Where the runtime has cgroups it is told the limits itself. Elsewhere the
-//! keeper sets resource limits (getrlimit(2)) on itself before it starts the
-//! runtime, and all of the run inherits them: memory then holds for each
-//! process by itself, processors are assigned and not enforced. Both are
-//! said by `doctor`.
+//! The keeper sets resource limits (getrlimit(2)) on itself before it starts
+//! the runtime, and all of the run inherits them: memory then holds for each
+//! process by itself, processors are assigned and not enforced. Where the
+//! runtime has cgroups it is told the limits too, and they hold for the run
+//! as a whole. Which it is, `doctor` says.
 
 use std::io;
 use std::time::Duration;

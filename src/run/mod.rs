@@ -15,6 +15,7 @@
 
 mod abilities;
 mod descriptors;
+mod family;
 mod invocation;
 mod keeper;
 mod limits;
@@ -25,6 +26,7 @@ mod supervise;
 
 pub use abilities::{Abilities, Ability};
 pub use descriptors::seal;
+pub use family::adopt;
 pub use invocation::{Invocation, Means, Network, command, shell_quoted};
 pub use keeper::{COMMAND as KEEPER, keep};
 pub use limits::Limits;

@@ -43,8 +43,10 @@ pub struct Outcome {
     pub stdout: Vec<u8>,
     /// The last bytes of stderr, up to [`Outcome::STDERR_TAIL`].
     pub stderr: Vec<u8>,
-    /// Whether either was cut.
+    /// Whether stdout was cut.
     pub truncated: bool,
+    /// Whether stderr was cut.
+    pub stderr_truncated: bool,
     /// Wall time.
     pub elapsed: Duration,
 }

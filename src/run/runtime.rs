@@ -1,7 +1,7 @@
 //! Which container runtime, and the flags that keep a container apart.
 //!
 //! Source of the flags: the runtime's `run` documentation, and what was
-//! measured with release 1.4.5 (see SECURITY in the README).
+//! measured with release 1.4.5; what they promise: SECURITY.md.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};

@@ -13,20 +13,26 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::process::{Pid, Signal};
 use thiserror::Error;
 
+use super::family::{self, timespec};
 use super::invocation::Invocation;
 use super::keeper::{COMMAND, MAX_LOCKS, Order, Report};
 use super::limits::Limits;
 use super::outcome::{End, Event, Outcome};
 use super::slots::Slot;
 
+/// What a keeper is called in lists of processes.
+const NAME: &str = "singularity-nginx";
 /// Bytes taken from a pipe at once.
 const PIECE: usize = 64 * 1024;
 /// A keeper that is silent for so long after the deadline is given up.
-const KEEPER_LATE: Duration = Duration::from_secs(15);
+const KEEPER_LATE: Duration = Duration::from_secs(10);
+/// How long a keeper may take to end a run that nobody waits for.
+const KEEPER_ENDS: Duration = Duration::from_secs(9);
 /// After the keeper's report the pipes are at their end; a descriptor that
 /// was carried elsewhere is not waited for.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -79,7 +85,7 @@ impl Run {
         let (stdout, out) = io::pipe()?;
         let (stderr, err) = io::pipe()?;
         let keeper = Command::new("/proc/self/exe")
-            .arg0("singularity-nginx")
+            .arg0(NAME)
             .arg(COMMAND)
             .env_clear()
             .stdin(OwnedFd::from(theirs))
@@ -88,7 +94,12 @@ impl Run {
             .process_group(0)
             .spawn()?;
         let begun = Instant::now();
-        let order = Order { program: invocation.program.clone(), arguments: invocation.arguments.clone(), limits };
+        let order = Order {
+            program: invocation.program.clone(),
+            arguments: invocation.arguments.clone(),
+            session: invocation.session.clone(),
+            limits,
+        };
         let given = give(&mut control, &order, slots);
         let run = Run {
             keeper,
@@ -112,17 +123,20 @@ impl Run {
     pub fn next(&mut self, patience: Duration) -> Event {
         let until = Instant::now() + patience;
         loop {
-            let now = Instant::now();
             let drained = self.stdout.is_none() && self.stderr.is_none();
-            match &self.end {
-                Some(end) if drained || now >= self.give_up => return Event::End(end.clone()),
-                None if now >= self.give_up => self.reported(End::Lost),
-                _ if now >= until => return Event::Silence,
-                _ => {}
+            if let Some(end) = self.end.as_ref().filter(|_| drained) {
+                return Event::End(end.clone());
             }
-            let patience = until.min(self.give_up).saturating_duration_since(now);
-            if let Some(event) = self.wait(patience) {
-                return event;
+            let left = until.min(self.give_up).saturating_duration_since(Instant::now());
+            match self.wait(left) {
+                Waited::Event(event) => return event,
+                Waited::Change => {}
+                // the clock is asked only when nothing is there to be read
+                Waited::Nothing if Instant::now() >= self.give_up => match &self.end {
+                    Some(end) => return Event::End(end.clone()),
+                    None => self.reported(End::Lost),
+                },
+                Waited::Nothing => return Event::Silence,
             }
         }
     }
@@ -139,8 +153,14 @@ impl Run {
                 Event::End(end) => break end,
             }
         };
-        let truncated = self.truncated || stderr.cut;
-        Outcome { end, stdout, stderr: stderr.bytes, truncated, elapsed: self.elapsed() }
+        Outcome {
+            end,
+            stdout,
+            stderr: stderr.bytes,
+            truncated: self.truncated,
+            stderr_truncated: stderr.cut,
+            elapsed: self.elapsed(),
+        }
     }
 
     /// Wall time so far.
@@ -154,8 +174,8 @@ impl Run {
     }
 
     /// One `poll`; at most one event.
-    fn wait(&mut self, patience: Duration) -> Option<Event> {
-        let ready = self.poll(patience);
+    fn wait(&mut self, patience: Duration) -> Waited {
+        let Some(ready) = self.poll(patience) else { return Waited::Nothing };
         if self.has_left(ready.client) {
             self.client = None;
             self.stop(End::Cancelled);
@@ -163,14 +183,15 @@ impl Run {
         if ready.control {
             self.report();
         }
-        if ready.stdout {
+        let event = if ready.stdout {
             let piece = take(&mut self.stdout);
-            return self.kept(piece).map(Event::Stdout);
-        }
-        if ready.stderr {
-            return take(&mut self.stderr).map(Event::Stderr);
-        }
-        None
+            self.kept(piece).map(Event::Stdout)
+        } else if ready.stderr {
+            take(&mut self.stderr).map(Event::Stderr)
+        } else {
+            None
+        };
+        event.map_or(Waited::Change, Waited::Event)
     }
 
     /// Bytes that are no abort are left alone, and not looked at again.
@@ -182,8 +203,9 @@ impl Run {
         !seen.is_empty()
     }
 
-    fn poll(&self, patience: Duration) -> Ready {
-        let timeout = Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: patience.subsec_nanos().into() };
+    /// What is ready; `None` when the time passed and nothing is.
+    fn poll(&self, patience: Duration) -> Option<Ready> {
+        let timeout = timespec(patience);
         let client = if self.listening { PollFlags::RDHUP | PollFlags::IN } else { PollFlags::RDHUP };
         let watched: [(Option<BorrowedFd<'_>>, PollFlags); 4] = [
             (self.stdout.as_ref().map(AsFd::as_fd), PollFlags::IN),
@@ -193,13 +215,16 @@ impl Run {
         ];
         let mut polled: Vec<PollFd<'_>> =
             watched.iter().filter_map(|(fd, flags)| Some(PollFd::from_borrowed_fd((*fd)?, *flags))).collect();
-        if poll(&mut polled, Some(&timeout)).is_err() {
-            return Ready { stdout: false, stderr: false, control: false, client: PollFlags::empty() };
+        match poll(&mut polled, Some(&timeout)) {
+            Ok(0) => return None,
+            Ok(_) => {}
+            // interrupted: nothing is known, look again
+            Err(_) => return Some(Ready::default()),
         }
         let mut seen = polled.iter().map(PollFd::revents);
         let mut of = |fd: Option<BorrowedFd<'_>>| fd.and_then(|_| seen.next()).unwrap_or(PollFlags::empty());
         let [stdout, stderr, control, client] = watched.map(|(fd, _)| of(fd));
-        Ready { stdout: !stdout.is_empty(), stderr: !stderr.is_empty(), control: !control.is_empty(), client }
+        Some(Ready { stdout: !stdout.is_empty(), stderr: !stderr.is_empty(), control: !control.is_empty(), client })
     }
 
     /// Reads the keeper's report: its last words, whole in one message.
@@ -213,7 +238,7 @@ impl Run {
             Some(Report::Deadline) => End::Deadline,
             Some(Report::Cancelled) => End::Cancelled,
             Some(Report::NotExecuted(why)) => End::NotExecuted(why),
-            None => End::Lost,
+            Some(Report::Unwatched(_)) | None => End::Lost,
         });
     }
 
@@ -244,18 +269,48 @@ impl Run {
     }
 }
 
+impl Default for Ready {
+    fn default() -> Ready {
+        Ready { stdout: false, stderr: false, control: false, client: PollFlags::empty() }
+    }
+}
+
 impl Drop for Run {
-    /// Closing the socket ends the run; the keeper ends with it.
+    /// Closing the socket ends the run; the keeper ends with it. A keeper that
+    /// does not, or that was killed, leaves its family to this process.
     fn drop(&mut self) {
         self.control = None;
         self.stdout = None;
         self.stderr = None;
+        let keeper = Pid::from_child(&self.keeper);
+        let mut lost = self.end == Some(End::Lost);
+        let patience = if lost { Duration::ZERO } else { KEEPER_ENDS };
+        if !family::ends_within(keeper, patience) {
+            let _ = rustix::process::kill_process(keeper, Signal::KILL);
+            lost = true;
+        }
         let _ = self.keeper.wait();
+        if lost {
+            family::sweep(is_keeper);
+        }
     }
+}
+
+/// Whether this child is the keeper of another run.
+fn is_keeper(child: Pid) -> bool {
+    family::command_line(child).is_some_and(|(name, command)| name == NAME.as_bytes() && command == COMMAND.as_bytes())
 }
 
 /// Longest report in bytes.
 const MAX_REPORT: u64 = 64 * 1024;
+
+/// What came of waiting.
+enum Waited {
+    Event(Event),
+    /// Something happened that is no event.
+    Change,
+    Nothing,
+}
 
 struct Ready {
     stdout: bool,

@@ -6,6 +6,7 @@
 //! visitor is still there.
 
 use std::io::{self, Write};
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -19,6 +20,7 @@ use crate::run::{End, Event};
 pub struct Stream<'a> {
     output: &'a mut dyn Write,
     count: u64,
+    written: Instant,
     stdout: Text,
     stderr: Lines,
 }
@@ -26,7 +28,8 @@ pub struct Stream<'a> {
 impl<'a> Stream<'a> {
     /// Begins with the command and what was ignored or changed.
     pub fn begin(output: &'a mut dyn Write, command: &str, report: &Report) -> io::Result<Stream<'a>> {
-        let mut stream = Stream { output, count: 0, stdout: Text::default(), stderr: Lines::default() };
+        let mut stream =
+            Stream { output, count: 0, written: Instant::now(), stdout: Text::default(), stderr: Lines::default() };
         let data = json!({ "command": command, "ignored": report.ignored(), "changed": report.changed() });
         stream.send("command", &data)?;
         Ok(stream)
@@ -48,7 +51,7 @@ impl<'a> Stream<'a> {
                 let rest = self.stderr.rest();
                 self.stderr(&rest, facts)?;
                 self.output.write_all(b":\n\n")?;
-                self.output.flush()?;
+                self.flush()?;
             }
             Event::End(end) => self.end(end, facts)?,
         }
@@ -80,7 +83,17 @@ impl<'a> Stream<'a> {
     fn send(&mut self, name: &str, data: &Value) -> io::Result<()> {
         self.count += 1;
         write!(self.output, "id: {}\nevent: {name}\ndata: {data}\n\n", self.count)?;
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.written = Instant::now();
         self.output.flush()
+    }
+
+    /// How long nothing has been written.
+    pub fn silent_for(&self) -> Duration {
+        self.written.elapsed()
     }
 }
 

@@ -20,7 +20,7 @@ pub use openapi::document as openapi_json;
 pub use run::{Shape, shape};
 
 use crate::error::Error;
-use crate::http::{Method, Request, Response, best, entity_tag, matches};
+use crate::http::{Method, Request, Response, entity_tag, matches, quality};
 use crate::image::{AppName, ImageName};
 use crate::reply::{Problem, Reply};
 use crate::route::{Route, Target};
@@ -28,6 +28,9 @@ use crate::route::{Route, Target};
 /// What may load on a page of ours: only what we serve ourselves.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What every negotiated answer depends on.
+pub const VARY: &str = "Accept, Origin";
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
@@ -81,8 +84,8 @@ fn show_problem(problem: &Problem, request: &Request) -> Response {
 }
 
 /// The answer to OPTIONS.
-pub fn options(route: &Route) -> Response {
-    Response::empty(204).with("Allow", route.allow()).with("Cache-Control", "no-store")
+pub fn options(allow: &str) -> Response {
+    Response::empty(204).with("Allow", allow).with("Cache-Control", "no-store")
 }
 
 /// An asset by its file name, if there is one.
@@ -123,7 +126,8 @@ fn wants_page(request: &Request) -> bool {
     if request.method == Method::Options {
         return false;
     }
-    best(request.headers.accept.as_deref(), &[JSON, PROBLEM, "text/html"]) == Some("text/html")
+    let accept = request.headers.accept.as_deref();
+    quality(accept, "text/html") > quality(accept, JSON)
 }
 
 fn html_page(status: u16, markup: maud::Markup) -> Response {
@@ -148,7 +152,7 @@ fn json_bytes(value: &impl serde::Serialize) -> Vec<u8> {
 }
 
 fn varied(response: Response) -> Response {
-    response.with("Vary", "Accept, Origin")
+    response.with("Vary", VARY)
 }
 
 /// With an entity tag; 304 where the client has it (RFC 9110 §13.1.2).

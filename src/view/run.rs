@@ -60,7 +60,10 @@ pub fn show(ran: Ran, request: &Request) -> Response {
         _ => "no-store".to_owned(),
     };
     match shape(request, ran.output) {
-        Shape::Page => html_page(200, html::result(&ran, &request.mount)).with("Cache-Control", lifetime),
+        Shape::Page => {
+            let status = failure(&ran).map_or(200, |problem| problem.status);
+            told(html_page(status, html::result(&ran, &request.mount)), &ran).with("Cache-Control", lifetime)
+        }
         Shape::Envelope => {
             let bytes = json_bytes(&envelope(&ran));
             varied(Response::new(200, ENVELOPE, bytes)).with("Cache-Control", lifetime)
@@ -86,10 +89,16 @@ fn raw(ran: Ran, request: &Request, lifetime: &str) -> Response {
 /// else text.
 pub fn media(stdout: &[u8], output: Option<MediaType>) -> &'static str {
     match output {
-        _ if serde_json::from_slice::<serde::de::IgnoredAny>(stdout).is_ok() => JSON,
+        _ if is_json(stdout) => JSON,
         Some(output) => output.as_str(),
         None => TEXT,
     }
+}
+
+/// RFC 8259: one value, in UTF-8.
+fn is_json(stdout: &[u8]) -> bool {
+    let text = std::str::from_utf8(stdout);
+    text.is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
 }
 
 /// What the run says beside its output: bounded, percent-encoded.
@@ -185,7 +194,7 @@ pub fn failure(ran: &Ran) -> Option<Problem> {
 }
 
 fn envelope(ran: &Ran) -> Value {
-    let Outcome { end, stdout, truncated, elapsed, .. } = &ran.outcome;
+    let Outcome { end, stdout, truncated, stderr_truncated, elapsed, .. } = &ran.outcome;
     let text = match std::str::from_utf8(stdout) {
         Ok(text) => json!({ "stdout": text }),
         Err(_) => json!({ "stdout": String::from_utf8_lossy(stdout), "stdout_is_lossy": true }),
@@ -201,6 +210,7 @@ fn envelope(ran: &Ran) -> Value {
         json!({
             "stderr": ran.stderr,
             "truncated": truncated,
+            "stderr_truncated": stderr_truncated,
             "elapsed_ms": elapsed.as_millis() as u64,
             "ignored": ran.report.ignored(),
             "changed": ran.report.changed(),
@@ -265,6 +275,7 @@ mod tests {
             (b"<html><script>", None, TEXT),
             (b"a,b\n1,2\n", csv, "text/csv"),
             (b"\xff\xfe", None, TEXT),
+            (b"\"a\xff\"", None, TEXT),
         ] {
             assert!(media(stdout, output).starts_with(expected), "{stdout:?}");
         }

@@ -54,6 +54,7 @@ pub mod image {
     pub const NOTHING: &str = "It printed nothing.";
     pub const PICTURE: &str = "The picture that the container made";
     pub const CUT: &str = "cut at the limit";
+    pub const MORE: &str = "This is the beginning; the whole output comes when you ask for text/plain.";
     pub const USE: &str = "Use it from";
     pub const SITE_HINT: &str = "SITE is the address of this server.";
     pub const LABELS: &str = "Labels";

@@ -18,6 +18,7 @@ pub fn serve(site: &Site) {
     let pairs: Vec<(Vec<u8>, Vec<u8>)> =
         std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec())).collect();
     let variables = MetaVariables::collect(pairs.iter().map(|(name, value)| (&name[..], &value[..])));
+    site.prepare();
     super::serve(site, variables, &mut io::stdin().lock(), &mut io::stdout().lock(), None);
 }
 

@@ -56,6 +56,7 @@ pub fn serve(site: Site, listen: &Listen) -> io::Result<()> {
         signal_hook::low_level::pipe::register(signal.as_raw(), shutdown.signal_end()?)?;
     }
     log::event("serving", &[("data", &site.config().data.display()), ("slots", &site.config().site_terms().slots)]);
+    site.prepare();
     site.announce();
     let served = Server::new(socket).shutdown(shutdown).serve(move |request| {
         let variables = MetaVariables::collect(request.params_bytes());
@@ -63,6 +64,9 @@ pub fn serve(site: Site, listen: &Listen) -> io::Result<()> {
         let mut stdin = Vec::new();
         let most = super::meta::MAX_BODY as u64 + 1;
         let _ = request.stdin().take(most).read_to_end(&mut stdin);
+        if request.is_aborted() {
+            return;
+        }
         let client = request.watch().ok().and_then(client);
         super::serve(&site, variables, &mut stdin.as_slice(), &mut request.stdout(), client);
     });

@@ -17,10 +17,11 @@ pub const MAX_BODY: usize = 64 * 1024;
 /// Longest PATH_INFO: no route of ours is longer.
 const MAX_PATH: usize = 1024;
 
-/// What was refused, with the id under which it is logged.
+/// What was refused, and of the request what could be understood: enough to
+/// answer in the right form and under the right prefix.
 pub struct Refused {
     pub error: RequestError,
-    pub id: String,
+    pub request: Request,
 }
 
 /// The variables of one request that something here reads.
@@ -29,7 +30,7 @@ pub struct MetaVariables {
 }
 
 /// RFC 3875 §4.1.18 turns a field's name into `HTTP_…`.
-const READ: [&str; 19] = [
+const READ: [&str; 20] = [
     "REQUEST_METHOD",
     "SCRIPT_NAME",
     "PATH_INFO",
@@ -38,16 +39,17 @@ const READ: [&str; 19] = [
     "CONTENT_LENGTH",
     "REQUEST_ID",
     "HTTP_ACCEPT",
-    "HTTP_ACCESS_CONTROL_REQUEST_METHOD",
     "HTTP_HOST",
     "HTTP_IF_NONE_MATCH",
     "HTTP_IF_RANGE",
     "HTTP_LAST_EVENT_ID",
     "HTTP_ORIGIN",
     "HTTP_RANGE",
+    "HTTP_REFERER",
     "HTTP_SEC_FETCH_DEST",
     "HTTP_SEC_FETCH_MODE",
     "HTTP_SEC_FETCH_SITE",
+    "HTTP_TRANSFER_ENCODING",
     "UNIQUE_ID",
 ];
 
@@ -73,44 +75,50 @@ impl MetaVariables {
     }
 
     /// The request, its content read from `input` within [`MAX_BODY`].
-    pub fn request(self, input: &mut dyn Read) -> Result<Request, Refused> {
-        let id = self.id();
-        match self.parse(id.clone(), input) {
-            Ok(request) => Ok(request),
-            Err(error) => Err(Refused { error, id }),
+    pub fn request(self, input: &mut dyn Read) -> Result<Request, Box<Refused>> {
+        let method = self.text("REQUEST_METHOD").map(|method| Method::parse(&method));
+        let mount = std::str::from_utf8(self.raw("SCRIPT_NAME")).map_err(|_| MountError).and_then(Mount::parse);
+        let mut request = Request {
+            method: method.unwrap_or(Method::Other),
+            mount: mount.clone().unwrap_or_default(),
+            path: String::new(),
+            query: String::new(),
+            headers: Headers::default(),
+            body: Body::Bytes(Vec::new()),
+            id: self.id(),
+        };
+        match self.fill(&mut request, input) {
+            Err(error) => Err(Box::new(Refused { error, request })),
+            Ok(()) if method.is_none() => Err(Box::new(Refused { error: RequestError::NoMethod, request })),
+            Ok(()) => match mount {
+                Err(error) => Err(Box::new(Refused { error: error.into(), request })),
+                Ok(_) => Ok(request),
+            },
         }
     }
 
-    fn parse(self, id: String, input: &mut dyn Read) -> Result<Request, RequestError> {
-        let method = self.text("REQUEST_METHOD").ok_or(RequestError::NoMethod)?;
-        let method = Method::parse(&method);
+    fn fill(&self, request: &mut Request, input: &mut dyn Read) -> Result<(), RequestError> {
         let too_long = |name: &&str| self.raw(name).len() > MAX_FIELD;
         if READ.iter().filter(|name| name.starts_with("HTTP_")).any(too_long) {
             return Err(RequestError::Field);
         }
+        request.headers = self.headers();
         if self.raw("QUERY_STRING").len() > MAX_QUERY {
             return Err(RequestError::Query);
         }
-        let mount = std::str::from_utf8(self.raw("SCRIPT_NAME")).map_err(|_| MountError)?;
         let path = std::str::from_utf8(self.raw("PATH_INFO")).map_err(|_| RequestError::Path)?;
         if path.len() > MAX_PATH || path.chars().any(char::is_control) {
             return Err(RequestError::Path);
         }
-        Ok(Request {
-            method,
-            mount: Mount::parse(mount)?,
-            path: path.to_owned(),
-            query: self.text("QUERY_STRING").unwrap_or_default(),
-            body: self.body(method, input)?,
-            headers: self.headers(),
-            id,
-        })
+        request.path = path.to_owned();
+        request.query = self.text("QUERY_STRING").unwrap_or_default();
+        request.body = self.body(request.method, input)?;
+        Ok(())
     }
 
     fn headers(&self) -> Headers {
         Headers {
             accept: self.text("HTTP_ACCEPT"),
-            access_control_request_method: self.text("HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
             content_type: self.text("CONTENT_TYPE"),
             host: self.text("HTTP_HOST"),
             if_none_match: self.text("HTTP_IF_NONE_MATCH"),
@@ -118,6 +126,7 @@ impl MetaVariables {
             last_event_id: self.text("HTTP_LAST_EVENT_ID"),
             origin: self.text("HTTP_ORIGIN"),
             range: self.text("HTTP_RANGE"),
+            referer: self.text("HTTP_REFERER"),
             sec_fetch_dest: self.text("HTTP_SEC_FETCH_DEST"),
             sec_fetch_mode: self.text("HTTP_SEC_FETCH_MODE"),
             sec_fetch_site: self.text("HTTP_SEC_FETCH_SITE"),
@@ -131,8 +140,12 @@ impl MetaVariables {
         if !length.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(RequestError::Length);
         }
-        if method != Method::Post || length.is_empty() {
+        if method != Method::Post {
             return Ok(Body::Bytes(Vec::new()));
+        }
+        if length.is_empty() {
+            let announced = ["CONTENT_TYPE", "HTTP_TRANSFER_ENCODING"].iter().any(|name| !self.raw(name).is_empty());
+            return Ok(if announced { Body::NoLength } else { Body::Bytes(Vec::new()) });
         }
         let Some(length) = length.parse().ok().filter(|&length| length <= MAX_BODY) else {
             return Ok(Body::TooLarge);
@@ -176,7 +189,7 @@ mod tests {
     fn request(pairs: &[(&str, &str)], input: &[u8]) -> Result<Request, RequestError> {
         let pairs = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let mut input = input;
-        MetaVariables::collect(pairs).request(&mut input).map_err(|refused| refused.error)
+        MetaVariables::collect(pairs).request(&mut input).map_err(|refused| refused.error.clone())
     }
 
     #[test]
@@ -208,7 +221,7 @@ mod tests {
         }
         let pairs = [(&b"REQUEST_METHOD"[..], &b"GET"[..]), (b"PATH_INFO", b"/\xff")];
         let refused = MetaVariables::collect(pairs.into_iter()).request(&mut std::io::empty());
-        assert_eq!(refused.err().map(|r| r.error), Some(RequestError::Path));
+        assert_eq!(refused.err().map(|r| r.error.clone()), Some(RequestError::Path));
     }
 
     #[test]
@@ -233,6 +246,8 @@ mod tests {
         };
         assert!(matches!(post("3", b"abcdef"), Body::Bytes(b) if b == b"abc"));
         assert!(matches!(post("", b"abcdef"), Body::Bytes(b) if b.is_empty()));
+        let typed = [("REQUEST_METHOD", "POST"), ("CONTENT_TYPE", "application/json")];
+        assert!(matches!(request(&typed, b"{}").unwrap().body, Body::NoLength));
         assert!(matches!(post("9", b"abc"), Body::Incomplete));
         assert!(matches!(post("65537", b""), Body::TooLarge));
         assert!(matches!(post("99999999999999999999", b""), Body::TooLarge));

@@ -23,25 +23,24 @@ use meta::MetaVariables;
 /// way becomes a 500.
 fn serve(site: &Site, variables: MetaVariables, input: &mut dyn Read, output: &mut dyn Write, client: Option<Client>) {
     let begun = std::time::Instant::now();
-    let request = variables.request(input);
-    let head = matches!(&request, Ok(r) if r.method == crate::http::Method::Head);
-    let response = match &request {
-        Ok(request) => fenced(site, request, client),
-        Err(refused) => site.refuse(&Request::get("", "/", ""), refused.error.clone().into(), &refused.id),
+    let (request, refused) = match variables.request(input) {
+        Ok(request) => (request, None),
+        Err(refused) => (refused.request, Some(refused.error)),
+    };
+    let response = match refused {
+        None => fenced(site, &request, client),
+        Some(error) => site.refuse(&request, error.into(), &request.id),
     };
     let status = response.status;
+    let head = request.method == crate::http::Method::Head;
     let written = catch_unwind(AssertUnwindSafe(|| document::write(response, head, output)))
         .unwrap_or_else(|_| Err(std::io::Error::other("panic while the answer was written")));
-    let (id, method, path) = match &request {
-        Ok(r) => (r.id.as_str(), r.method.as_str(), r.path.as_str()),
-        Err(refused) => (refused.id.as_str(), "-", "-"),
-    };
     log::event(
         "request",
         &[
-            ("id", &id),
-            ("method", &method),
-            ("path", &path),
+            ("id", &request.id),
+            ("method", &request.method.as_str()),
+            ("path", &request.path),
             ("status", &status),
             ("ms", &begun.elapsed().as_millis()),
             ("client", &written.as_ref().map_or("left", |()| "served")),

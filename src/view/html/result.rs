@@ -52,18 +52,24 @@ fn output(ran: &Ran) -> Markup {
         @if stdout.is_empty() { p.none { (words::NOTHING) } }
         @else if media.starts_with("image/") {
             img.output alt=(words::PICTURE) src=(format!("data:{media};base64,{}", BASE64.encode(stdout)));
-        } @else { pre.output tabindex="0" { (text(stdout, media)) } }
+        } @else { pre.output tabindex="0" { (text(stdout, media)) }
+            @if stdout.len() > SHOWN { p.hint { (words::MORE) } } }
     }
 }
 
+/// Most bytes of JSON that are laid out anew: indentation can make it a hundred times as long.
+const LAID_OUT: usize = 64 * 1024;
+/// Most bytes of an output that a page shows; the output itself is elsewhere.
+const SHOWN: usize = 1024 * 1024;
+
 /// JSON is laid out anew; everything else stands as it was printed.
 fn text(stdout: &[u8], media: &str) -> String {
-    let pretty = if media == "application/json" {
+    let pretty = if media == "application/json" && stdout.len() <= LAID_OUT {
         serde_json::from_slice::<serde_json::Value>(stdout)
             .ok()
             .and_then(|value| serde_json::to_string_pretty(&value).ok())
     } else {
         None
     };
-    pretty.unwrap_or_else(|| String::from_utf8_lossy(stdout).into_owned())
+    pretty.unwrap_or_else(|| String::from_utf8_lossy(stdout.get(..SHOWN).unwrap_or(stdout)).into_owned())
 }

@@ -240,7 +240,8 @@ fn download_answers() -> Value {
 fn run_by_get(callable: &Callable, name: &str) -> Value {
     let mut get = json!({ "operationId": format!("run_{name}"), "tags": [name] });
     merge(&mut get, told(callable, name));
-    let parameters: Vec<Value> = callable.spec.args().iter().map(|arg| params::parameter(arg, &callable.policy)).collect();
+    let parameters: Vec<Value> =
+        callable.spec.args().iter().map(|arg| params::parameter(arg, &callable.policy)).collect();
     merge(&mut get, json!({ "parameters": parameters, "responses": run_answers(callable, &[]) }));
     get
 }

@@ -154,7 +154,9 @@ fn refused(before: &str, policy: &Policy) -> String {
 /// The author's words, and what the schema does not say.
 fn description(arg: &Arg, place: Where) -> Option<String> {
     let ours = match (arg.kind, place) {
-        (Kind::Bool, Where::Query | Where::Form) => "A flag: passed when it is there, whatever its value; leave it out if not.",
+        (Kind::Bool, Where::Query | Where::Form) => {
+            "A flag: passed when it is there, whatever its value; leave it out if not."
+        }
         _ => "",
     };
     let author = arg.description.as_deref().unwrap_or_default();

@@ -239,7 +239,20 @@ fn image() -> Value {
     );
     let app = object(&["name", "url"], json!({ "name": { "type": "string" }, "url": link() }));
     object(
-        &["name", "app", "size", "modified", "format", "help", "args", "arguments", "output", "labels", "apps", "links"],
+        &[
+            "name",
+            "app",
+            "size",
+            "modified",
+            "format",
+            "help",
+            "args",
+            "arguments",
+            "output",
+            "labels",
+            "apps",
+            "links",
+        ],
         json!({
             "name": { "type": "string" },
             "app": nullable_text(),
