@@ -29,6 +29,8 @@ pub enum Error {
     Catalog(#[from] CatalogError),
     #[error("image: {0}")]
     Find(#[from] FindError),
+    #[error("no such page of the list, the last is {0}")]
+    Page(usize),
     #[error("no such app")]
     NoApp,
     #[error("metadata: {0}")]
@@ -69,7 +71,7 @@ impl Error {
             Error::Request(RequestError::Path) | Error::NoRoute | Error::NoApp => 404,
             Error::Find(FindError::NotFound) => 404,
             Error::Find(FindError::Denied) | Error::Metadata(_) => 422,
-            Error::Request(_) | Error::BodyIncomplete => 400,
+            Error::Request(_) | Error::BodyIncomplete | Error::Page(_) => 400,
             Error::Method(_) | Error::RunMethod(_) => 405,
             Error::Host => 421,
             Error::CrossSite | Error::Distrust(_) | Error::NoDownload => 403,
@@ -104,6 +106,7 @@ impl Error {
             Error::Catalog(_) => "data-folder",
             Error::Find(FindError::NotFound) => "no-such-image",
             Error::Find(_) | Error::Metadata(_) => "unreadable-image",
+            Error::Page(_) => "bad-page",
             Error::NoApp => "no-such-app",
             Error::Distrust(_) => "not-trusted",
             Error::NoDownload => "not-offered",
@@ -159,6 +162,7 @@ impl Error {
                 "Look at the list of all images: it is read afresh for each request.".to_owned()
             }
             Error::Find(error) => sentence(error),
+            Error::Page(last) => format!("Send `page` as a whole number from 1 to {last}, or leave it out."),
             Error::NoApp => "Look at the image's page for the apps it has.".to_owned(),
             Error::Metadata(error) => sentence(error),
             Error::Distrust(why) => format!("The image is not run: {why}."),

@@ -56,6 +56,9 @@ pub struct Download {
     pub accel: Option<String>,
 }
 
+/// The last page of the data folder that can be asked for, empty or not.
+pub const LAST_PAGE: usize = 1_000_000;
+
 /// A page of the data folder.
 #[derive(Debug)]
 pub struct Folder {

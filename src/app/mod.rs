@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::http::{Body, FetchSite, Method, Request, Response};
 use crate::image::{Catalog, Entry, FindError, Image, ImageName, Labels, Metadata, MetadataError};
 use crate::log;
-use crate::reply::{Asked, Download, Folder, ImageFacts, Ran, Reply, Row, RowFacts};
+use crate::reply::{Asked, Download, Folder, ImageFacts, LAST_PAGE, Ran, Reply, Row, RowFacts};
 use crate::route::{Route, Target};
 pub use crate::run::Client;
 use crate::run::{self, Abilities, Event, Invocation, Limits, Means, Run, Runtime, Slot, Slots, StartError, command};
@@ -166,7 +166,8 @@ impl Site {
         };
         let search: String =
             ask("q").unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(128).collect();
-        let page: usize = ask("page").and_then(|page| page.parse().ok()).unwrap_or(1).clamp(1, 1_000_000);
+        let page = ask("page").map_or(Some(1), |page| page.parse().ok().filter(|page| (1..=LAST_PAGE).contains(page)));
+        let page = page.ok_or(Error::Page(LAST_PAGE))?;
         let wanted = search.to_lowercase();
         let catalog = self.catalog()?;
         let mut images = catalog.list()?.images;

@@ -10,7 +10,7 @@ mod range;
 mod request;
 mod response;
 
-pub use accept::{best, quality};
+pub use accept::quality;
 pub use etag::{entity_tag, matches};
 pub use origin::{FetchSite, same_origin};
 pub use range::Part;

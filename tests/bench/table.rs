@@ -1,4 +1,7 @@
 //! Samples → one row of the table: what, bound, median (min–max), runs.
+//!
+//! A row with a bound is judged by the 95 % confidence interval of its median (order statistics, so whatever the
+//! distribution): missed when all of it is beyond the bound, undecided when the bound lies inside it.
 
 use std::time::Duration;
 
@@ -50,14 +53,22 @@ impl Samples {
             Unit::Megabytes => "MB",
             Unit::PerSecond => "/s",
         };
-        let (bound, kept) = match bound {
-            Bound::None => (String::new(), true),
-            Bound::Below(most) => (format!("< {most} {unit}"), median < most),
-            Bound::AtMost(most) => (format!("≤ {most} {unit}"), median <= most),
+        let (sign, most) = match bound {
+            Bound::None => ("", f64::INFINITY),
+            Bound::Below(most) => ("<", most),
+            Bound::AtMost(most) => ("≤", most),
         };
+        let kept = |value: f64| value < most || (sign == "≤" && value <= most);
+        let reach = (1.96 * (runs as f64).sqrt() / 2.0).ceil() as usize;
+        let (low, high) = (at((runs / 2).saturating_sub(reach)), at((runs / 2 + reach).min(runs.saturating_sub(1))));
+        let verdict = match (kept(low), kept(high)) {
+            (true, true) => String::new(),
+            (true, false) => format!(" **undecided**: 95 % {} to {}", figure(low), figure(high)),
+            _ => " **missed**".to_owned(),
+        };
+        let bound = if sign.is_empty() { String::new() } else { format!("{sign} {most} {unit}") };
         let range = if runs > 1 { format!(" ({}–{})", figure(at(0)), figure(at(runs - 1))) } else { String::new() };
-        let missed = if kept { "" } else { " **missed**" };
-        println!("| {what} | {bound} | {}{range} {unit}{missed} | {runs} |", figure(median));
+        println!("| {what} | {bound} | {}{range} {unit}{verdict} | {runs} |", figure(median));
     }
 }
 

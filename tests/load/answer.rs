@@ -35,12 +35,14 @@ pub struct Answer {
 
 impl Answer {
     pub fn new() -> Answer {
-        Answer { stage: Stage::Head, pending: Vec::new(), status: 0, retry_after: None, keep: true, content: Vec::new() }
-    }
-
-    /// Whether the header has been read.
-    pub fn begun(&self) -> bool {
-        self.stage != Stage::Head
+        Answer {
+            stage: Stage::Head,
+            pending: Vec::new(),
+            status: 0,
+            retry_after: None,
+            keep: true,
+            content: Vec::new(),
+        }
     }
 
     /// Whether this is the answer to a run for which no slot was free.

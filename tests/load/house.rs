@@ -1,7 +1,7 @@
 //! The servers under load, and what can be seen of them from outside.
 //!
 //! ```text
-//! singularity-nginx   the program      runtime/apptainer   the stub      nginx.conf, singularity-nginx.d/   made by scripts/load
+//! singularity-nginx   the program      runtime/apptainer   the stub      nginx.conf, singularity-nginx/: made by scripts/load
 //! many/, few/         images           runtime/runs/PID/   its records   state/, tmp/, *.log                made here
 //! ```
 //! Both servers are children of ours, and we are a subreaper (prctl(2)): what they leave behind falls to us, so that
@@ -31,6 +31,8 @@ const SERVER_DESCRIPTORS: u32 = 1024;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// How often processes and descriptors are counted.
 const LOOKS: Duration = Duration::from_millis(200);
+/// The locks of the slots, and what was found out about the host.
+const STATE_FILES: usize = SLOTS + 1;
 /// What the few images do is said by their names, see `tests/stub`.
 pub const FEW: [&str; 6] = ["argv.sif", "sleep-100.sif", "stdout-1.sif", "hang.sif", "ignore.sif", "daemonise.sif"];
 
@@ -66,7 +68,7 @@ impl House {
 
     /// Starts both servers on a data folder.
     pub fn open(&mut self, data: &str) -> Result<()> {
-        let _ = fs::remove_dir_all(self.folder.join("runtime/runs"));
+        self.forget_runs();
         let server = self.start_server(data)?;
         let log = File::options().create(true).append(true).open(self.folder.join("nginx.log"))?;
         let nginx = Command::new("nginx")
@@ -79,7 +81,14 @@ impl House {
         self.servers = Some((server, Pid::from_child(&nginx)));
         let socket = self.folder.join("fastcgi.sock");
         wait("the server does not listen", PATIENCE, || std::os::unix::net::UnixStream::connect(&socket).is_ok())?;
-        wait("nginx does not listen", PATIENCE, || TcpStream::connect(&self.address).is_ok())
+        wait("nginx does not listen", PATIENCE, || TcpStream::connect(&self.address).is_ok())?;
+        // its own trials of the host, and our connection, are over then
+        let mut before = None;
+        wait("the server does not come to rest", PATIENCE, || {
+            std::thread::sleep(LOOKS);
+            let now = self.rest().ok();
+            std::mem::replace(&mut before, now) == now
+        })
     }
 
     fn start_server(&self, data: &str) -> Result<Pid> {
@@ -170,20 +179,23 @@ impl House {
         entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".")).count()
     }
 
-    /// Throws the stub's records away. Process ids come again, and records must not meet.
+    /// Throws the stub's records away while nothing runs. Process ids come again, and records must not meet.
     pub fn forget_runs(&self) {
-        let entries = fs::read_dir(self.folder.join("runtime/runs")).into_iter().flatten().flatten();
-        for run in entries.filter(|run| run.path().join("ended").exists()) {
-            let _ = fs::remove_dir_all(run.path());
-        }
+        let _ = fs::remove_dir_all(self.folder.join("runtime/runs"));
     }
 
-    /// Names in a folder of the house.
-    pub fn files(&self, folder: &str) -> Vec<String> {
-        let entries = fs::read_dir(self.folder.join(folder)).into_iter().flatten().flatten();
-        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
+    /// What there is of the server now.
+    pub fn rest(&self) -> Result<Rest> {
+        let pid = self.server()?.as_raw_nonzero().get() as u32;
+        let count = |folder: &str| fs::read_dir(self.folder.join(folder)).map_or(0, Iterator::count);
+        Ok(Rest {
+            processes: processes::family(pid).len(),
+            orphans: self.left_behind().len(),
+            descriptors: processes::descriptors(pid),
+            mounts: fs::read_to_string("/proc/self/mounts")?.lines().count(),
+            temporary: count("tmp"),
+            state: count("state"),
+        })
     }
 
     /// Begins to look at the server.
@@ -208,7 +220,7 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
-        for (server, nginx) in self.servers.take() {
+        if let Some((server, nginx)) = self.servers.take() {
             let _ = rustix::process::kill_process(nginx, Signal::TERM);
             let _ = self.ended("nginx", nginx);
             let _ = rustix::process::kill_process(server, Signal::KILL);
@@ -228,6 +240,36 @@ pub struct Seen {
     /// The server, keepers and containers.
     pub processes: usize,
     pub descriptors: usize,
+}
+
+/// What there is of a server while nobody visits it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rest {
+    processes: usize,
+    orphans: usize,
+    descriptors: usize,
+    mounts: usize,
+    /// Files in its folder for temporary files, and in its state folder.
+    temporary: usize,
+    state: usize,
+}
+
+impl Rest {
+    /// Whether nothing has been added but the slots' locks.
+    pub fn is_like(&self, before: &Rest) -> bool {
+        Rest { state: before.state, ..*self } == *before && self.state <= STATE_FILES
+    }
+}
+
+impl std::fmt::Display for Rest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Rest { processes, orphans, descriptors, mounts, temporary, state } = self;
+        write!(
+            f,
+            "{processes} process, {orphans} orphans, {descriptors} descriptors, {mounts} mounts, \
+             {temporary} temporary files, {state} state files"
+        )
+    }
 }
 
 /// Looks until it is asked what it has seen.

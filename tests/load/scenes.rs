@@ -1,21 +1,28 @@
 //! What is done to the servers, scene by scene. Each begins with fresh servers and ends with a look at what is left.
 
+use std::collections::BTreeMap;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::crowd::{Crowd, Group, Reading, Tally};
-use crate::house::{House, PATIENCE, SLOTS, Seen, get, question, wait};
-use crate::table::{Row, Table, milliseconds};
-use crate::{Result, processes, process};
+use crate::house::{House, PATIENCE, Rest, SLOTS, Seen, get, question, wait};
+use crate::table::{Row, Table, figure, percentile};
+use crate::{Result, process};
 
+/// Addresses that are visited: the list, and runs that say a word, sleep for 100 ms, print 1 MiB.
 const LIST: &str = "/container/";
-/// Longest time in which something of a run may be left after the server's end.
-const GONE: Duration = Duration::from_secs(5);
-/// Longest time from the start of a server to its first good answer.
-const RECOVERY: f64 = 2000.0;
-/// Longest time of a refusal, and of the list while others run, for 99 of 100, in milliseconds.
+const QUICK_RUN: &str = "/container/run/argv.sif";
+const LONGER_RUN: &str = "/container/run/sleep-100.sif";
+const LARGE_RUN: &str = "/container/run/stdout-1.sif";
+/// Whoever asks for these shares the slots when the server is killed.
+const KILLED: [&str; 3] = ["hang", "daemonise", "ignore"];
+
+/// The lines that have to be kept: most milliseconds of 99 of 100 refusals, and of the list while others run; from a
+/// kill to the first good answer; until nothing is left of the killed server's runs; growth of the soak in megabytes.
 const REFUSAL: f64 = 100.0;
-/// By how much memory may differ between the first tenth and the last tenth of the soak, in megabytes.
-const FLAT: f64 = 1.0;
+const RECOVERY: f64 = 2000.0;
+const GONE: Duration = Duration::from_secs(5);
+const GROWTH: f64 = 1.0;
 
 /// How much of everything.
 #[derive(Clone, Copy)]
@@ -25,201 +32,230 @@ pub struct Size {
     pub slow: usize,
     pub kills: usize,
     pub runs: usize,
-    /// Of each scene that has no other end.
+    /// Of a scene that has no other end.
     pub time: Duration,
 }
 
 impl Size {
-    pub const WHOLE: Size = Size {
-        images: 10_000,
-        visitors: 1000,
-        slow: 500,
-        kills: 100,
-        runs: 10_000,
-        time: Duration::from_secs(20),
-    };
-    /// A tenth of everything but the time, without which nothing could be seen.
+    pub const WHOLE: Size =
+        Size { images: 10_000, visitors: 1000, slow: 500, kills: 100, runs: 10_000, time: Duration::from_secs(20) };
+    /// A tenth; the time is what it takes to see something.
     pub const QUICK: Size =
         Size { images: 1000, visitors: 100, slow: 50, kills: 10, runs: 1000, time: Duration::from_secs(5) };
 }
 
-/// What a server is when nobody visits.
-struct Rest {
-    descriptors: usize,
-    mounts: usize,
-}
-
 /// See the module.
 pub struct Stage {
-    pub house: House,
-    pub size: Size,
-    pub table: Table,
+    house: House,
+    size: Size,
+    table: Table,
+    /// Answers that nobody intended, by scene and kind.
+    faults: BTreeMap<String, usize>,
 }
 
 impl Stage {
-    pub fn play(&mut self) -> Result<()> {
+    pub fn new(house: House, size: Size) -> Stage {
+        Stage { house, size, table: Table::default(), faults: BTreeMap::new() }
+    }
+
+    /// All scenes; whether every line was kept.
+    pub fn play(mut self) -> Result<bool> {
         self.list()?;
         self.runs()?;
         self.slow_readers()?;
         self.kills()?;
-        self.soak()
+        self.soak()?;
+        let faults: Vec<String> = self.faults.iter().map(|(what, count)| format!("{count} × {what}")).collect();
+        let told = if faults.is_empty() { "0".to_owned() } else { faults.join(", ") };
+        self.table.line("answers other than 200 and the intended 503", told, "0", faults.is_empty());
+        Ok(self.table.finish())
     }
 
     fn list(&mut self) -> Result<()> {
         let Size { images, visitors, time, .. } = self.size;
         let name = format!("{visitors} clients, list of {images} images");
-        let (tallies, seen) = self.scene("many", &[Group::new(visitors, LIST, time)])?;
+        let (rest, tallies, seen) = self.scene("many", &[Group::new(visitors, LIST, time)])?;
         for tally in &tallies {
-            self.row(&name, tally, &tally.answered, Some(seen));
-            self.no_faults(&name, tally);
+            self.row(&name, tally, Some(seen));
         }
-        Ok(())
+        self.leave(&name, &rest)
     }
 
     fn runs(&mut self) -> Result<()> {
         let Size { images, visitors, time, .. } = self.size;
-        let runs = Group { arrival: Duration::from_secs(2), ..Group::new(visitors, "/container/run/sleep-100.sif", time) };
-        let list = Group { pause: Duration::from_millis(50), ..Group::new(4, LIST, time) };
-        let (tallies, seen) = self.scene("many", &[runs, list])?;
-        let [runs, list] = &tallies[..] else { return Err("two groups".into()) };
         let name = format!("{visitors} clients run for 100 ms, {SLOTS} slots");
-        self.row(&name, runs, &runs.answered, Some(seen));
-        self.row("the refusals among them (503)", runs, &runs.refused, None);
-        self.row(&format!("list of {images} images meanwhile"), list, &list.answered, None);
-        self.no_faults(&name, runs);
-        self.no_faults("list meanwhile", list);
-        let (refusal, listed) = (percentile(&runs.refused, 99), percentile(&list.answered, 99));
-        self.table.line("refusals, p99", format!("{refusal:.1} ms"), "< 100 ms", refusal < REFUSAL);
-        self.table.line("list during runs, p99", format!("{listed:.1} ms"), "< 100 ms", listed < REFUSAL);
+        let runs = Group { arrival: Duration::from_secs(2), ..Group::new(visitors, LONGER_RUN, time) };
+        let list = Group { pause: Duration::from_millis(50), ..Group::new(4, LIST, time) };
+        let (rest, tallies, seen) = self.scene("many", &[runs, list])?;
+        let [runs, list] = &tallies[..] else { return Err("there were two groups".into()) };
+        self.row(&name, runs, Some(seen));
+        self.table.row(Row::new("the refusals among them (503)", &runs.refused, runs.lasted));
+        self.row(&format!("list of {images} images meanwhile"), list, None);
+        for (what, times) in [("refusals, p99", &runs.refused), ("list beside the runs, p99", &list.answered)] {
+            let slow = percentile(times, 99);
+            self.table.line(what, format!("{} ms", figure(slow)), "< 100 ms", slow < REFUSAL);
+        }
         let most = most_at_once(&self.house.runs());
-        self.table.line("containers at once", most.to_string(), &format!("≤ {SLOTS}"), (1..=SLOTS).contains(&most));
-        self.leave()
+        self.table.line("containers at once", most, &format!("≤ {SLOTS}"), (1..=SLOTS).contains(&most));
+        self.leave(&name, &rest)
     }
 
     fn slow_readers(&mut self) -> Result<()> {
         let Size { slow, time, .. } = self.size;
-        let path = "/container/run/stdout-1.sif";
+        let name = format!("list beside {slow} slow readers of 1 MiB");
         let pause = Duration::from_millis(20);
-        // nobody else takes a slot before all of them have their answers
-        let lazy = Group { reading: Reading::Slowly, ..Group::new(slow / 2, path, time * 2) };
-        let dead = Group { reading: Reading::Never, ..Group::new(slow - slow / 2, path, time * 2) };
-        let list = Group { pause, ..Group::new(4, LIST, time * 2) };
-        let runs = Group { pause, ..Group::new(4, "/container/run/argv.sif", time * 2) };
-        let (tallies, seen) = self.scene("few", &[lazy, dead, list, runs])?;
-        let [lazy, dead, list, runs] = &tallies[..] else { return Err("four groups".into()) };
-        self.row(&format!("list beside {slow} slow readers of 1 MiB each"), list, &list.answered, Some(seen));
-        self.row("runs beside them", runs, &runs.answered, None);
-        for (name, tally) in [("reading 1 kB/s", lazy), ("not reading", dead), ("list beside", list), ("runs beside", runs)] {
-            self.no_faults(name, tally);
-        }
+        let lazy = Group { reading: Reading::Slowly, ..Group::new(slow / 2, LARGE_RUN, time) };
+        let dead = Group { reading: Reading::Never, ..Group::new(slow - slow / 2, LARGE_RUN, time) };
+        let list = Group { pause, ..Group::new(4, LIST, time) };
+        let runs = Group { pause, ..Group::new(4, QUICK_RUN, time) };
+        let (rest, tallies, seen) = self.scene("few", &[list, runs, lazy, dead])?;
+        let [list, runs, lazy, dead] = &tallies[..] else { return Err("there were four groups".into()) };
+        self.row(&name, list, Some(seen));
+        self.row("runs beside them", runs, None);
+        self.note_faults("slow readers", lazy);
+        self.note_faults("dead readers", dead);
         let held = lazy.held + dead.held;
-        self.table.line("slow readers that hold an answer", held.to_string(), &format!("{slow}"), held == slow);
-        self.leave()
+        self.table.line("slow readers that got a run and hold its answer", held, &slow.to_string(), held == slow);
+        self.leave(&name, &rest)
     }
 
+    /// All slots are taken, the server is killed, another one is started: again and again.
     fn kills(&mut self) -> Result<()> {
-        let begun = Instant::now();
-        let (mut recovery, mut first_runs, mut gone, mut orphans) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let kills = self.size.kills;
+        let name = format!("kill -9 of the server × {kills}, each during {SLOTS} runs");
         self.house.open("few")?;
-        let mut answers = 0;
-        for round in 0..self.size.kills {
-            self.house.forget_all_runs();
-            // all slots at once: were one not free again, its run would be refused
-            let images = ["hang", "daemonise", "sleep-100", if round % 4 == 0 { "ignore" } else { "hang" }];
-            let mut visitors = Vec::new();
-            for place in 0..SLOTS {
-                visitors.push(question(&self.house.address, &format!("/container/run/{}.sif", images[place % 4]))?);
-            }
-            let full = wait("not all slots are free again", PATIENCE, || self.house.begun_runs() >= SLOTS);
-            if let Err(why) = full {
-                self.table.line("slots after a kill", why.to_string(), "all free", false);
-                break;
-            }
+        let rest = self.house.rest()?;
+        let begun = Instant::now();
+        let (mut recoveries, mut cleared, mut orphans) = (Vec::new(), Vec::new(), 0);
+        for round in 0..kills {
+            let visitors = self.fill_slots(round)?;
+            let killed = Instant::now();
             self.house.kill_and_start("few")?;
-            let started = Instant::now();
-            let address = self.house.address.clone();
-            wait("no answer after a kill", PATIENCE, || {
-                answers += 1;
-                get(&address, LIST, PATIENCE).is_ok_and(|(status, _)| status == 200)
-            })?;
-            recovery.push(started.elapsed());
-            let left = wait("orphans", GONE, || self.house.left_behind().is_empty());
-            gone.push(started.elapsed());
-            if left.is_err() {
+            self.answers(LIST)?;
+            recoveries.push(killed.elapsed());
+            if wait("orphans", GONE.saturating_sub(killed.elapsed()), || self.house.left_behind().is_empty()).is_err() {
                 orphans += self.house.left_behind().len();
             }
-            wait("no run after a kill", PATIENCE, || {
-                get(&address, "/container/run/argv.sif", PATIENCE).is_ok_and(|(status, _)| status == 200)
-            })?;
-            first_runs.push(started.elapsed());
+            cleared.push(killed.elapsed());
+            drop(visitors);
         }
-        let tally = Tally { answered: recovery.clone(), lasted: begun.elapsed(), asked: answers, ..Tally::default() };
-        let watched = self.house.watch()?.seen()?;
-        let slowest = percentile(&recovery, 100);
-        let mut row = Row::new(&format!("kill -9 of the server × {} during {SLOTS} runs", self.size.kills));
-        row.times(&recovery, tally.lasted).seen(watched);
+        self.answers(QUICK_RUN)?;
+        let slowest = percentile(&recoveries, 100);
+        let seen = self.house.watch()?.seen()?;
+        let mut row = Row::new(&name, &recoveries, begun.elapsed()).seen(seen);
         row.orphans = Some(orphans);
         row.recovery = Some(slowest);
         self.table.row(row);
-        self.table.line("orphans 5 s after a kill", orphans.to_string(), "0", orphans == 0);
-        self.table.line("recovery, slowest", format!("{slowest:.0} ms"), "< 2 s", slowest < RECOVERY);
-        let note = format!(
-            "nothing of the runs left after (slowest) {:.0} ms, all slots free and a run answered after {:.0} ms",
-            percentile(&gone, 100),
-            percentile(&first_runs, 100)
+        self.table.line("slots free again after each kill", format!("{kills} × {SLOTS}"), "all", true);
+        let last = figure(percentile(&cleared, 100));
+        self.table.line(
+            "of its runs, 5 s after a kill",
+            format!("{orphans} (the last after {last} ms)"),
+            "0",
+            orphans == 0,
         );
-        self.table.note(&note);
-        self.house.send_visitors_away()?;
-        self.house.close()
+        self.table.line(
+            "first answer after a kill, slowest",
+            format!("{} ms", figure(slowest)),
+            "< 2 s",
+            slowest < RECOVERY,
+        );
+        self.leave(&name, &rest)
+    }
+
+    /// As many runs at once as there are slots. Were one slot not free, its run would be refused and this would fail.
+    fn fill_slots(&self, round: usize) -> Result<Vec<TcpStream>> {
+        self.house.forget_runs();
+        let images = KILLED.iter().cycle().skip(round % KILLED.len()).take(SLOTS);
+        let ask = |image: &&str| question(&self.house.address, &format!("/container/run/{image}.sif"));
+        let visitors = images.map(ask).collect::<Result<Vec<TcpStream>>>()?;
+        wait("not all slots were free after a kill", PATIENCE, || self.house.begun_runs() >= SLOTS)?;
+        Ok(visitors)
+    }
+
+    fn answers(&self, path: &str) -> Result<()> {
+        let good = || get(&self.house.address, path, PATIENCE).is_ok_and(|(status, _)| status == 200);
+        wait("no good answer after a kill", PATIENCE, good)
     }
 
     fn soak(&mut self) -> Result<()> {
         let total = self.size.runs;
+        let name = format!("soak: {total} runs, {SLOTS} clients");
+        let tenth = Group {
+            most: total / 10,
+            arrival: Duration::ZERO,
+            ..Group::new(SLOTS, QUICK_RUN, Duration::from_secs(120))
+        };
         self.house.open("few")?;
-        let rest = self.rest()?;
+        let rest = self.house.rest()?;
         let watch = self.house.watch()?;
         let server = self.house.server()?.as_raw_nonzero().to_string();
-        let (mut memory, mut times, mut faults, mut refused) = (Vec::new(), Vec::new(), 0, 0);
-        let begun = Instant::now();
+        let (mut all, mut memory, begun) = (Tally::default(), Vec::new(), Instant::now());
         for _ in 0..10 {
-            let tenth = Group {
-                most: total / 10,
-                arrival: Duration::ZERO,
-                ..Group::new(SLOTS, "/container/run/argv.sif", Duration::from_secs(120))
-            };
-            for tally in Crowd::new(&self.house.address, &[tenth])?.visit()? {
-                times.extend(tally.answered);
-                refused += tally.refused.len();
-                faults += tally.faults.values().sum::<usize>();
+            for tally in Crowd::new(&self.house.address, std::slice::from_ref(&tenth))?.visit()? {
+                self.note_faults("soak", &tally);
+                all.answered.extend(tally.answered);
             }
             memory.push(process::memory(&server, "VmRSS")?);
             self.house.forget_runs();
         }
-        let lasted = begun.elapsed();
-        let name = format!("soak: {total} runs, {SLOTS} clients");
-        let mut row = Row::new(&name);
-        row.times(&times, lasted).seen(watch.seen()?);
-        row.refused = Some(refused);
-        row.faults = Some(faults);
-        self.table.row(row);
-        let answered = times.len();
-        self.table.line("runs of the soak answered", answered.to_string(), &total.to_string(), answered == total);
-        let (first, last) = (memory.first().copied().unwrap_or(f64::NAN), memory.last().copied().unwrap_or(f64::NAN));
-        let course: Vec<String> = memory.iter().map(|megabytes| format!("{megabytes:.2}")).collect();
-        self.table.line(
-            "memory of the server after each tenth of the soak",
-            format!("{} MB", course.join(", ")),
-            &format!("last − first < {FLAT} MB"),
-            last - first < FLAT,
-        );
-        self.leave_as(&rest)
+        all.lasted = begun.elapsed();
+        let seen = watch.seen()?;
+        self.row(&name, &all, Some(seen));
+        let answered = all.answered.len();
+        self.table.line("runs of the soak that were answered", answered, &total.to_string(), answered == total);
+        let grown = memory.last().zip(memory.first()).map_or(f64::NAN, |(last, first)| last - first);
+        let course: Vec<String> = memory.iter().map(|megabytes| format!("{megabytes:.1}")).collect();
+        let course = format!("{} MB", course.join(" "));
+        self.table.line("memory after each tenth of the soak, last − first", course, "< 1 MB", grown < GROWTH);
+        self.leave(&name, &rest)
     }
 
-    /// Fresh servers, and groups that visit them.
-    fn scene(&mut self, data: &str, groups: &[Group]) -> Result<(Vec<Tally>, Seen)> {
+    /// Fresh servers, what they are at rest, and groups that visit them.
+    fn scene(&mut self, data: &str, groups: &[Group]) -> Result<(Rest, Vec<Tally>, Seen)> {
         self.house.open(data)?;
+        let rest = self.house.rest()?;
         let watch = self.house.watch()?;
         let tallies = Crowd::new(&self.house.address, groups)?.visit()?;
-        Ok((tallies, watch.seen()?))
+        Ok((rest, tallies, watch.seen()?))
     }
+
+    fn row(&mut self, name: &str, tally: &Tally, seen: Option<Seen>) {
+        let row = Row::new(name, &tally.answered, tally.lasted);
+        self.table.row(match seen {
+            Some(seen) => row.seen(seen),
+            None => row,
+        });
+        self.note_faults(name, tally);
+    }
+
+    fn note_faults(&mut self, scene: &str, tally: &Tally) {
+        for (what, count) in &tally.faults {
+            *self.faults.entry(format!("{what} ({scene})")).or_default() += count;
+        }
+    }
+
+    /// The end of a scene: the visitors are sent away, and the server has to be as it was before they came.
+    fn leave(&mut self, scene: &str, before: &Rest) -> Result<()> {
+        self.house.send_visitors_away()?;
+        let mut now = self.house.rest()?;
+        let at_rest = wait("", GONE, || {
+            now = self.house.rest().unwrap_or_default();
+            now.is_like(before)
+        });
+        self.table.line(&format!("left over: {scene}"), now, &before.to_string(), at_rest.is_ok());
+        self.house.close()
+    }
+}
+
+/// Most runs at one time, of their begins and ends.
+fn most_at_once(runs: &[(u64, u64)]) -> usize {
+    let mut changes: Vec<(u64, isize)> = runs.iter().flat_map(|(begun, ended)| [(*begun, 1), (*ended, -1)]).collect();
+    // of the same microsecond the end counts first
+    changes.sort_unstable();
+    let at_once = changes.iter().scan(0, |running, (_, change)| {
+        *running += change;
+        Some(*running)
+    });
+    at_once.max().unwrap_or(0).unsigned_abs()
 }

@@ -6,9 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::Duration;
-
-use super::until;
+use std::time::{Duration, Instant};
 
 /// Ends of runs, sweeps included, take less.
 pub const GONE: Duration = Duration::from_secs(5);
@@ -72,6 +70,12 @@ pub fn of_folder(folder: &Path) -> Vec<Process> {
     all().filter(|pid| *pid != std::process::id() as i32).filter_map(process).filter(belongs).collect()
 }
 
+/// The processes whose command line holds this text, but the test itself.
+pub fn called(text: &str) -> Vec<Process> {
+    let own = std::process::id() as i32;
+    all().filter(|pid| *pid != own).filter_map(process).filter(|process| process.command.contains(text)).collect()
+}
+
 /// A process and everything below it.
 pub fn family(pid: u32) -> Vec<Process> {
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
@@ -91,8 +95,20 @@ pub fn family(pid: u32) -> Vec<Process> {
 
 /// Waits until none of them lives.
 pub fn all_gone(family: &[Process]) {
-    let left = || family.iter().filter(|process| process.lives()).collect::<Vec<_>>();
-    until(&format!("all of {family:#?} gone"), GONE, || left().is_empty());
+    gone_within(GONE, || family.iter().filter(|process| process.lives()).cloned().collect());
+}
+
+/// Waits until there are none any more.
+pub fn gone_within(patience: Duration, left: impl Fn() -> Vec<Process>) {
+    let begun = Instant::now();
+    loop {
+        let left = left();
+        if left.is_empty() {
+            return;
+        }
+        assert!(begun.elapsed() < patience, "left after {patience:?}: {left:#?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Open descriptors of a process; none when it is gone.

@@ -17,7 +17,8 @@ use super::{HANG, Site, Wire, skip, until};
 /// Where the program looks by itself.
 const PLACES: [&str; 4] =
     ["/usr/local/bin/apptainer", "/usr/local/bin/singularity", "/usr/bin/apptainer", "/usr/bin/singularity"];
-const BUSYBOX: &str = "/bin/busybox";
+/// A static one, for images.
+pub const BUSYBOX: &str = "/bin/busybox";
 
 /// A secret of the image below.
 pub const API_KEY: &str = "sk-5f3759df-hostile";

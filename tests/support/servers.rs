@@ -5,7 +5,8 @@
 //! Where a program is not installed the start is `None`, and the reason is printed.
 //!
 //! ```text
-//! let server = servers::nginx(|here| format!("events {{}} http {{ server {{ listen {}; }} }}", here.address))?;
+//! let conf = "daemon off; pid nginx.pid; events {} http { server { listen ADDRESS; } }";
+//! let server = servers::nginx(|here| conf.replace("ADDRESS", &here.address.to_string()))?;
 //! let answer = server.ask(&servers::http("GET", "/", &[("Accept", "*/*")], b""));
 //! ```
 
@@ -52,13 +53,13 @@ pub fn program(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// nginx with this `nginx.conf`. Process id, logs and temporary files have to be named in it, relative to its folder
-/// (`pid nginx.pid;`); it is kept in the foreground.
+/// nginx with this `nginx.conf`. It has to say `daemon off;`, and to name process id, logs and temporary files relative
+/// to its folder (`pid nginx.pid;`).
 pub fn nginx(conf: impl Fn(&Here) -> String) -> Option<Server> {
     let program = program("nginx")?;
     Some(Server::start("nginx", conf, |here, conf| {
         let mut command = Command::new(&program);
-        command.args(["-e", "error.log", "-g", "daemon off;", "-p"]).arg(here.folder).arg("-c").arg(conf);
+        command.args(["-e", "error.log", "-p"]).arg(here.folder).arg("-c").arg(conf);
         command
     }))
 }
@@ -83,31 +84,19 @@ pub fn lighttpd(conf: impl Fn(&Here) -> String) -> Option<Server> {
     }))
 }
 
-/// What listens on a Unix socket in place of a web server's CGI module.
+/// What listens on a Unix socket in a web server's place: fcgiwrap, spawn-fcgi, systemd-socket-activate.
 pub struct Wrapper(Child);
 
 /// fcgiwrap: FastCGI in, CGI programs out; `children` requests at once.
 pub fn fcgiwrap(socket: &Path, children: usize) -> Option<Wrapper> {
     let mut command = Command::new(program("fcgiwrap")?);
-    command.args(["-f", "-c", &children.to_string(), "-s"]).arg(format!("unix:{}", socket.display()));
-    Some(Wrapper::start(command, socket))
-}
-
-/// spawn-fcgi: opens the socket and starts `program` with it on descriptor 0. The program keeps the environment, the
-/// working folder and the stderr of `command`, whose arguments are not used.
-pub fn spawn_fcgi(socket: &Path, program_and_words: &Command) -> Option<Wrapper> {
-    let mut command = Command::new(program("spawn-fcgi")?);
-    command.args(["-n", "-M", "0660", "-s"]).arg(socket).arg("--").arg(program_and_words.get_program());
-    command.args(program_and_words.get_args()).env_clear();
-    command.envs(program_and_words.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    if let Some(folder) = program_and_words.get_current_dir() {
-        command.current_dir(folder);
-    }
+    command.args(["-f", "-c", &children.to_string(), "-s"]).arg(format!("unix:{}", socket.display())).env_clear();
     Some(Wrapper::start(command, socket))
 }
 
 impl Wrapper {
-    fn start(mut command: Command, socket: &Path) -> Wrapper {
+    /// Starts a command and waits until somebody listens on the socket.
+    pub fn start(mut command: Command, socket: &Path) -> Wrapper {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0).spawn();
         let mut wrapper = Wrapper(child.unwrap_or_else(|error| panic!("{command:?}: {error}")));
         let begun = Instant::now();

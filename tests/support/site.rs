@@ -271,11 +271,7 @@ impl Site {
 
     /// Waits until nothing of any run is left.
     pub fn nothing_runs(&self) {
-        let begun = std::time::Instant::now();
-        while !self.others().is_empty() {
-            assert!(begun.elapsed() < GONE, "left after {GONE:?}: {:#?}\n{}", self.others(), self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        processes::gone_within(GONE, || self.others());
     }
 
     /// What must hold after every test.

@@ -15,7 +15,7 @@ use super::json::merge;
 use super::{JSON, PROBLEM};
 use crate::args::bounds::{MAX_BODY_BYTES, MAX_PARAMETERS};
 use crate::http::Mount;
-use crate::reply::{Callable, Described};
+use crate::reply::{Callable, Described, LAST_PAGE};
 use crate::route::{Route, Target};
 use params::Where;
 
@@ -101,7 +101,7 @@ fn folder(paths: &mut Map<String, Value>) {
     let parameters = json!([
         {
             "name": "page", "in": "query", "description": "Which hundred of them.",
-            "schema": { "type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1 },
+            "schema": { "type": "integer", "minimum": 1, "maximum": LAST_PAGE, "default": 1 },
         },
         {
             "name": "q", "in": "query", "description": "Only images whose name holds this text, upper or lower case.",
@@ -266,7 +266,7 @@ fn run_by_post(callable: &Callable, name: &str) -> Value {
         "required": args.iter().any(|arg| arg.required),
         "content": { JSON: body(Where::Json), FORM: body(Where::Form) },
     });
-    merge(&mut post, json!({ "requestBody": body, "responses": run_answers(callable, &[413, 415]) }));
+    merge(&mut post, json!({ "requestBody": body, "responses": run_answers(callable, &[411, 413, 415]) }));
     post
 }
 

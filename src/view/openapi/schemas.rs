@@ -68,10 +68,11 @@ fn run(output: Option<MediaType>) -> Value {
 }
 
 /// Status and when it is answered.
-const PROBLEMS: [(u16, &str); 11] = [
+const PROBLEMS: [(u16, &str); 12] = [
     (400, "The request cannot be understood."),
     (403, "A page of another site asked for a run, or the image may be changed by others: nothing was run."),
     (404, "There is no such image or app any more."),
+    (411, "The body comes without a length."),
     (413, "The body is too long."),
     (414, "The query is too long: send the arguments by POST."),
     (415, "The body is neither a form nor JSON."),
@@ -270,7 +271,7 @@ fn image() -> Value {
             "apps": list(app),
             "notes": names("What else to know"),
             "warnings": names("What in the labels is not used, and why"),
-            "links": { "type": "object", "additionalProperties": link() },
+            "links": { "type": "object", "additionalProperties": { "type": ["string", "null"], "format": "uri-reference" } },
             "definition": { "type": "string" },
             "refused": { "type": "string", "description": "Why it is not run" },
         }),
