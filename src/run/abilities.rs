@@ -28,6 +28,8 @@ const MAX_ANSWER: u64 = 4096;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ability {
+    /// A runtime that knows all the flags: Apptainer 1.1, SingularityCE 3.10.
+    Release,
     /// user_namespaces(7) for ordinary accounts.
     UserNamespaces,
     /// network_namespaces(7) inside them.
@@ -42,7 +44,8 @@ pub enum Ability {
 
 impl Ability {
     /// All of them, in the order in which people should mend them.
-    pub const ALL: [Ability; 5] = [
+    pub const ALL: [Ability; 6] = [
+        Ability::Release,
         Ability::UserNamespaces,
         Ability::ProcessNamespaces,
         Ability::NetworkNamespaces,
@@ -53,6 +56,7 @@ impl Ability {
     /// A machine word.
     pub fn word(self) -> &'static str {
         match self {
+            Ability::Release => "runtime-release",
             Ability::UserNamespaces => "user-namespaces",
             Ability::NetworkNamespaces => "network-namespaces",
             Ability::ProcessNamespaces => "process-namespaces",
@@ -64,6 +68,7 @@ impl Ability {
     /// What it buys.
     pub fn buys(self) -> &'static str {
         match self {
+            Ability::Release => "arguments reach an image as they are, with no shell in between (--no-eval)",
             Ability::UserNamespaces => "containers run without any privilege of the host",
             Ability::NetworkNamespaces => "containers have no network unless the site allows it",
             Ability::ProcessNamespaces => "containers do not see, and cannot signal, other processes of the account",
@@ -75,6 +80,9 @@ impl Ability {
     /// What is lost without it.
     pub fn without(self) -> &'static str {
         match self {
+            Ability::Release => {
+                "a shell in the image evaluates the arguments, from which everything is stripped that it would look at"
+            }
             Ability::UserNamespaces => "only a runtime that is installed setuid can run anything",
             Ability::NetworkNamespaces => "containers reach the host's network",
             Ability::ProcessNamespaces => "containers see the other processes of the account",
@@ -88,6 +96,9 @@ impl Ability {
     /// How to get it on Debian, Ubuntu and RHEL.
     pub fn get(self) -> &'static str {
         match self {
+            Ability::Release => {
+                "Debian, Ubuntu: scripts/install-runtime; RHEL: dnf install apptainer (EPEL): Apptainer 1.1 or SingularityCE 3.10 at least"
+            }
             Ability::UserNamespaces => {
                 "Debian: sysctl kernel.unprivileged_userns_clone=1; Ubuntu 24.04 and later: install the runtime's own \
                  package, which brings its AppArmor profile; RHEL: sysctl user.max_user_namespaces=15000"
@@ -109,7 +120,10 @@ impl Ability {
 
     /// Whether the isolation that is promised to the administrator needs it.
     pub fn promised(self) -> bool {
-        matches!(self, Ability::UserNamespaces | Ability::NetworkNamespaces | Ability::ProcessNamespaces)
+        matches!(
+            self,
+            Ability::Release | Ability::UserNamespaces | Ability::NetworkNamespaces | Ability::ProcessNamespaces
+        )
     }
 }
 
@@ -171,20 +185,22 @@ impl Abilities {
 
     /// Finds out now.
     pub fn probe(runtime: &Runtime) -> Result<Abilities, RuntimeError> {
-        let version = match answer(runtime.path(), &["--version"]) {
+        let version: String = match answer(runtime.path(), &["--version"]) {
             Ok(text) => text.lines().next().unwrap_or_default().trim().chars().take(100).collect(),
             Err(Silent::Late) => return Err(RuntimeError::Hangs(runtime.path().to_owned())),
             Err(Silent::Failed(why)) => return Err(RuntimeError::Broken(runtime.path().to_owned(), why)),
         };
-        let lacks = |ability: Ability| Some((ability, ability.missing()?));
-        Ok(Abilities { version, missing: Ability::ALL.into_iter().filter_map(lacks).collect() })
+        let lacks = |ability: Ability| Some((ability, ability.missing(&version)?));
+        let missing = Ability::ALL.into_iter().filter_map(lacks).collect();
+        Ok(Abilities { version, missing })
     }
 }
 
 impl Ability {
     /// Why this does not hold here; `None` when it does.
-    fn missing(self) -> Option<String> {
+    fn missing(self, version: &str) -> Option<String> {
         match self {
+            Ability::Release => old(version).then(|| format!("this is `{version}`")),
             Ability::UserNamespaces => unshare(&["--user"]),
             Ability::NetworkNamespaces => unshare(&["--user", "--map-root-user", "--net"]),
             Ability::ProcessNamespaces => unshare(&["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]),
@@ -197,6 +213,15 @@ impl Ability {
             Ability::Cgroups => cgroups(),
         }
     }
+}
+
+/// Whether a runtime that calls itself so is older than the flags we use.
+/// Names that are not known count as new.
+fn old(version: &str) -> bool {
+    let release = version.split_whitespace().last().unwrap_or_default();
+    let mut numbers = release.split(['.', '-', '+']).map_while(|number| number.parse::<u32>().ok());
+    let Some(release) = numbers.next().zip(numbers.next()) else { return false };
+    release < if version.starts_with("apptainer") { (1, 1) } else { (3, 10) }
 }
 
 /// Whether unshare(1) can make these namespaces. Where it is missing, or
@@ -310,6 +335,23 @@ mod tests {
         let broken = Abilities::of(&Runtime::at(Path::new("/bin/false")), folder.path());
         assert!(matches!(broken, Err(RuntimeError::Broken(..))));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn old_runtimes_are_told_by_their_version() {
+        for (version, expected) in [
+            ("apptainer version 1.4.5", false),
+            ("apptainer version 1.1.0-1.el9", false),
+            ("apptainer version 1.0.3", true),
+            ("singularity-ce version 4.1.0-jammy", false),
+            ("singularity-ce version 3.9.9", true),
+            ("singularity version 3.8.7", true),
+            ("2.6.1-dist", true),
+            ("stub", false),
+            ("", false),
+        ] {
+            assert_eq!(old(version), expected, "{version}");
+        }
     }
 
     #[test]

@@ -80,7 +80,10 @@ impl Runtime {
         } else {
             flags.extend(["--contain", "--cleanenv", "--ipc", "--no-pid"]);
         }
-        flags.extend(["--no-eval", "--no-privs"]);
+        if abilities.has(Ability::Release) {
+            flags.push("--no-eval");
+        }
+        flags.push("--no-privs");
         if abilities.has(Ability::UserNamespaces) {
             flags.push("--userns");
         }

@@ -61,7 +61,9 @@ pub fn reply(reply: Reply, request: &Request) -> Response {
 pub fn error(error: &Error, request: &Request) -> Response {
     let mut problem = Problem::from(error);
     problem.instance = request.id.clone();
-    if let Some(Route::Image(target) | Route::Run(target)) = Route::parse(&request.path) {
+    if let (Some(Route::Image(target) | Route::Run(target)), true) =
+        (Route::parse(&request.path), problem.status != 404)
+    {
         problem.target = Some(target);
     }
     show_problem(&problem, request)
