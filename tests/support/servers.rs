@@ -13,15 +13,17 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use tempfile::TempDir;
 
+use super::fcgi::{self, Connection};
 use super::{Answer, HANG, processes::GONE, skip};
 
 /// Where system administrators' programs are; ordinary users have not all of these in PATH.
@@ -324,4 +326,68 @@ impl Visit {
             }
         }
     }
+}
+
+/// An application that says nothing but what it was told.
+pub struct Upstream {
+    /// Its requests.
+    pub seen: Arc<Mutex<Vec<Told>>>,
+}
+
+/// Number of the connection, whether it is to be kept, variables.
+pub type Told = (usize, bool, Vec<(String, String)>);
+
+impl Upstream {
+    /// Listens; `answers`: sends an answer, else closes the connection.
+    pub fn new(socket: &Path, answers: bool) -> Upstream {
+        fs::create_dir_all(socket.parent().expect("a folder")).expect("a folder");
+        let listener = UnixListener::bind(socket).expect("a socket");
+        let seen: Arc<Mutex<Vec<Told>>> = Arc::default();
+        let told = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            for (number, stream) in listener.incoming().flatten().enumerate() {
+                let told = Arc::clone(&told);
+                std::thread::spawn(move || Upstream::serve(number, Connection(stream), &told, answers));
+            }
+        });
+        Upstream { seen }
+    }
+
+    fn serve(number: usize, mut connection: Connection, told: &Mutex<Vec<Told>>, answers: bool) {
+        let (mut keep, mut params) = (false, Vec::new());
+        while let Some(record) = connection.record() {
+            match record.kind {
+                fcgi::BEGIN => keep = record.content[2] & 1 == 1,
+                fcgi::PARAMS => params.extend(record.content),
+                fcgi::STDIN if record.content.is_empty() => {
+                    told.lock().expect("a lock").push((number, keep, pairs(&std::mem::take(&mut params))));
+                    if !answers {
+                        return;
+                    }
+                    let text = b"Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok";
+                    connection
+                        .send(&[fcgi::stream(fcgi::STDOUT, 1, text), fcgi::record(fcgi::END, 1, &[0; 8])].concat());
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Name-value pairs (FastCGI 1.0 §3.4).
+fn pairs(mut bytes: &[u8]) -> Vec<(String, String)> {
+    fn length(bytes: &mut &[u8]) -> usize {
+        let size = if bytes[0] < 128 { 1 } else { 4 };
+        let (number, rest) = bytes.split_at(size);
+        *bytes = rest;
+        number.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)) & 0x7fff_ffff
+    }
+    let mut found = Vec::new();
+    while !bytes.is_empty() {
+        let (name, value) = (length(&mut bytes), length(&mut bytes));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        found.push((text(&bytes[..name]), text(&bytes[name..name + value])));
+        bytes = &bytes[name + value..];
+    }
+    found
 }
