@@ -36,8 +36,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("REQUEST_URI", &["src/wire/meta.rs"]),
     (" ::fastcgi::", &["src/wire/fastcgi.rs"]),
     ("PreEscaped", &[]),
-    ("unsafe {", &["src/run/descriptors.rs"]),
-    ("allow(unsafe_code)", &["src/run/descriptors.rs"]),
+    ("unsafe {", &["src/run/raw.rs"]),
+    ("allow(unsafe_code)", &["src/run/raw.rs"]),
     ("run::supervise", &[]),
     ("image::catalog", &[]),
 ];

@@ -16,7 +16,9 @@ use crate::log;
 use crate::reply::{Asked, Download, Folder, ImageFacts, LAST_PAGE, Ran, Reply, Row, RowFacts};
 use crate::route::{Route, Target};
 pub use crate::run::Client;
-use crate::run::{self, Abilities, Event, Invocation, Limits, Means, Run, Runtime, Slot, Slots, StartError, command};
+use crate::run::{
+    self, Abilities, Ability, Event, Invocation, Limits, Means, Run, Runtime, Slot, Slots, StartError, command,
+};
 use crate::view;
 
 /// Images on one page of the list.
@@ -64,6 +66,11 @@ impl Site {
         if let Err(error) = run::adopt() {
             log::event("missing", &[("what", &"subreaper"), ("why", &error)]);
         }
+    }
+
+    /// What a server of many requests at once does besides.
+    pub fn make_room(&self) {
+        run::more_descriptors();
     }
 
     /// Answers a request. `client` is the visitor's connection, where the
@@ -327,7 +334,7 @@ impl Site {
             }
             bound => bound?,
         };
-        let (run, invocation) = self.start(&opened, &arguments, terms, client)?;
+        let (run, invocation) = self.start(&opened, &arguments, client)?;
         log::event("run", &[("id", &request.id), ("command", &invocation.shown)]);
         if shape == view::Shape::Events {
             return Ok(live(run, invocation, arguments, request.id.clone()));
@@ -365,31 +372,31 @@ impl Site {
         &self,
         opened: &Opened,
         arguments: &Arguments,
-        terms: &Terms,
         client: Option<Client>,
     ) -> Result<(Run, Invocation), Error> {
         opened.image.trust(own_group())?;
         let slots = self.take_slots(opened.target.image.as_str())?;
-        let invocation = self.invocation(opened, arguments.argv())?;
-        let run = Run::start(&invocation, limits(terms), &slots, client)?;
+        let (invocation, limits) = self.invocation(opened, arguments.argv())?;
+        let run = Run::start(&invocation, limits, &slots, client)?;
         Ok((run, invocation))
     }
 
-    /// The exact command of a run.
-    pub fn invocation(&self, opened: &Opened, argv: &[String]) -> Result<Invocation, Error> {
+    /// The exact command of a run, and its bounds.
+    pub fn invocation(&self, opened: &Opened, argv: &[String]) -> Result<(Invocation, Limits), Error> {
         let name = opened.target.image.as_str();
         let terms = self.config.terms(name);
         let runtime = Runtime::find(self.config.runtime.as_deref())?;
         let abilities = self.abilities(&runtime)?;
+        let limits = limits(terms, &abilities);
         let means = Means {
             runtime: &runtime,
             abilities: &abilities,
-            limits: &limits(terms),
+            limits: &limits,
             network: terms.network,
             launcher: &terms.launcher,
         };
         let app = opened.target.app.as_ref().map(|app| app.as_str());
-        Ok(Invocation::new(&means, (name, opened.image.path()), app, argv))
+        Ok((Invocation::new(&means, (name, opened.image.path()), app, argv), limits))
     }
 
     /// What the runtime can do here; with `strict`, a promise that does not
@@ -405,13 +412,14 @@ impl Site {
     }
 }
 
-fn limits(terms: &Terms) -> Limits {
+fn limits(terms: &Terms, abilities: &Abilities) -> Limits {
     Limits {
         deadline: terms.deadline,
         output: terms.output_limit,
         memory: terms.memory,
         processes: Some(terms.processes),
         cpus: terms.cpus,
+        counted: abilities.has(Ability::UserNamespaces) && abilities.has(Ability::Counting),
     }
 }
 
@@ -426,10 +434,11 @@ fn own_group() -> u32 {
 
 fn row(catalog: &Catalog, entry: Entry) -> Row {
     let facts = row_facts(catalog, &entry.name).map_err(|error| error.detail());
+    let known = catalog.facts(&entry.name);
     Row {
         target: Target::image(&entry.name),
-        size: (!entry.directory).then_some(entry.size),
-        modified: entry.modified,
+        size: known.filter(|_| !entry.directory).map(|(size, _)| size),
+        modified: known.map_or(std::time::SystemTime::UNIX_EPOCH, |(_, modified)| modified),
         facts,
     }
 }

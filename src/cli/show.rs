@@ -42,26 +42,20 @@ pub fn list(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCode
             Ok(metadata) => (metadata.format.as_str(), None),
             Err(error) => ("", Some(error.detail())),
         };
-        images.push((entry, format, error));
+        let size = catalog.facts(&entry.name).map_or(0, |(size, _)| if entry.directory { 0 } else { size });
+        images.push((entry, size, format, error));
     }
     if as_json {
         let rows: Vec<_> = images
             .iter()
-            .map(|(entry, format, error)| json!({ "name": entry.name.as_str(), "size": entry.size, "format": format, "error": error }))
+            .map(|(entry, size, format, error)| json!({ "name": entry.name.as_str(), "size": size, "format": format, "error": error }))
             .collect();
         let refused: Vec<_> =
             listing.refused.iter().map(|one| json!({ "name": one.shown, "reason": one.why.to_string() })).collect();
         writeln!(out, "{:#}", json!({ "images": rows, "refused": refused }))?;
     } else {
-        for (entry, format, error) in &images {
-            writeln!(
-                out,
-                "{:<40} {:>12} {:<9} {}",
-                entry.name.as_str(),
-                entry.size,
-                format,
-                error.as_deref().unwrap_or("")
-            )?;
+        for (entry, size, format, error) in &images {
+            writeln!(out, "{:<40} {:>12} {:<9} {}", entry.name.as_str(), size, format, error.as_deref().unwrap_or(""))?;
         }
         for one in &listing.refused {
             writeln!(out, "not served: {}: {}", one.shown, one.why)?;

@@ -35,14 +35,14 @@ pub fn run_image(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<Exi
         eprintln!("singularity-nginx: {}: {} became {}", change.name, change.before, change.after);
     }
     if asked.dry_run {
-        let invocation = site.invocation(&opened, arguments.argv())?;
+        let (invocation, _) = site.invocation(&opened, arguments.argv())?;
         let mut words = vec![invocation.program.to_string_lossy().into_owned()];
         words.extend(invocation.arguments);
         writeln!(out, "{}", run::shell_quoted(&words))?;
         return Ok(ExitCode::SUCCESS);
     }
     allowed(Ok(site.config().clone())).map_err(Stop::Wrong)?;
-    let (mut started, invocation) = site.start(&opened, &arguments, terms, None)?;
+    let (mut started, invocation) = site.start(&opened, &arguments, None)?;
     loop {
         match started.next(Duration::from_secs(3600)) {
             run::Event::Stdout(bytes) => out.write_all(&bytes).and_then(|()| out.flush())?,
@@ -162,8 +162,7 @@ fn host_architecture() -> &'static str {
 /// What the image does when it is run without arguments.
 fn trial(site: &Site, opened: &Opened) -> Result<Vec<Advice>, Stop> {
     allowed(Ok(site.config().clone())).map_err(Stop::Wrong)?;
-    let terms = site.config().terms(opened.target.image.as_str());
-    let (run, invocation) = site.start(opened, &Arguments::default(), terms, None)?;
+    let (run, invocation) = site.start(opened, &Arguments::default(), None)?;
     let Outcome { end, stdout, stderr, .. } = run.collect();
     let stderr = invocation.scrub(&String::from_utf8_lossy(&stderr));
     let last = stderr.lines().last().unwrap_or_default();

@@ -28,6 +28,8 @@ const CONFIG: &str = "SINGULARITY_NGINX_CONFIG";
 /// What the names of all variables begin with.
 const PREFIX: &str = "SINGULARITY_NGINX_";
 
+/// Least memory of a run: the runtime is a part of it.
+const MIN_MEMORY: u64 = 256 << 20;
 /// Keys with one value for the site.
 const SITE_KEYS: [&str; 8] = ["accel", "data", "runtime", "state", "allow_origins", "hosts", "strict", "allow_root"];
 /// Keys that an `[images."NAME"]` table may set too.
@@ -92,7 +94,7 @@ pub struct Terms {
     pub download: bool,
     /// Show the definition file (`show_definition`, default false: it holds `%environment`).
     pub show_definition: bool,
-    /// Bytes of memory of a run (`memory`, default none; 16 MiB to 1 TiB).
+    /// Bytes of memory of a run (`memory`, default none; 256 MiB, which the runtime itself needs, to 1 TiB).
     pub memory: Option<u64>,
     /// Processes and threads of a run (`processes`, default 256; 8 to 65536).
     pub processes: u64,
@@ -230,7 +232,7 @@ impl Terms {
         let cpus = settings.number("cpus", 1..=4096)?;
         Ok(Terms {
             slots: slots.map_or(base.slots, |slots| slots as usize),
-            memory: settings.bytes("memory", 16 << 20..=1 << 40)?.or(base.memory),
+            memory: settings.bytes("memory", MIN_MEMORY..=1 << 40)?.or(base.memory),
             processes: settings.number("processes", 8..=65_536)?.unwrap_or(base.processes),
             cpus: cpus.map(|cpus| cpus as usize).or(base.cpus),
             deadline: seconds.map_or(base.deadline, Duration::from_secs),

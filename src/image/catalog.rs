@@ -95,10 +95,6 @@ impl From<Errno> for FindError {
 pub struct Entry {
     /// Its name.
     pub name: ImageName,
-    /// Bytes of the file; 0 for a directory, whose size nobody has counted.
-    pub size: u64,
-    /// When it was last changed.
-    pub modified: SystemTime,
     /// Whether it is a sandbox directory.
     pub directory: bool,
 }
@@ -215,11 +211,24 @@ impl Catalog {
         if kind { Ok(image) } else { Err(FindError::NotFound) }
     }
 
+    /// Bytes and the time of the last change of one of the images; a directory's bytes are not counted.
+    /// `None` when it is gone by now, or leads out.
+    #[must_use]
+    pub fn facts(&self, name: &ImageName) -> Option<(u64, SystemTime)> {
+        let path = Path::new(name.as_str());
+        let target = confine::open(self.folder.as_fd(), path, OFlags::PATH, Edge::Refuse).ok()?;
+        let stat = statx(target, c"", AtFlags::EMPTY_PATH, StatxFlags::SIZE | StatxFlags::MTIME).ok()?;
+        Some((stat.stx_size, time(stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec)))
+    }
+
     fn look(&self, name: &CStr, kind: FileType) -> Found {
         let bytes = name.to_bytes();
         let wants = wants_to_be_image(bytes);
         if bytes.starts_with(b".") || (kind == FileType::RegularFile && !wants) {
             return Found::Other;
+        }
+        if kind == FileType::RegularFile {
+            return named(name, false);
         }
         match self.examine(name, wants) {
             Ok(found) => found,
@@ -233,14 +242,13 @@ impl Catalog {
 
     /// Looks at an entry itself, or at what a link leads to.
     fn examine(&self, name: &CStr, wants: bool) -> Result<Found, Errno> {
-        let facts = StatxFlags::TYPE | StatxFlags::SIZE | StatxFlags::MTIME;
-        let mut stat = statx(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW, facts)?;
+        let mut stat = statx(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE)?;
         let mut kind = FileType::from_raw_mode(stat.stx_mode.into());
         let mut opened = None;
         if kind == FileType::Symlink || kind == FileType::Directory {
             let path = Path::new(OsStr::from_bytes(name.to_bytes()));
             let target = opened.insert(confine::open(self.folder.as_fd(), path, OFlags::PATH, Edge::Refuse)?);
-            stat = statx(target, c"", AtFlags::EMPTY_PATH, facts)?;
+            stat = statx(target, c"", AtFlags::EMPTY_PATH, StatxFlags::TYPE)?;
             kind = FileType::from_raw_mode(stat.stx_mode.into());
         }
         let directory = kind == FileType::Directory;
@@ -253,18 +261,19 @@ impl Catalog {
         if !is_image {
             return Ok(if wants { Found::Refused(Refusal::NotASandbox) } else { Found::Other });
         }
-        let parsed = name.to_str().map_err(|_| Refusal::NotUtf8);
-        Ok(match parsed.and_then(|text| ImageName::parse(text).map_err(Refusal::Name)) {
-            Ok(name) => Found::Image(Entry {
-                name,
-                size: if directory { 0 } else { stat.stx_size },
-                modified: time(stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
-                directory,
-            }),
-            Err(why) => Found::Refused(why),
-        })
+        Ok(named(name, directory))
     }
 }
+
+/// An image, if its name is one.
+fn named(name: &CStr, directory: bool) -> Found {
+    let parsed = name.to_str().map_err(|_| Refusal::NotUtf8);
+    match parsed.and_then(|text| ImageName::parse(text).map_err(Refusal::Name)) {
+        Ok(name) => Found::Image(Entry { name, directory }),
+        Err(why) => Found::Refused(why),
+    }
+}
+
 /// Whether a directory holds `.singularity.d` as a directory of its own.
 fn has_mark(folder: BorrowedFd<'_>) -> Result<bool, Errno> {
     match statx(folder, SANDBOX_MARK, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE) {

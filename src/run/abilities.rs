@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::family::ends_within;
 use super::invocation::ENVIRONMENT;
+use super::limits::COUNTER;
 use super::runtime::{Runtime, RuntimeError};
 
 /// How long the runtime, or a trial, may take to answer.
@@ -38,18 +39,21 @@ pub enum Ability {
     ProcessNamespaces,
     /// `/dev/fuse` can be opened.
     Fuse,
+    /// The kernel counts the processes of each run by itself.
+    Counting,
     /// The runtime can limit memory, processes and processors by cgroups.
     Cgroups,
 }
 
 impl Ability {
     /// All of them, in the order in which people should mend them.
-    pub const ALL: [Ability; 6] = [
+    pub const ALL: [Ability; 7] = [
         Ability::Release,
         Ability::UserNamespaces,
         Ability::ProcessNamespaces,
         Ability::NetworkNamespaces,
         Ability::Fuse,
+        Ability::Counting,
         Ability::Cgroups,
     ];
 
@@ -61,6 +65,7 @@ impl Ability {
             Ability::NetworkNamespaces => "network-namespaces",
             Ability::ProcessNamespaces => "process-namespaces",
             Ability::Fuse => "fuse",
+            Ability::Counting => "process-counting",
             Ability::Cgroups => "cgroups",
         }
     }
@@ -73,6 +78,7 @@ impl Ability {
             Ability::NetworkNamespaces => "containers have no network unless the site allows it",
             Ability::ProcessNamespaces => "containers do not see, and cannot signal, other processes of the account",
             Ability::Fuse => "images are mounted instead of unpacked for each run",
+            Ability::Counting => "a run that makes many processes takes none from the others",
             Ability::Cgroups => "limits of memory and processors hold for a run as a whole",
         }
     }
@@ -87,8 +93,11 @@ impl Ability {
             Ability::NetworkNamespaces => "containers reach the host's network",
             Ability::ProcessNamespaces => "containers see the other processes of the account",
             Ability::Fuse => "each run unpacks its image first, into /tmp",
+            Ability::Counting => {
+                "the limit of processes counts those of the whole account, so runs can take them from each other"
+            }
             Ability::Cgroups => {
-                "the limit of memory holds for each process by itself, and processors are assigned, not enforced"
+                "memory is limited for each process by itself, and only what is private to it; processors are assigned, not enforced"
             }
         }
     }
@@ -111,6 +120,9 @@ impl Ability {
             }
             Ability::Fuse => {
                 "Debian, Ubuntu: apt install fuse3; RHEL: dnf install fuse3; then chmod 666 /dev/fuse; in Docker --device /dev/fuse"
+            }
+            Ability::Counting => {
+                "Debian, Ubuntu, RHEL: Linux 5.14 or later, util-linux 2.36 or later, and user namespaces"
             }
             Ability::Cgroups => {
                 "Debian 11, Ubuntu 21.10, RHEL 9 and later with systemd: run the service in a user session, or with Delegate=yes"
@@ -210,6 +222,7 @@ impl Ability {
                 .open("/dev/fuse")
                 .err()
                 .map(|error| format!("/dev/fuse: {error}")),
+            Ability::Counting => counting(),
             Ability::Cgroups => cgroups(),
         }
     }
@@ -222,6 +235,28 @@ fn old(version: &str) -> bool {
     let mut numbers = release.split(['.', '-', '+']).map_while(|number| number.parse::<u32>().ok());
     let Some(release) = numbers.next().zip(numbers.next()) else { return false };
     release < if version.starts_with("apptainer") { (1, 1) } else { (3, 10) }
+}
+
+/// Whether a namespace of its own gives a process a count of its own: a limit
+/// of two, with room for nothing else of this account, lets a shell start
+/// another process only where the count begins anew.
+fn counting() -> Option<String> {
+    let (first, words) = COUNTER.split_first()?;
+    let mut words = words.to_vec();
+    words.extend(["--nproc=2:2", "--", "/bin/sh", "-c", "/bin/true & wait"]);
+    match answer(Path::new(first), &words) {
+        Ok(_) if release() >= (5, 14) => None,
+        Ok(_) => Some("the kernel is older than Linux 5.14".to_owned()),
+        Err(Silent::Late) => Some("unshare(1) did not end".to_owned()),
+        Err(Silent::Failed(why)) => Some(why),
+    }
+}
+
+/// The kernel's release, as far as two numbers tell.
+fn release() -> (u32, u32) {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse().ok());
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 /// Whether unshare(1) can make these namespaces. Where it is missing, or

@@ -9,7 +9,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, waitid};
 
 /// How long a sweep tries; a process in an uninterruptible wait can outlast it.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -25,6 +25,9 @@ pub fn sweep(spare: impl Fn(Pid) -> bool) {
     let until = Instant::now() + SWEEP;
     let mut pause = Duration::from_millis(1);
     loop {
+        if childless() {
+            return;
+        }
         let found = descendants(&spare);
         if found.is_empty() || Instant::now() >= until {
             return;
@@ -37,6 +40,12 @@ pub fn sweep(spare: impl Fn(Pid) -> bool) {
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(50));
     }
+}
+
+/// No child means no descendant: orphans would be ours.
+fn childless() -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(waitid(WaitId::All, look), Err(rustix::io::Errno::CHILD))
 }
 
 /// Whether the process ends within this time. Not reaped.

@@ -155,6 +155,7 @@ mod tests {
             memory: None,
             processes: None,
             cpus: None,
+            counted: false,
         };
         let means = Means {
             runtime: &runtime,

@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use super::family;
 use super::invocation::ENVIRONMENT;
 use super::limits::Limits;
+use super::raw;
 
 /// Locks that come with an order: the site's slot and the image's.
 pub const MAX_LOCKS: usize = 2;
@@ -71,6 +72,8 @@ pub fn keep() -> io::Result<()> {
     let (order, _slots) = receive(&mut control)?;
     let signals = ending_signals()?;
     family::adopt()?;
+    // refused where there are no keyrings (ENOSYS, or seccomp): then there is nothing to share
+    let _ = raw::leave_keyring();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let report = match start(&order) {
         Err(error) => Report::NotExecuted(error.to_string()),
@@ -124,7 +127,11 @@ fn ending_signals() -> io::Result<UnixStream> {
 fn start(order: &Order) -> io::Result<Child> {
     order.limits.set()?;
     let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
-    let child = Command::new(&order.program)
+    let mut words = order.limits.counter();
+    words.push(order.program.to_string_lossy().into_owned());
+    let mut words = words.into_iter();
+    let child = Command::new(words.next().unwrap_or_default())
+        .args(words)
         .args(&order.arguments)
         .env_clear()
         .envs(ENVIRONMENT)

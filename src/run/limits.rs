@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::abilities::{Abilities, Ability};
 
+/// unshare(1) and prlimit(1), by absolute path.
+pub const COUNTER: [&str; 5] = ["/usr/bin/unshare", "--user", "--map-current-user", "--", "/usr/bin/prlimit"];
+
 /// The bounds of a run.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Limits {
@@ -28,6 +31,9 @@ pub struct Limits {
     pub processes: Option<u64>,
     /// Processors.
     pub cpus: Option<usize>,
+    /// Whether the kernel counts the processes of each run by itself
+    /// ([`Limits::counter`]), and not those of the account.
+    pub counted: bool,
 }
 
 impl Limits {
@@ -47,17 +53,34 @@ impl Limits {
         flags
     }
 
+    /// A command in front of the runtime that gives the run a user namespace of
+    /// its own before it limits the processes: since Linux 5.14 they are
+    /// counted in each user namespace (user_namespaces(7), getrlimit(2)
+    /// RLIMIT_NPROC), so no run takes from another's. Empty where the account
+    /// is counted.
+    pub fn counter(&self) -> Vec<String> {
+        match self.processes {
+            Some(count) if self.counted => COUNTER
+                .iter()
+                .map(|word| (*word).to_owned())
+                .chain([format!("--nproc={count}:{count}"), "--".to_owned()])
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Sets what can be set on this process and its children.
     ///
-    /// RLIMIT_NPROC counts all processes of the account, so those that are
-    /// there already are added. RLIMIT_DATA counts what is really writable,
+    /// Without [`Limits::counter`] RLIMIT_NPROC counts all processes of the
+    /// account, so those that are there already are added. RLIMIT_DATA counts what is really writable,
     /// unlike RLIMIT_AS, which a Go program exceeds before it does anything.
     pub fn set(&self) -> io::Result<()> {
         lower(Resource::Core, 0)?;
+        soften(RUN_DESCRIPTORS);
         if let Some(bytes) = self.memory {
             lower(Resource::Data, bytes)?;
         }
-        if let Some(count) = self.processes {
+        if let Some(count) = self.processes.filter(|_| !self.counted) {
             lower(Resource::Nproc, count.saturating_add(threads_of_account()))?;
         }
         if let Some(count) = self.cpus {
@@ -65,6 +88,23 @@ impl Limits {
         }
         Ok(())
     }
+}
+
+/// Descriptors that a server asks for: five a request, for its threads.
+const SERVER_DESCRIPTORS: u64 = 16 * 1024;
+/// Descriptors of a run: more than select(2) takes helps nobody.
+const RUN_DESCRIPTORS: u64 = 1024;
+
+/// Lets a server open as many descriptors as it needs, as far as it may.
+pub fn more_descriptors() {
+    soften(SERVER_DESCRIPTORS);
+}
+
+fn soften(to: u64) {
+    let now = getrlimit(Resource::Nofile);
+    let current = Some(now.maximum.map_or(to, |maximum| maximum.min(to)));
+    // refused: then the old limit holds, and a full server lets visitors wait
+    let _ = setrlimit(Resource::Nofile, Rlimit { current, ..now });
 }
 
 /// Sets a limit, or leaves one that is lower already.
@@ -113,7 +153,11 @@ mod tests {
             memory: Some(1 << 30),
             processes: Some(64),
             cpus: None,
+            counted: true,
         };
+        assert_eq!(limits.counter().last().map(String::as_str), Some("--"));
+        assert!(limits.counter().contains(&"--nproc=64:64".to_owned()));
+        assert!(Limits { counted: false, ..limits }.counter().is_empty());
         let all = Abilities::all("");
         assert_eq!(limits.flags(&all).join(" "), "--memory 1073741824 --pids-limit 64");
         let none = Abilities { missing: vec![(Ability::Cgroups, String::new())], ..all };

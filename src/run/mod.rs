@@ -14,23 +14,23 @@
 //! ```
 
 mod abilities;
-mod descriptors;
 mod family;
 mod invocation;
 mod keeper;
 mod limits;
 mod outcome;
+mod raw;
 mod runtime;
 mod slots;
 mod supervise;
 
 pub use abilities::{Abilities, Ability};
-pub use descriptors::seal;
 pub use family::adopt;
 pub use invocation::{Invocation, Means, Network, command, shell_quoted};
 pub use keeper::{COMMAND as KEEPER, keep};
-pub use limits::Limits;
+pub use limits::{Limits, more_descriptors};
 pub use outcome::{End, Event, Outcome};
+pub use raw::seal;
 pub use runtime::{Runtime, RuntimeError};
 pub use slots::{Busy, Slot, Slots, StateError};
 pub use supervise::{Client, Run, StartError};

@@ -162,14 +162,6 @@ fn list(items: Value) -> Value {
 
 /// RFC 9457 §3, and our own members.
 fn problem_schema() -> Value {
-    let error = object(
-        &["name", "code", "reason"],
-        json!({
-            "name": { "type": "string" },
-            "code": { "type": "string", "pattern": "^[a-z-]+$", "description": "A word for programs" },
-            "reason": { "type": "string", "description": "What to write instead" },
-        }),
-    );
     object(
         &["type", "title", "status", "detail", "instance"],
         json!({
@@ -178,10 +170,22 @@ fn problem_schema() -> Value {
             "status": { "type": "integer", "minimum": 400, "maximum": 599 },
             "detail": { "type": "string", "description": "What happened, and what to do next" },
             "instance": { "type": "string", "description": "Names the request in the site's log" },
-            "errors": list(error),
+            "errors": list(error()),
             "ignored": names("Undeclared names"),
             "exit_code": { "type": "integer" },
             "stderr": { "type": "string", "description": "The end of what the run wrote to stderr" },
+        }),
+    )
+}
+
+/// An argument that cannot be used.
+fn error() -> Value {
+    object(
+        &["name", "code", "reason"],
+        json!({
+            "name": { "type": "string" },
+            "code": { "type": "string", "pattern": "^[a-z-]+$", "description": "A word for programs" },
+            "reason": { "type": "string", "description": "What to write instead" },
         }),
     )
 }
@@ -236,6 +240,14 @@ fn image() -> Value {
             "name": { "type": "string" },
             "type": { "enum": ["str", "int", "float", "bool"] },
             "required": { "type": "boolean" },
+            "title": { "type": "string" },
+            "description": { "type": "string" },
+            "default": {},
+            "enum": { "type": "array" },
+            "minimum": { "type": "number" },
+            "maximum": { "type": "number" },
+            "maxLength": { "type": "integer" },
+            "examples": { "type": "array" },
         }),
     );
     let app = object(&["name", "url"], json!({ "name": { "type": "string" }, "url": link() }));
@@ -274,6 +286,9 @@ fn image() -> Value {
             "links": { "type": "object", "additionalProperties": { "type": ["string", "null"], "format": "uri-reference" } },
             "definition": { "type": "string" },
             "refused": { "type": "string", "description": "Why it is not run" },
+            "errors": list(error()),
+            "ignored": names("Undeclared names"),
+            "changed": list(change()),
         }),
     )
 }

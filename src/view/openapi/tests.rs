@@ -1,3 +1,1 @@
-//! Labels in, document out: what a program that reads it will rely on.
-
 
