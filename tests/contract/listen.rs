@@ -31,6 +31,20 @@ impl Started {
     }
 }
 
+/// Starts a server that must not start: waits for its end, checks the exit status; what it says.
+fn refused(command: &mut Command) -> String {
+    let mut started = Started::new(command.stderr(Stdio::piped()));
+    let mut ended = None;
+    until("a start that must fail ends", HANG, || {
+        ended = started.0.try_wait().expect("a child");
+        ended.is_some()
+    });
+    assert_eq!(ended.and_then(|status| status.code()), Some(1));
+    let mut told = String::new();
+    started.0.stderr.take().expect("a pipe").read_to_string(&mut told).expect("text");
+    told
+}
+
 impl Drop for Started {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -94,9 +108,8 @@ fn listen_on_an_address_and_port() {
         until("it listens", HANG, || TcpStream::connect(address).is_ok());
         let answer = ask(TcpStream::connect(address).unwrap(), &get(&format!("{RUN}?age=3")));
         assert_eq!(answer.json(), json!(["--age", "3"]));
-        let second = site.command().args(["fastcgi", "--listen", &place]).stderr(Stdio::piped()).output().unwrap();
-        let told = String::from_utf8_lossy(&second.stderr).into_owned();
-        assert!(second.status.code() == Some(1) && told.contains("in use"), "a second start fails clearly: {told}");
+        let told = refused(site.command().args(["fastcgi", "--listen", &place]));
+        assert!(told.contains("in use"), "a second start fails clearly: {told}");
         server.end();
     }
 }
@@ -166,17 +179,15 @@ fn listen_by_systemd_socket_activate() {
 #[test]
 fn activation_for_another_process_is_not_taken() {
     let site = hello(Wire::FastCgi).variable("LISTEN_FDS", 1).variable("LISTEN_PID", 1);
-    let output = site.command().arg("fastcgi").stderr(Stdio::piped()).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(1) && told.contains("no listening socket"), "{told}");
+    let told = refused(site.command().arg("fastcgi"));
+    assert!(told.contains("no listening socket"), "{told}");
 }
 
 #[test]
 fn without_a_socket_the_start_fails_clearly() {
     let site = hello(Wire::FastCgi);
-    let output = site.command().arg("fastcgi").stderr(Stdio::piped()).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(1) && told.contains("no listening socket"), "{told}");
+    let told = refused(site.command().arg("fastcgi"));
+    assert!(told.contains("no listening socket"), "{told}");
 }
 
 #[test]
@@ -184,20 +195,18 @@ fn a_stale_socket_is_replaced_and_a_living_one_is_not() {
     let site = hello(Wire::FastCgi);
     let path = site.path("socket");
     let listen = format!("unix:{}", path.display());
-    let start = || site.command().args(["fastcgi", "--listen", &listen]).stderr(Stdio::piped()).output().unwrap();
     drop(UnixListener::bind(&path).unwrap());
     assert!(UnixStream::connect(&path).is_err(), "stale");
     let server = Started::new(site.command().args(["fastcgi", "--listen", &listen]));
     until("it listens", HANG, || UnixStream::connect(&path).is_ok());
     works(&site);
-    let second = start();
-    let told = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(second.status.code() == Some(1) && told.contains("another server listens"), "{told}");
+    let told = refused(site.command().args(["fastcgi", "--listen", &listen]));
+    assert!(told.contains("another server listens"), "{told}");
     works(&site);
     server.end();
     std::fs::write(&path, "precious").unwrap();
-    let refused = start();
-    assert!(refused.status.code() == Some(1) && std::fs::read(&path).unwrap() == b"precious");
+    refused(site.command().args(["fastcgi", "--listen", &listen]));
+    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
 }
 
 #[test]
@@ -207,12 +216,11 @@ fn a_folder_that_cannot_be_entered_is_named() {
     std::fs::create_dir(&closed).unwrap();
     std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o500)).unwrap();
     let listen = format!("unix:{}", closed.join("socket").display());
-    let output = site.command().args(["fastcgi", "--listen", &listen]).stderr(Stdio::piped()).output().unwrap();
     if rustix::process::geteuid().is_root() {
         return crate::support::skip("root may write everywhere");
     }
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(1) && told.to_lowercase().contains("permission denied"), "{told}");
+    let told = refused(site.command().args(["fastcgi", "--listen", &listen])).to_lowercase();
+    assert!(told.contains("permission denied"), "{told}");
 }
 
 /// TERM: nobody new is let in, what is under way is finished.

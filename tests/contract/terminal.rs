@@ -49,7 +49,9 @@ fn help_and_version() {
     for word in ["--help", "-h"] {
         let (code, out, _) = call(&site, &[word]);
         assert_eq!(code, 0);
-        for command in ["fastcgi", "list", "inspect", "run", "doctor", "config", "--json", "--config"] {
+        for command in
+            ["fastcgi", "list", "inspect", "check", "run", "openapi", "doctor", "config", "--json", "--config"]
+        {
             assert!(out.contains(command), "{command}");
         }
     }
@@ -94,6 +96,28 @@ fn inspect_tells_what_an_image_says_of_itself() {
         let (code, out, told) = call(&site, words);
         assert!(code == 1 && out.is_empty() && !told.is_empty(), "{words:?}: {told}");
     }
+}
+
+#[test]
+fn check_tells_an_author_what_to_improve() {
+    let good = [HELLO[0], (crate::SCHEMA, r#"{"name": {"description": "who is greeted", "examples": ["Amy"]}}"#)];
+    let site = Site::new(Wire::Cgi).file("argv.sif", &explained(&good, "Says hello.\n"));
+    let (code, told) = value(&site, &["check", "--json"]);
+    let findings =
+        |told: &Value, number: usize| told["images"][number]["findings"].as_array().expect("findings").clone();
+    assert!(code == 0 && !findings(&told, 0).iter().any(|one| one["wrong"] == true), "{told}");
+    let site = site.image("bad.sif", &[(crate::STR, "both,-x"), (crate::INT, "both")]);
+    let (code, told) = value(&site, &["check", "--json"]);
+    assert_eq!((code, &told["images"][0]["image"]), (1, &json!("argv.sif")));
+    let texts: Vec<String> = findings(&told, 1).iter().map(|one| one["text"].to_string()).collect();
+    assert!(
+        texts.iter().any(|text| text.contains("`both`")) && texts.iter().any(|text| text.contains("`-x`")),
+        "{told}"
+    );
+    assert_eq!(call(&site, &["check", "argv.sif"]).0, 0, "only the images that are named");
+    let (code, out, _) = call(&site, &["check", "bad.sif"]);
+    assert!(code == 1 && out.contains("bad.sif") && out.contains("`both`"), "{out}");
+    assert_eq!(site.runs().len(), 0, "without --run nothing runs");
 }
 
 #[test]

@@ -111,9 +111,9 @@ impl House {
         Ok(Pid::from_child(&server))
     }
 
-    /// The FastCGI server, if it lives.
-    pub fn server(&self) -> Result<Pid> {
-        self.servers.map(|(server, _)| server).ok_or_else(|| "no server runs".into())
+    /// The process id of the FastCGI server.
+    pub fn server(&self) -> Result<u32> {
+        self.servers.map(|(server, _)| number(server)).ok_or_else(|| "no server runs".into())
     }
 
     /// kill -9 of the server, and another one in its place.
@@ -150,7 +150,7 @@ impl House {
         self.reap();
         let mut known = BTreeSet::from([std::process::id() as i32]);
         for pid in self.servers.iter().flat_map(|(server, nginx)| [server, nginx]) {
-            known.extend(processes::family(pid.as_raw_nonzero().get() as u32).iter().map(|process| process.pid));
+            known.extend(processes::family(number(*pid)).iter().map(|process| process.pid));
         }
         let all = processes::family(std::process::id());
         all.into_iter().filter(|process| !known.contains(&process.pid)).collect()
@@ -181,12 +181,19 @@ impl House {
 
     /// Throws the stub's records away while nothing runs. Process ids come again, and records must not meet.
     pub fn forget_runs(&self) {
-        let _ = fs::remove_dir_all(self.folder.join("runtime/runs"));
+        let runs = self.folder.join("runtime/runs");
+        let _ = fs::remove_dir_all(&runs).or_else(|_| fs::remove_file(&runs));
+    }
+
+    /// Lets the stub keep no records, which cost more than the rest of a short run: where it puts them is no folder.
+    pub fn spare_records(&self) -> Result<()> {
+        self.forget_runs();
+        Ok(fs::write(self.folder.join("runtime/runs"), "")?)
     }
 
     /// What there is of the server now.
     pub fn rest(&self) -> Result<Rest> {
-        let pid = self.server()?.as_raw_nonzero().get() as u32;
+        let pid = self.server()?;
         let count = |folder: &str| fs::read_dir(self.folder.join(folder)).map_or(0, Iterator::count);
         Ok(Rest {
             processes: processes::family(pid).len(),
@@ -200,18 +207,16 @@ impl House {
 
     /// Begins to look at the server.
     pub fn watch(&self) -> Result<Watch> {
-        let pid = self.server()?.as_raw_nonzero().get() as u32;
+        let pid = self.server()?;
         let end = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&end);
         let look = move || {
             let mut seen = Seen::default();
             while !ended.load(Ordering::Relaxed) {
-                seen.descriptors = seen.descriptors.max(processes::descriptors(pid));
-                seen.processes = seen.processes.max(processes::family(pid).len());
-                seen.threads = seen.threads.max(threads(pid));
+                seen.look(pid);
                 std::thread::sleep(LOOKS);
             }
-            seen.memory = process::memory(&pid.to_string(), "VmHWM").unwrap_or(f64::NAN);
+            seen.look(pid);
             seen
         };
         Ok(Watch { end, looking: std::thread::spawn(look) })
@@ -242,6 +247,16 @@ pub struct Seen {
     pub descriptors: usize,
 }
 
+impl Seen {
+    pub fn look(&mut self, pid: u32) {
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+        self.memory = self.memory.max(process::memory(&pid.to_string(), "VmHWM").unwrap_or_default());
+        self.threads = self.threads.max(threads);
+        self.processes = self.processes.max(processes::family(pid).len());
+        self.descriptors = self.descriptors.max(processes::descriptors(pid));
+    }
+}
+
 /// What there is of a server while nobody visits it.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rest {
@@ -255,20 +270,18 @@ pub struct Rest {
 }
 
 impl Rest {
-    /// Whether nothing has been added but the slots' locks.
-    pub fn is_like(&self, before: &Rest) -> bool {
-        Rest { state: before.state, ..*self } == *before && self.state <= STATE_FILES
-    }
-}
-
-impl std::fmt::Display for Rest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Rest { processes, orphans, descriptors, mounts, temporary, state } = self;
-        write!(
-            f,
-            "{processes} process, {orphans} orphans, {descriptors} descriptors, {mounts} mounts, \
-             {temporary} temporary files, {state} state files"
-        )
+    /// What there is more than before, in words; nothing when it is as it was but for the slots' locks.
+    pub fn beyond(&self, before: &Rest) -> String {
+        let counts = [
+            ("processes", self.processes, before.processes),
+            ("orphans", self.orphans, 0),
+            ("descriptors", self.descriptors, before.descriptors),
+            ("mounts", self.mounts, before.mounts),
+            ("temporary files", self.temporary, 0),
+            ("state files", self.state, STATE_FILES.max(before.state)),
+        ];
+        let more = counts.iter().filter(|(_, now, before)| now > before);
+        more.map(|(what, now, before)| format!("{} {what}", now - before)).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -316,8 +329,8 @@ pub fn wait(what: &str, patience: Duration, mut so: impl FnMut() -> bool) -> Res
     Ok(())
 }
 
-pub fn threads(pid: u32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
+fn number(pid: Pid) -> u32 {
+    pid.as_raw_nonzero().get().unsigned_abs()
 }
 
 /// Children of this process, ended ones too.

@@ -30,7 +30,7 @@ const BEHAVE: &str = r#"Bootstrap: scratch
 %setup
     mkdir -p "$APPTAINER_ROOTFS/bin" "$APPTAINER_ROOTFS/tmp"
     cp /bin/busybox "$APPTAINER_ROOTFS/bin/busybox"
-    for name in sh env echo sleep setsid kill seq cat id ls yes tail; do ln -s busybox "$APPTAINER_ROOTFS/bin/$name"; done
+    for name in sh env echo sleep setsid kill seq cat id ls yes tail grep; do ln -s busybox "$APPTAINER_ROOTFS/bin/$name"; done
 
 %environment
     export API_KEY=sk-5f3759df-hostile
@@ -46,7 +46,7 @@ const BEHAVE: &str = r#"Bootstrap: scratch
         shift 2
     done
     case $mode in
-        env) env ;;
+        env) env | grep -v ^APPTAINER_CONTAINER= | grep -v ^SINGULARITY_CONTAINER= ;;
         echo) echo "$name" ;;
         hang) echo started; sleep "$mark" ;;
         silent) sleep "$mark" ;;

@@ -343,6 +343,3 @@ fn put(value: &mut Value, key: &str, part: impl Into<Value>) {
 fn content(media: Value, description: &str) -> Value {
     json!({ "description": description, "content": media })
 }
-
-#[cfg(test)]
-mod tests;

@@ -40,7 +40,7 @@ fn main() {
     alarm(LIFE.as_secs() as c_uint);
     let words: Vec<OsString> = std::env::args_os().collect();
     if words.get(1).is_some_and(|word| word == "version" || word == "--version") {
-        println!("1.4.5");
+        println!("apptainer version 1.4.5");
         return;
     }
     let home = words.first().and_then(|name| Path::new(name).parent()).unwrap_or(Path::new("/")).to_owned();
@@ -208,7 +208,7 @@ fn escape(silent: bool, forks: u32) {
             }
         }
         if silent {
-            [0, 1, 2].map(|descriptor| close(descriptor));
+            let _ = [0, 1, 2].map(|descriptor| close(descriptor));
         }
         sleep();
     });

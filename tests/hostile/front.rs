@@ -1,0 +1,145 @@
+//! A site behind a real web server, as administrators set it up: what [`servers`] starts, configured.
+//!
+//! In: a site's sockets, or its program. Out: a [`Front`] that visitors ask by HTTP. The web server's files lie outside
+//! the site's folder, so that it is no process of the site.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::servers::{self, Here, Server, Visit, Wrapper, http};
+
+/// The configuration that administrators get.
+const CONFIGURATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/nginx");
+
+/// A web server with the application below `mount`.
+pub struct Front {
+    server: Server,
+    mount: &'static str,
+    /// Ends after the web server.
+    _wrapper: Option<Wrapper>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// The ways by which a web server starts the program for each request.
+#[derive(Clone, Copy, Debug)]
+pub enum Cgi {
+    /// nginx → fcgiwrap.
+    Fcgiwrap,
+    /// Apache's mod_cgid.
+    Apache,
+    /// lighttpd's mod_cgi.
+    Lighttpd,
+}
+
+impl Front {
+    /// nginx with the configuration of this repository; `change(file, text)` may change more of it than the addresses.
+    pub fn nginx(sockets: &[PathBuf], change: impl Fn(&str, String) -> String) -> Option<Front> {
+        let upstreams: String = sockets.iter().map(|socket| format!("server unix:{};\n", socket.display())).collect();
+        let server = servers::nginx(|here| {
+            copy_configuration(here, |name, text| {
+                let text = match name {
+                    "upstream.conf" => replaced(&text, "server unix:/run/singularity-nginx/fastcgi.sock;", &upstreams),
+                    "site.conf" => replaced(&text, "127.0.0.1:8080", &here.address.to_string()),
+                    _ => text,
+                };
+                change(name, text)
+            });
+            fs::read_to_string(here.folder.join("singularity-nginx/nginx.conf")).expect("a file")
+        })?;
+        Some(Front { server, mount: "", _wrapper: None, _folder: None })
+    }
+
+    /// A web server that starts `program` by CGI.
+    pub fn cgi(kind: Cgi, program: &Path) -> Option<Front> {
+        let programs = program.parent().expect("a folder").display();
+        let started = |server| Front { server, mount: "/cgi-bin/serve.cgi", _wrapper: None, _folder: None };
+        match kind {
+            Cgi::Fcgiwrap => Front::fcgiwrap(program),
+            Cgi::Apache => servers::apache(|here| {
+                let modules = ["mpm_event", "authz_core", "alias", "cgid"]
+                    .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
+                    .concat();
+                format!(
+                    "{modules}DefaultRuntimeDir {folder}\nPidFile {folder}/pid\nErrorLog {folder}/error.log\n\
+                     ServerName localhost\nListen {address}\nStartServers 1\nScriptSock {folder}/cgid\n\
+                     ScriptAlias /cgi-bin/ {programs}/\n<Directory {programs}>\nRequire all granted\n</Directory>\n",
+                    folder = here.folder.display(),
+                    address = here.address,
+                )
+            })
+            .map(started),
+            Cgi::Lighttpd => servers::lighttpd(|here| {
+                format!(
+                    "server.modules = (\"mod_alias\", \"mod_cgi\")\nserver.document-root = \"{folder}\"\n\
+                     server.bind = \"127.0.0.1\"\nserver.port = {port}\nserver.errorlog = \"{folder}/error.log\"\n\
+                     server.upload-dirs = (\"{folder}\")\nserver.stream-response-body = 2\n\
+                     alias.url = (\"/cgi-bin/\" => \"{programs}/\")\ncgi.assign = (\".cgi\" => \"\")\n",
+                    folder = here.folder.display(),
+                    port = here.address.port(),
+                )
+            })
+            .map(started),
+        }
+    }
+
+    /// fcgiwrap gathers output unless NO_BUFFERING is set (fcgiwrap(8)); nginx gathers it unless told not to.
+    fn fcgiwrap(program: &Path) -> Option<Front> {
+        let folder = tempfile::Builder::new().prefix("sn-fcgiwrap-").tempdir().expect("a temporary folder");
+        let socket = folder.path().join("socket");
+        let wrapper = servers::fcgiwrap(&socket, 4)?;
+        let server = servers::nginx(|here| {
+            copy_configuration(here, |_, text| text);
+            format!(
+                "daemon off; pid nginx.pid; events {{ }}
+                http {{
+                    access_log off; client_body_temp_path temp; fastcgi_temp_path temp;
+                    proxy_temp_path temp; scgi_temp_path temp; uwsgi_temp_path temp;
+                    server {{
+                        listen {address};
+                        location / {{
+                            include singularity-nginx/fastcgi_params.conf;
+                            fastcgi_param SCRIPT_FILENAME {program};
+                            fastcgi_param NO_BUFFERING 1;
+                            fastcgi_pass unix:{socket};
+                            fastcgi_buffering off;
+                        }}
+                    }}
+                }}",
+                address = here.address,
+                program = program.display(),
+                socket = socket.display(),
+            )
+        })?;
+        Some(Front { server, mount: "", _wrapper: Some(wrapper), _folder: Some(folder) })
+    }
+
+    /// Sends a GET.
+    pub fn open(&self, address: &str, accept: &str) -> Visit {
+        let mut visit = self.server.visit();
+        let fields = [("Accept", accept), ("Connection", "close")];
+        visit.send(&http("GET", &format!("{}{address}", self.mount), &fields, b""));
+        visit
+    }
+
+    /// The URL of an address.
+    pub fn url(&self, address: &str) -> String {
+        format!("http://{}{}{address}", self.server.address(), self.mount)
+    }
+}
+
+fn copy_configuration(here: &Here, change: impl Fn(&str, String) -> String) {
+    let folder = here.folder.join("singularity-nginx");
+    fs::create_dir(&folder).expect("a folder");
+    for entry in fs::read_dir(CONFIGURATION).expect("a folder").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".conf") {
+            let text = fs::read_to_string(entry.path()).expect("a file");
+            fs::write(folder.join(&name), change(&name, text)).expect("a file");
+        }
+    }
+}
+
+fn replaced(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "{from} is not there to be changed");
+    text.replace(from, to)
+}

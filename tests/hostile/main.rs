@@ -1,0 +1,26 @@
+//! The hostile and unlucky cases, numbered as in `tests/README.md`, through the built program on both wires.
+//!
+//! A file begins with its first number, so that Cargo names the tests in their order.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod front;
+mod house;
+
+mod n01_input;
+mod n12_paths;
+mod n20_images;
+mod n24_output;
+mod n34_fastcgi;
+mod n35_start;
+mod n37_deadline;
+mod n38_leaving;
+mod n39_killed;
+mod n40_limits;
+mod n44_abilities;
+mod n45_faults;
+mod n48_runtime;
+mod n49_load;

@@ -1,0 +1,90 @@
+//! 39: the server is killed, and nothing of its runs goes on.
+
+use rustix::process::Signal;
+
+use crate::support::request::EVENTS;
+use crate::support::{Site, Wire, get, on_both_wires, processes, real};
+
+#[test]
+fn hostile_39_a_killed_server_leaves_nothing() {
+    on_both_wires(|wire| {
+        for name in ["hang.sif", "ignore.sif", "nest.sif", "stdout.sif"] {
+            let site = Site::new(wire).image(name, &[]).set("deadline", 200);
+            let talk = site.open(&get(&format!("/container/run/{name}")).accept(EVENTS));
+            site.wait_for_runs(1);
+            kill_server(&site, talk);
+            site.nothing_runs();
+            // and the next one has all slots again
+            let site = site.image("argv.sif", &[]).set("slots", 1);
+            site.ask(&get("/container/run/argv.sif")).good();
+        }
+    });
+}
+
+fn kill_server(site: &Site, talk: crate::support::Talk) {
+    if site.wire == Wire::Cgi {
+        let pid = rustix::process::Pid::from_raw(talk.process() as i32).unwrap();
+        rustix::process::kill_process(pid, Signal::KILL).unwrap();
+        talk.leave().map(|mut child| child.wait());
+    } else {
+        site.end(Signal::KILL);
+    }
+}
+
+#[test]
+fn hostile_39_a_killed_server_leaves_no_real_container() {
+    on_both_wires(|wire| {
+        for mode in ["hang", "ignore", "nest"] {
+            let Some(site) = real::site(wire) else { return };
+            let site = site.set("deadline", 200);
+            let mark = real::mark();
+            let talk = site.open(&get(&format!("/container/run/behave.sif?mode={mode}&mark={mark}")));
+            let family = real::running(&site, mark);
+            kill_server(&site, talk);
+            processes::all_gone(&family);
+        }
+    });
+}
+
+/// The keeper is the parent of a run's processes; somebody else's KILL (the kernel's, when memory is short) must not set
+/// them free.
+fn kill_keeper(site: &Site) {
+    let keepers = site.others().into_iter().filter(|process| process.command.starts_with("singularity-nginx keep"));
+    let keepers: Vec<_> = keepers.collect();
+    assert_eq!(keepers.len(), 1, "{keepers:?}");
+    keepers[0].signal(Signal::KILL);
+}
+
+#[test]
+fn hostile_39_a_killed_keeper_leaves_nothing() {
+    on_both_wires(|wire| {
+        for name in ["hang.sif", "ignore.sif", "nest.sif", "slow-20.sif"] {
+            let site = Site::new(wire).image(name, &[]).image("argv.sif", &[]).set("deadline", 200).set("slots", 1);
+            let mut talk = site.open(&get(&format!("/container/run/{name}")).accept(EVENTS));
+            site.wait_for_runs(1);
+            kill_keeper(&site);
+            talk.wait_for("event: exit");
+            talk.finish();
+            site.nothing_runs();
+            site.ask(&get("/container/run/argv.sif")).good();
+        }
+    });
+}
+
+#[test]
+fn hostile_39_a_killed_keeper_leaves_no_real_container() {
+    on_both_wires(|wire| {
+        for mode in ["hang", "nest"] {
+            let Some(site) = real::site(wire) else { return };
+            let site = site.set("deadline", 200);
+            let mark = real::mark();
+            let talk = site.open(&get(&format!("/container/run/behave.sif?mode={mode}&mark={mark}")));
+            let family = real::running(&site, mark);
+            kill_keeper(&site);
+            assert_eq!(talk.finish().status, 502);
+            let server = if wire == Wire::FastCgi { site.start() as i32 } else { 0 };
+            processes::all_gone(&family.into_iter().filter(|one| one.pid != server).collect::<Vec<_>>());
+            site.nothing_runs();
+        }
+    });
+}

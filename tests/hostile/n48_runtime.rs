@@ -1,0 +1,61 @@
+//! 48: a runtime that does not work.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::{Site, get, on_both_wires};
+
+/// A file that is no program, or none at all, is not started; and who is told what.
+#[test]
+fn hostile_48_runtimes_that_do_not_work() {
+    on_both_wires(|wire| {
+        let broken = |name: &str, text: &str, mode: u32| {
+            let site = Site::new(wire).image("argv.sif", &[]);
+            let path = site.path("runtime").join(name);
+            if mode != 0 {
+                fs::write(&path, text).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            }
+            site.set("runtime", path.display()).set("deadline", 2)
+        };
+        for (name, text, mode) in [
+            ("missing", "", 0),
+            ("plain", "#!/bin/sh\n", 0o644),
+            ("alien", "\x7fELF?", 0o755),
+            ("loose", "#!/no/such/shell\n", 0o755),
+            ("failing", "#!/bin/sh\nexit 3\n", 0o755),
+            ("crashing", "#!/bin/sh\nkill -SEGV $$\n", 0o755),
+            ("hanging", "#!/bin/sh\nexec sleep 300\n", 0o755),
+        ] {
+            let site = broken(name, text, mode);
+            let answer = site.ask(&get("/container/run/argv.sif"));
+            assert_eq!(answer.problem(503).0, "no-runtime", "{name}");
+            assert!(answer.header("Retry-After").is_some());
+            assert!(site.log().contains(name), "the log names it: {}", site.log());
+        }
+        let health = broken("missing", "", 0).ask(&get("/container/health"));
+        assert_eq!((health.status, &health.json()["ready"]), (503, &false.into()));
+    });
+}
+
+#[test]
+fn hostile_48_runs_that_fail_are_told_apart() {
+    on_both_wires(|wire| {
+        let names = ["segfault.sif", "hang.sif", "fatal.sif", "exit-255.sif", "exit-3.sif"];
+        let mut site = Site::new(wire).set("deadline", 1).set("slots", names.len());
+        for name in names {
+            site = site.image(name, &[]);
+        }
+        let words: Vec<String> = names
+            .iter()
+            .zip([502, 504, 502, 502, 502])
+            .map(|(name, status)| site.ask(&get(&format!("/container/run/{name}"))).problem(status).0)
+            .collect();
+        assert_eq!(words[3], words[4], "the container's own exit status");
+        let distinct = std::collections::BTreeSet::from_iter(&words);
+        assert_eq!(distinct.len(), 4, "killed, late, the runtime's own failure, the container's: {words:?}");
+        // a path in stderr is never shown (checked for every answer), the image's name is
+        let problem = site.ask(&get("/container/run/fatal.sif")).problem(502).1;
+        assert!(problem["stderr"].as_str().is_some_and(|stderr| stderr.contains("image fatal.sif:")), "{problem}");
+    });
+}

@@ -1,0 +1,60 @@
+"""What schemathesis must know beyond the document.
+
+In: generated cases. Out: the same without two kinds that JSON Schema cannot tell from others, so that no check has to
+be switched off for them. Only positive cases are concerned.
+
+- 425.0 is the integer 425 to JSON Schema (2020-12, Core §6.3), but no INT by the contract: decimal digits only.
+  Such a number is sent as 425.
+- A STR needs a letter or digit of any script, `.` or `_`, else nothing is left when it is stripped. A portable
+  pattern (Core §6.4) can say that for ASCII only; beyond, it also takes words like `€`. These are not sent.
+"""
+
+import schemathesis
+
+
+def types(schema):
+    kinds = schema.get("type", [])
+    return [kinds] if isinstance(kinds, str) else kinds
+
+
+def body_schema(case):
+    content = case.operation.definition.raw.get("requestBody", {}).get("content", {})
+    return content.get(case.media_type, {}).get("schema", {}).get("properties", {})
+
+
+def query_schema(case):
+    return {one["name"]: one["schema"] for one in case.operation.definition.raw.get("parameters", []) if "schema" in one}
+
+
+def places(case):
+    """The containers of arguments, with their schemas."""
+    yield case.query, query_schema(case)
+    yield case.body, body_schema(case)
+
+
+def leaves_a_word(text):
+    return any(character.isalnum() or character in "._" for character in text)
+
+
+@schemathesis.hook
+def filter_case(context, case):
+    if case.meta is None or case.meta.generation.mode.is_negative:
+        return True
+    for values, schemas in places(case):
+        if isinstance(values, dict):
+            for name, schema in schemas.items():
+                value = values.get(name)
+                if "pattern" in schema and isinstance(value, str) and not leaves_a_word(value):
+                    return False
+    return True
+
+
+@schemathesis.hook
+def map_case(context, case):
+    for values, schemas in places(case):
+        if isinstance(values, dict):
+            for name, schema in schemas.items():
+                value = values.get(name)
+                if "integer" in types(schema) and isinstance(value, float) and value.is_integer():
+                    values[name] = int(value)
+    return case
