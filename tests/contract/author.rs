@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::request::BROWSER;
+use crate::support::request::{BROWSER, ENVELOPE, EVENTS};
 use crate::support::{Site, Wire, get, on_both_wires};
 use crate::{BOOL, FLOAT, HELLO, IMAGE, INT, JSON, MAX_AGE, OUTPUT, RUN, SCHEMA, STR, TEXT, hello, passed, warnings};
 
@@ -242,7 +242,10 @@ fn max_age_label_gives_a_lifetime_to_good_answers_only() {
             assert_eq!(cache(&format!("argv.{number}.sif")).as_deref(), Some("no-store"), "{age}");
             assert_eq!(args(&site, number).1.len(), 1, "{age}");
         }
-        assert_eq!(cache("exit-3.sif").as_deref(), Some("no-store"), "a failure is not kept");
+        for accept in ["*/*", ENVELOPE, EVENTS, BROWSER] {
+            let failed = site.ask(&get("/container/run/exit-3.sif").accept(accept));
+            assert_eq!(failed.header("Cache-Control"), Some("no-store"), "a failure is not kept: {accept}");
+        }
         assert_eq!(hello(wire).ask(&get(RUN)).header("Cache-Control"), Some("no-store"));
     });
 }

@@ -175,11 +175,13 @@ fn listen_by_systemd_socket_activate() {
     drop(wrapper);
 }
 
-/// LISTEN_PID of another process: the socket is not for us.
+/// LISTEN_PID of another process: the socket on descriptor 3 is not for us.
 #[test]
 fn activation_for_another_process_is_not_taken() {
-    let site = hello(Wire::FastCgi).variable("LISTEN_FDS", 1).variable("LISTEN_PID", 1);
-    let told = refused(site.command().arg("fastcgi"));
+    let site =
+        hello(Wire::FastCgi).under(&["/bin/sh", "-c", "LISTEN_FDS=1 LISTEN_PID=1 exec \"$@\" 3<&0 0</dev/null", "sh"]);
+    let listener: OwnedFd = UnixListener::bind(site.path("socket")).unwrap().into();
+    let told = refused(site.command().arg("fastcgi").stdin(listener));
     assert!(told.contains("no listening socket"), "{told}");
 }
 

@@ -1,0 +1,161 @@
+//! What there is to see: the folder, one image, a form as far as it is filled in.
+
+use super::{Opened, Site, own_group};
+use crate::args::{ArgSpec, BindError, Blank, Input, Rejected, bind};
+use crate::error::Error;
+use crate::http::Method;
+use crate::image::{Catalog, Entry, FindError, ImageName, MetadataError};
+use crate::reply::{Asked, Download, Folder, ImageFacts, LAST_PAGE, Reply, Row, RowFacts};
+use crate::route::{Route, Target};
+use crate::run::{Runtime, command};
+
+/// Images on one page of the list.
+const PAGE: usize = 100;
+
+impl Site {
+    pub(super) fn folder(&self, query: &str) -> Result<Folder, Error> {
+        let ask = |key: &str| {
+            url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == key).map(|(_, v)| v.into_owned())
+        };
+        let search: String =
+            ask("q").unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(128).collect();
+        let page = ask("page").map_or(Some(1), |page| page.parse().ok().filter(|page| (1..=LAST_PAGE).contains(page)));
+        let page = page.ok_or(Error::Page(LAST_PAGE))?;
+        let wanted = search.to_lowercase();
+        let catalog = self.catalog()?;
+        let mut images = catalog.list()?.images;
+        images.retain(|entry| entry.name.as_str().to_lowercase().contains(&wanted));
+        let total = images.len();
+        let first = (page - 1) * PAGE;
+        let rows = images.into_iter().skip(first).take(PAGE).map(|entry| row(&catalog, entry)).collect();
+        Ok(Folder { rows, total, page, more: first + PAGE < total, query: search })
+    }
+
+    pub(super) fn download(&self, name: &ImageName) -> Result<Download, Error> {
+        let image = self.catalog()?.image(name)?;
+        if !self.config.terms(name.as_str()).download || image.is_directory() {
+            return Err(Error::NoDownload);
+        }
+        Ok(Download {
+            image: name.clone(),
+            size: image.size(),
+            modified: image.modified(),
+            accel: self.config.accel.clone(),
+            file: image.file().try_clone().map_err(FindError::Io)?,
+        })
+    }
+
+    pub(super) fn names(&self) -> Result<Vec<Target>, Error> {
+        Ok(self.catalog()?.list()?.images.iter().map(|entry| Target::image(&entry.name)).collect())
+    }
+
+    /// Some image, by the clock: nobody can predict or needs to.
+    pub(super) fn random(&self) -> Result<Route, Error> {
+        let mut names = self.names()?;
+        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        match names.len() {
+            0 => Ok(Route::Home),
+            count => Ok(Route::Image(names.swap_remove(clock.subsec_nanos() as usize / 1000 % count))),
+        }
+    }
+
+    /// Opens and reads an image.
+    pub fn open(&self, target: &Target) -> Result<Opened, Error> {
+        let image = self.catalog()?.image(&target.image)?;
+        let metadata = image.metadata()?;
+        let labels = match &target.app {
+            None => metadata.labels.clone(),
+            Some(app) => metadata.app(app).ok_or(Error::NoApp)?.labels.clone(),
+        };
+        let spec = ArgSpec::from_labels(labels.iter());
+        Ok(Opened { target: target.clone(), image, metadata, labels, spec })
+    }
+
+    /// What a page of the image shows; its definition file for its owner, and
+    /// for visitors where the site says so.
+    pub fn facts(&self, target: &Target, query: &str, owner: bool) -> Result<ImageFacts, Error> {
+        let Opened { target, image, mut metadata, labels, spec } = self.open(target)?;
+        let app = target.app.as_ref().and_then(|app| metadata.app(app));
+        let help = app.map_or(&metadata.help, |app| &app.help).clone();
+        let runscript = app.map_or(&metadata.runscript, |app| &app.runscript).clone();
+        if !owner && !self.config.terms(target.image.as_str()).show_definition {
+            metadata.definition = None;
+        }
+        let asked = self.asked(&target, &spec, query)?;
+        let refused = image.trust(own_group()).err().map(|why| why.to_string());
+        let size = (!image.is_directory()).then(|| image.size());
+        let modified = image.modified();
+        let terms = self.config.terms(target.image.as_str());
+        let download = terms.download && !image.is_directory();
+        let by_post = !terms.run_methods.contains(&Method::Get);
+        Ok(ImageFacts {
+            target,
+            size,
+            modified,
+            metadata,
+            labels,
+            help,
+            runscript,
+            spec,
+            asked,
+            refused,
+            download,
+            by_post,
+        })
+    }
+
+    /// What would come of a form filled in like this. What is required and
+    /// not there yet is no error before the run is asked for.
+    pub(super) fn asked(&self, target: &Target, spec: &ArgSpec, query: &str) -> Result<Asked, Error> {
+        let runtime = Runtime::find(self.config.runtime.as_deref());
+        let runtime = runtime.unwrap_or_else(|_| Runtime::at("apptainer".as_ref()));
+        let image = target.image.as_str();
+        let input = Input::Query { text: query.as_bytes(), blank: Blank::Absent };
+        let mut asked = Asked::default();
+        match bind(spec, input, &self.config.terms(image).sanitise) {
+            Ok(arguments) => {
+                asked.argv = arguments.argv().to_vec();
+                asked.report = arguments.report().clone();
+            }
+            Err(BindError::Input(error)) => return Err(BindError::Input(error).into()),
+            Err(BindError::Rejected(rejected)) => {
+                let told = rejected.errors().iter().filter(|error| error.why.word() != "required");
+                asked.errors = told.map(|one| (one.name.to_string(), one.why.word(), one.why.to_string())).collect();
+                asked.report = rejected.report().clone();
+            }
+        }
+        asked.given = asked.report.given().iter().map(|(name, text)| (name.to_string(), text.clone())).collect();
+        asked.command = command(&runtime, image, target.app.as_ref().map(|app| app.as_str()), &asked.argv);
+        Ok(asked)
+    }
+
+    /// A page for a run whose arguments cannot be used: the form again.
+    pub(super) fn rejected(&self, target: &Target, rejected: &Rejected) -> Result<Reply, Error> {
+        let mut facts = self.facts(target, "", false)?;
+        facts.asked.given =
+            rejected.report().given().iter().map(|(name, text)| (name.to_string(), text.clone())).collect();
+        facts.asked.errors =
+            rejected.errors().iter().map(|one| (one.name.to_string(), one.why.word(), one.why.to_string())).collect();
+        facts.asked.report = rejected.report().clone();
+        Ok(Reply::Rejected(Box::new(facts)))
+    }
+}
+
+fn row(catalog: &Catalog, entry: Entry) -> Row {
+    let facts = row_facts(catalog, &entry.name).map_err(|error| error.detail());
+    let known = catalog.facts(&entry.name);
+    Row {
+        target: Target::image(&entry.name),
+        size: known.filter(|_| !entry.directory).map(|(size, _)| size),
+        modified: known.map_or(std::time::SystemTime::UNIX_EPOCH, |(_, modified)| modified),
+        facts,
+    }
+}
+
+fn row_facts(catalog: &Catalog, name: &ImageName) -> Result<RowFacts, Error> {
+    let metadata = catalog.image(name)?.metadata().map_err(|error: MetadataError| Error::from(error))?;
+    let lines = metadata.help.as_deref().unwrap_or_default().lines();
+    let summary = lines.map(str::trim).find(|line| !line.is_empty()).map(|line| line.chars().take(200).collect());
+    let spec = ArgSpec::from_labels(metadata.labels.iter());
+    Ok(RowFacts { format: metadata.format, architecture: metadata.architecture, summary, spec })
+}

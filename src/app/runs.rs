@@ -1,0 +1,196 @@
+//! A run, from a request to its answer: arguments, slot, process, outcome.
+
+use std::io::Write;
+use std::time::Duration;
+
+use super::{Client, Opened, Site, own_group};
+use crate::args::{Arguments, BindError, Blank, Input, bind};
+use crate::config::Terms;
+use crate::error::Error;
+use crate::http::{Body, FetchSite, Method, Request, Response};
+use crate::log;
+use crate::reply::{Ran, Reply};
+use crate::route::Target;
+use crate::run::{Abilities, Ability, Event, Invocation, Limits, Means, Run, Runtime, Slot, Slots, StartError};
+use crate::view;
+
+/// Longest time without a sign of life on a live answer.
+const HEARTBEAT: Duration = Duration::from_millis(900);
+
+impl Site {
+    /// The slots of the site, and those of an image with a table of its own.
+    pub(super) fn slots(&self, image: Option<&str>) -> Result<Slots, Error> {
+        let terms = image.map_or(self.config.site_terms(), |image| self.config.terms(image));
+        let prefix = image.map_or("slot".to_owned(), |image| format!("image-{image}"));
+        Ok(Slots::open(&self.config.state, &prefix, terms.slots)?)
+    }
+
+    /// A slot of the site, and one of the image where it has its own number.
+    pub(super) fn take_slots(&self, image: &str) -> Result<Vec<Slot>, Error> {
+        // the image's first: a crowd that waits for one image takes no slot of the site
+        let mut slots = Vec::new();
+        if self.config.special_images().any(|special| special == image) {
+            slots.push(self.slots(Some(image))?);
+        }
+        slots.push(self.slots(None)?);
+        let take = |slots: Slots| slots.take().map_err(StartError::from)?.map_err(|_| Error::Busy);
+        slots.into_iter().map(take).collect()
+    }
+
+    pub(super) fn run(&self, target: &Target, request: &Request, client: Option<Client>) -> Result<Response, Error> {
+        let foreign = FetchSite::of(request) == FetchSite::Foreign;
+        if foreign && !request.headers.origin.as_deref().is_some_and(|origin| self.allows(origin)) {
+            return Err(Error::CrossSite);
+        }
+        let terms = self.config.terms(target.image.as_str());
+        if !terms.run_methods.contains(&request.method) {
+            let allowed: Vec<&str> = terms.run_methods.iter().map(|method| method.as_str()).collect();
+            return Err(Error::RunMethod(allowed.join(", ")));
+        }
+        if request.headers.last_event_id.is_some() {
+            return Ok(Response::empty(204).with("Cache-Control", "no-store"));
+        }
+        let opened = self.open(target)?;
+        let shape = view::shape(request, opened.spec.output());
+        let arguments = match bind(&opened.spec, input(request, shape)?, &terms.sanitise) {
+            Err(BindError::Rejected(rejected)) if shape == view::Shape::Page => {
+                return Ok(view::reply(self.rejected(target, &rejected)?, request));
+            }
+            bound => bound?,
+        };
+        let (run, invocation) = self.start(&opened, &arguments, client)?;
+        log::event("run", &[("id", &request.id), ("command", &invocation.shown)]);
+        if shape == view::Shape::Events {
+            return Ok(live(run, invocation, arguments, request.id.clone()));
+        }
+        let outcome = run.collect();
+        log::event(
+            "ran",
+            &[
+                ("id", &request.id),
+                ("image", &target.image),
+                ("end", &format!("{:?}", outcome.end)),
+                ("ms", &outcome.elapsed.as_millis()),
+            ],
+        );
+        let stderr = invocation.scrub(&String::from_utf8_lossy(&outcome.stderr));
+        let Opened { target, image, spec, .. } = opened;
+        let ran = Ran {
+            target,
+            size: (!image.is_directory()).then(|| image.size()),
+            command: invocation.shown,
+            runtime: invocation.runtime,
+            outcome,
+            stderr,
+            report: arguments.report().clone(),
+            output: spec.output(),
+            max_age: spec.max_age(),
+            by_post: !terms.run_methods.contains(&Method::Get),
+            spec,
+        };
+        Ok(view::reply(Reply::Ran(Box::new(ran)), request))
+    }
+
+    /// Takes a slot and starts a run.
+    pub fn start(
+        &self,
+        opened: &Opened,
+        arguments: &Arguments,
+        client: Option<Client>,
+    ) -> Result<(Run, Invocation), Error> {
+        opened.image.trust(own_group())?;
+        let slots = self.take_slots(opened.target.image.as_str())?;
+        let (invocation, limits) = self.invocation(opened, arguments.argv())?;
+        let run = Run::start(&invocation, limits, &slots, client)?;
+        Ok((run, invocation))
+    }
+
+    /// The exact command of a run, and its bounds.
+    pub fn invocation(&self, opened: &Opened, argv: &[String]) -> Result<(Invocation, Limits), Error> {
+        let name = opened.target.image.as_str();
+        let terms = self.config.terms(name);
+        let runtime = Runtime::find(self.config.runtime.as_deref())?;
+        let abilities = self.abilities(&runtime)?;
+        let limits = limits(terms, &abilities);
+        let means = Means {
+            runtime: &runtime,
+            abilities: &abilities,
+            limits: &limits,
+            network: terms.network,
+            launcher: &terms.launcher,
+        };
+        let app = opened.target.app.as_ref().map(|app| app.as_str());
+        Ok((Invocation::new(&means, (name, opened.image.path()), app, argv), limits))
+    }
+
+    /// What the runtime can do here; with `strict`, a promise that does not
+    /// hold is an error.
+    pub(super) fn abilities(&self, runtime: &Runtime) -> Result<Abilities, Error> {
+        self.slots(None)?; // makes the state folder
+        let abilities = Abilities::of(runtime, &self.config.state)?;
+        let broken = abilities.missing.iter().find(|(ability, _)| ability.promised());
+        match broken {
+            Some((ability, why)) if self.config.strict => Err(Error::Strict(*ability, why.clone())),
+            _ => Ok(abilities),
+        }
+    }
+}
+
+fn limits(terms: &Terms, abilities: &Abilities) -> Limits {
+    Limits {
+        deadline: terms.deadline,
+        output: terms.output_limit,
+        memory: terms.memory,
+        processes: Some(terms.processes),
+        cpus: terms.cpus,
+        counted: abilities.has(Ability::UserNamespaces) && abilities.has(Ability::Counting),
+    }
+}
+
+/// Where the arguments are: a GET has them in the query, a POST in its
+/// content only. A page's form sends its empty fields too: there they count
+/// as left out.
+fn input(request: &Request, shape: view::Shape) -> Result<Input<'_>, Error> {
+    let blank = if shape == view::Shape::Page { Blank::Absent } else { Blank::Value };
+    if request.method == Method::Get {
+        return Ok(Input::Query { text: request.query.as_bytes(), blank });
+    }
+    let bytes = match &request.body {
+        Body::Bytes(bytes) => bytes,
+        Body::TooLarge => return Err(Error::BodyTooLarge),
+        Body::NoLength => return Err(Error::BodyNoLength),
+        Body::Incomplete => return Err(Error::BodyIncomplete),
+    };
+    let media = request.headers.content_type.as_deref().unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match media.as_str() {
+        "application/x-www-form-urlencoded" => Ok(Input::Form { text: bytes, blank }),
+        "application/json" => Ok(Input::Json(bytes)),
+        "" if bytes.is_empty() => Ok(Input::Form { text: bytes, blank }),
+        _ => Err(Error::MediaType),
+    }
+}
+
+fn live(mut run: Run, invocation: Invocation, arguments: Arguments, id: String) -> Response {
+    let write = move |output: &mut dyn Write| {
+        let scrub = |text: &str| invocation.scrub(text);
+        let mut stream = view::Stream::begin(output, &invocation.shown, arguments.report())?;
+        loop {
+            let event = run.next(HEARTBEAT.saturating_sub(stream.silent_for()));
+            let facts =
+                view::Facts { scrub: &scrub, truncated: run.truncated(), elapsed_ms: run.elapsed().as_millis() as u64 };
+            stream.event(&event, &facts)?;
+            if let Event::End(end) = event {
+                log::event("ran", &[("id", &id), ("end", &format!("{end:?}")), ("ms", &run.elapsed().as_millis())]);
+                return Ok(());
+            }
+            if stream.silent_for() >= HEARTBEAT {
+                stream.event(&Event::Silence, &facts)?;
+            }
+        }
+    };
+    Response::live("text/event-stream", Box::new(write))
+        .with("Cache-Control", "no-store")
+        .with("X-Accel-Buffering", "no")
+        .with("Vary", view::VARY)
+}
