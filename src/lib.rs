@@ -27,5 +27,6 @@ pub mod log;
 pub mod reply;
 pub mod route;
 pub mod run;
+pub mod trust;
 pub mod view;
 pub mod wire;

@@ -84,10 +84,13 @@ if (search) {
 
 /* ---- An image: what the form would run */
 
+// An argument may be called `action` or `querySelector`, and its field would hide the form's own: so the form is
+// asked for nothing but attributes, and found through the document.
 const form = find("#form");
+const fields = () => all("#form .field");
 const query = () => new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
 const pageUrl = () => {
-  const url = new URL(form.dataset.page, location.href);
+  const url = new URL(form.getAttribute("data-page"), location.href);
   url.search = query();
   return url;
 };
@@ -100,7 +103,7 @@ function showSite(root) {
 }
 
 function showErrors(errors) {
-  for (const field of all(".field", form)) {
+  for (const field of fields()) {
     const input = find("input, select", field);
     const wrong = errors.find((error) => error.name === input.name);
     const place = find(".error", field);
@@ -112,7 +115,7 @@ function showErrors(errors) {
     if (ids.length) input.setAttribute("aria-describedby", ids.join(" "));
     else input.removeAttribute("aria-describedby");
   }
-  form.querySelector("[aria-invalid]")?.focus({ preventScroll: false });
+  find("#form [aria-invalid]")?.focus();
 }
 
 let following;
@@ -124,7 +127,7 @@ const follow = later(async () => {
     const open = all("#calls details[open] summary").map((summary) => summary.textContent);
     for (const id of ["command", "calls", "told"]) find("#" + id)?.replaceWith(find("#" + id, fresh));
     for (const details of all("#calls details")) details.open = open.includes(find("summary", details).textContent);
-    for (const field of all(".field", form)) {
+    for (const field of fields()) {
       find(".error", field).textContent = find("#" + CSS.escape(field.id) + " .error", fresh)?.textContent ?? "";
     }
     showSite(document);
@@ -204,11 +207,11 @@ async function run() {
   let text = "", errors = "", last = null, state = words.starting;
   const ticking = setInterval(() => { status.textContent = `${state} · ${seconds()}`; }, 500);
   try {
-    const url = new URL(form.action);
-    const post = form.method === "post";
+    const url = new URL(form.getAttribute("action"), location.href);
+    const post = form.getAttribute("method") === "post";
     if (!post) url.search = query();
     const answer = await fetch(url, {
-      method: form.method, body: post ? query() : undefined, headers: { Accept: "text/event-stream" }, signal,
+      method: post ? "POST" : "GET", body: post ? query() : undefined, headers: { Accept: "text/event-stream" }, signal,
     });
     if (!answer.ok) return problem(await answer.json(), status, output);
     showErrors([]);
@@ -260,7 +263,7 @@ function problem(facts, status, output) {
 /* ---- What came out, by kind */
 
 async function show(blob, count, text, output) {
-  const declared = form.dataset.output ?? "";
+  const declared = form.getAttribute("data-output") ?? "";
   if (count === 0) return output.replaceChildren(make("p", { class: "none" }, words.nothing));
   const value = json(text);
   let name = "output.txt";
@@ -361,8 +364,9 @@ addCopyButtons();
 if (form && find("#result")) {
   showSite(document);
   addLink();
-  form.addEventListener("input", follow);
-  form.addEventListener("submit", (event) => {
+  document.addEventListener("input", (event) => { if (event.target.closest("#form")) follow(); });
+  document.addEventListener("submit", (event) => {
+    if (event.target !== form) return;
     event.preventDefault();
     run();
   });

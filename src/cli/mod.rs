@@ -42,7 +42,9 @@ enum Stop {
 
 impl From<Error> for Stop {
     fn from(error: Error) -> Stop {
-        Stop::Wrong(format!("{}. {}", error.title(), error.detail()))
+        // its owner may see what visitors may not
+        let log = if error.status() >= 500 { format!(" ({error})") } else { String::new() };
+        Stop::Wrong(format!("{}. {}{log}", error.title(), error.detail()))
     }
 }
 

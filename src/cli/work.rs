@@ -42,6 +42,7 @@ pub fn run_image(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<Exi
         return Ok(ExitCode::SUCCESS);
     }
     allowed(Ok(site.config().clone())).map_err(Stop::Wrong)?;
+    site.prepare();
     let (mut started, invocation) = site.start(&opened, &arguments, None)?;
     loop {
         match started.next(Duration::from_secs(3600)) {
@@ -162,6 +163,7 @@ fn host_architecture() -> &'static str {
 /// What the image does when it is run without arguments.
 fn trial(site: &Site, opened: &Opened) -> Result<Vec<Advice>, Stop> {
     allowed(Ok(site.config().clone())).map_err(Stop::Wrong)?;
+    site.prepare();
     let (run, invocation) = site.start(opened, &Arguments::default(), None)?;
     let Outcome { end, stdout, stderr, .. } = run.collect();
     let stderr = invocation.scrub(&String::from_utf8_lossy(&stderr));

@@ -13,7 +13,7 @@ pub enum FetchSite {
     Ours,
     /// A link or address that became the visible page (top-level GET).
     Navigation,
-    /// A page of another origin.
+    /// A page of another origin, or a browser that fetches ahead of its user.
     Foreign,
 }
 
@@ -32,10 +32,13 @@ impl FetchSite {
                 (None, None) => false,
             },
         };
+        // a browser that fetches ahead does not do what its user asked for
+        let ahead = headers.sec_purpose.as_deref().is_some_and(|purpose| purpose.contains("prefetch"));
         let top_level = request.method == super::Method::Get
+            && !ahead
             && headers.sec_fetch_mode.as_deref() == Some("navigate")
             && headers.sec_fetch_dest.as_deref() == Some("document");
-        match (foreign, top_level) {
+        match (foreign || ahead, top_level) {
             (false, _) => FetchSite::Ours,
             (true, true) => FetchSite::Navigation,
             (true, false) => FetchSite::Foreign,
@@ -43,7 +46,7 @@ impl FetchSite {
     }
 }
 
-/// Whether `origin` (scheme://host[:port]) names `host` (a Host field).
+/// Whether `origin` (`scheme://host:port`) names `host` (a Host field).
 /// `null` and a missing Host never do.
 pub fn same_origin(origin: &str, host: Option<&str>) -> bool {
     let authority = origin.split_once("://").map(|(_, authority)| authority);
@@ -73,6 +76,17 @@ mod tests {
         ] {
             assert!(!same_origin(origin, host), "{origin}");
         }
+    }
+
+    #[test]
+    fn fetching_ahead_is_nobodys_wish() {
+        let mut request = Request::get("", "/", "");
+        request.headers.sec_fetch_site = Some("same-origin".to_owned());
+        request.headers.sec_fetch_mode = Some("navigate".to_owned());
+        request.headers.sec_fetch_dest = Some("document".to_owned());
+        assert_eq!(FetchSite::of(&request), FetchSite::Ours);
+        request.headers.sec_purpose = Some("prefetch;prerender".to_owned());
+        assert_eq!(FetchSite::of(&request), FetchSite::Foreign);
     }
 
     #[test]

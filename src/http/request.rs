@@ -89,6 +89,7 @@ pub struct Headers {
     pub sec_fetch_dest: Option<String>,
     pub sec_fetch_mode: Option<String>,
     pub sec_fetch_site: Option<String>,
+    pub sec_purpose: Option<String>,
 }
 
 /// The content of a request.

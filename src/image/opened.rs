@@ -55,6 +55,9 @@ pub enum Distrust {
     /// A group that is not ours may change the image.
     #[error("a group other than this program's may write to the image; take that away with chmod g-w")]
     ImageWritableByGroup,
+    /// A folder on the way can be changed, or belongs to somebody else.
+    #[error("somebody else can change a folder on the way to the image, or owns it; take that away with chmod go-w")]
+    Way,
 }
 
 /// An image that is open for reading.
@@ -139,7 +142,15 @@ impl Image {
             (self.rights.others_write(), Distrust::ImageWritableByAll),
             (self.rights.foreign_group_writes(own_group), Distrust::ImageWritableByGroup),
         ];
-        checks.into_iter().find(|(found, _)| *found).map_or(Ok(()), |(_, why)| Err(why))
+        if let Some((_, why)) = checks.into_iter().find(|(found, _)| *found) {
+            return Err(why);
+        }
+        // who may write to the folder may own the images in it: the way begins with the folder
+        let folder = self.path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
+        match folder.map(|folder| crate::trust::changeable(&folder, Some(self.folder_rights.uid))) {
+            Some(None) => Ok(()),
+            _ => Err(Distrust::Way),
+        }
     }
 
     /// What the image says of itself: labels, apps, help.
@@ -156,7 +167,7 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    fn image(folder_mode: u32, mode: u32, group: u32) -> Image {
+    fn image(folder_mode: u32, mode: u32, group: u32) -> (Image, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.sif");
         std::fs::write(&path, "x").unwrap();
@@ -167,7 +178,7 @@ mod tests {
         let mut image = Image::new(name, path.clone(), open(&path), &open(folder.path())).unwrap();
         image.rights.gid = group;
         image.folder_rights.gid = group;
-        image
+        (image, folder)
     }
 
     #[test]
@@ -183,7 +194,8 @@ mod tests {
             (0o755, 0o646, 100, Err(Distrust::ImageWritableByAll)),
         ];
         for (folder, mode, group, expected) in table {
-            assert_eq!(image(folder, mode, group).trust(100), expected, "{folder:o} {mode:o} {group}");
+            let (image, _there) = image(folder, mode, group);
+            assert_eq!(image.trust(100), expected, "{folder:o} {mode:o} {group}");
         }
     }
 }

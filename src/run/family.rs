@@ -67,13 +67,6 @@ pub fn timespec(time: Duration) -> Timespec {
     Timespec { tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() }
 }
 
-/// The first two words of a process's command line.
-pub fn command_line(pid: Pid) -> Option<(Vec<u8>, Vec<u8>)> {
-    let line = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok()?;
-    let mut words = line.split(|byte| *byte == 0).map(<[u8]>::to_vec);
-    Some((words.next()?, words.next()?))
-}
-
 /// All processes below this one, from one pass over /proc.
 fn descendants(spare: &impl Fn(Pid) -> bool) -> Vec<Pid> {
     let mut children: HashMap<i32, Vec<i32>> = HashMap::new();

@@ -50,7 +50,7 @@ pub struct Invocation {
     pub program: PathBuf,
     /// Its arguments, without the program's own name.
     pub arguments: Vec<String>,
-    /// Variables on top of [`ENVIRONMENT`], where the runtime sets limits itself.
+    /// Variables on top of the fixed environment, where the runtime sets limits itself.
     pub session: Vec<(String, String)>,
     /// The same for people: `apptainer run hello-name.sif --name Amy`.
     pub shown: String,
@@ -98,8 +98,24 @@ impl Invocation {
         let (path, name) = &self.secret;
         let folder = Path::new(path).parent().map(|folder| folder.to_string_lossy()).unwrap_or_default();
         let text = text.replace(path.as_str(), name);
-        if folder.len() > 1 { replace_folder(&text, &folder) } else { text }
+        let text = if folder.len() > 1 { replace_folder(&text, &folder) } else { text };
+        text.split_inclusive('\n').map(without_session).collect()
     }
+}
+
+/// A line of the runtime itself without the place where it mounts a
+/// container: `/…/mnt/session/dev` becomes `/dev`.
+fn without_session(line: &str) -> String {
+    const SESSION: &str = "/mnt/session";
+    let own = ["FATAL", "ERROR", "WARNING", "INFO", "DEBUG"].iter().any(|level| line.starts_with(level));
+    let mut rest = line;
+    let mut kept = String::new();
+    while let Some((before, after)) = rest.split_once(SESSION).filter(|_| own) {
+        let ends = |c: char| c.is_whitespace() || "\"'`:,;=>()[]".contains(c);
+        kept.push_str(before.rfind(ends).and_then(|at| before.get(..=at)).unwrap_or_default());
+        rest = after;
+    }
+    kept + rest
 }
 
 /// Replaces a folder where its name ends there, and not in `/database` for
@@ -193,6 +209,11 @@ mod tests {
         let scrubbed =
             invocation(&[], Network::None, None).scrub("FATAL: could not open image /srv/data/x.sif: in /srv/data: no");
         assert_eq!(scrubbed, "FATAL: could not open image x.sif: in the data folder: no");
+        assert_eq!(
+            without_session("FATAL: mount /usr/lib/a/mnt/session/dev->/usr/lib/a/mnt/session/x error\n"),
+            "FATAL: mount /dev->/x error\n"
+        );
+        assert_eq!(without_session("in /a/mnt/session/dev"), "in /a/mnt/session/dev");
         assert_eq!(replace_folder("/data/x /database /data", "/data"), "the data folder/x /database the data folder");
     }
 

@@ -24,8 +24,8 @@ pub enum RuntimeError {
     /// The configured one cannot be executed.
     #[error("the configured container runtime {0} is not an executable file")]
     NotExecutable(PathBuf),
-    /// Somebody else could have changed it (suEXEC's rule).
-    #[error("the container runtime {0} can be changed by others: chmod go-w it and its folder")]
+    /// Somebody else could have changed it.
+    #[error("the container runtime is not run, because others can change {0}: chmod go-w it, or use another place")]
     Writable(PathBuf),
     /// It does not say its version in time.
     #[error("the container runtime {0} does not answer: `--version` takes longer than 5 s")]
@@ -47,8 +47,9 @@ impl Runtime {
             Some(path) => return Err(RuntimeError::NotExecutable(path.to_owned())),
             None => CANDIDATES.iter().map(Path::new).find(|path| executable(path)).ok_or(RuntimeError::Missing)?,
         };
-        if others_write(path) || path.parent().is_some_and(others_write) {
-            return Err(RuntimeError::Writable(path.to_owned()));
+        let owner = path.metadata().map(|facts| facts.uid()).ok();
+        if let Some(step) = crate::trust::changeable(path, owner) {
+            return Err(RuntimeError::Writable(step));
         }
         Ok(Runtime::at(path))
     }
@@ -99,15 +100,6 @@ fn executable(path: &Path) -> bool {
     path.is_absolute() && path.metadata().is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
 }
 
-/// suEXEC's rule: the group or others may not write. A sticky folder (`/tmp`)
-/// counts as writable: anybody may add to it.
-fn others_write(path: &Path) -> bool {
-    path.metadata().map_or(true, |facts| {
-        let group = facts.mode() & 0o020 != 0 && facts.gid() != 0 && facts.gid() != rustix::process::getegid().as_raw();
-        group || facts.mode() & 0o002 != 0
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,7 +115,10 @@ mod tests {
             assert_eq!(Runtime::find(Some(&path)).is_ok(), trusted, "{mode:o}");
         }
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o707)).unwrap();
-        assert_eq!(Runtime::find(Some(&path)).err(), Some(RuntimeError::Writable(path.clone())));
+        assert_eq!(
+            Runtime::find(Some(&path)).err(),
+            Some(RuntimeError::Writable(folder.path().canonicalize().unwrap()))
+        );
         for path in ["sh", "/", "/etc/passwd", "/nonexistent/apptainer"] {
             assert_eq!(Runtime::find(Some(Path::new(path))).err(), Some(RuntimeError::NotExecutable(path.into())));
         }

@@ -8,6 +8,7 @@ use std::io::{self, IoSlice, PipeReader, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
@@ -296,9 +297,13 @@ impl Drop for Run {
     }
 }
 
-/// Whether this child is the keeper of another run.
+/// Whether this child is the keeper of another run: this same executable,
+/// which no container can have.
 fn is_keeper(child: Pid) -> bool {
-    family::command_line(child).is_some_and(|(name, command)| name == NAME.as_bytes() && command == COMMAND.as_bytes())
+    let program =
+        |process: &str| std::fs::metadata(format!("/proc/{process}/exe")).map(|facts| (facts.dev(), facts.ino())).ok();
+    let ours = program("self");
+    ours.is_some() && program(&child.as_raw_nonzero().to_string()) == ours
 }
 
 /// Longest report in bytes.

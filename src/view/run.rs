@@ -4,6 +4,8 @@
 //! A container's bytes are never `text/html`, and carry a policy that lets a
 //! browser load and run nothing from them.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 use super::{JSON, html, html_page, json_bytes, show_problem, varied};
@@ -17,6 +19,8 @@ pub const EVENTS: &str = "text/event-stream";
 const TEXT: &str = "text/plain; charset=utf-8";
 /// For everything a container printed.
 pub const SANDBOX: &str = "sandbox; default-src 'none'";
+/// Most bytes of stdout in an envelope; the output itself comes whole.
+const ENVELOPE_STDOUT: usize = 1024 * 1024;
 /// Longest value of an `X-Run-…` field in bytes.
 const MAX_FIELD: usize = 2048;
 
@@ -195,9 +199,12 @@ pub fn failure(ran: &Ran) -> Option<Problem> {
 
 fn envelope(ran: &Ran) -> Value {
     let Outcome { end, stdout, truncated, stderr_truncated, elapsed, .. } = &ran.outcome;
-    let text = match std::str::from_utf8(stdout) {
-        Ok(text) => json!({ "stdout": text }),
-        Err(_) => json!({ "stdout": String::from_utf8_lossy(stdout), "stdout_is_lossy": true }),
+    let kept = stdout.get(..ENVELOPE_STDOUT).unwrap_or(stdout);
+    let cut = kept.len() < stdout.len();
+    let text = match std::str::from_utf8(kept) {
+        Ok(text) if !text.contains('\0') => json!({ "stdout": text }),
+        Err(error) if cut && error.error_len().is_none() => json!({ "stdout": String::from_utf8_lossy(kept) }),
+        _ => json!({ "stdout": null, "stdout_base64": BASE64.encode(kept) }),
     };
     let mut value = json!({
         "command": ran.command,
@@ -209,7 +216,7 @@ fn envelope(ran: &Ran) -> Value {
         &mut value,
         json!({
             "stderr": ran.stderr,
-            "truncated": truncated,
+            "truncated": *truncated || cut,
             "stderr_truncated": stderr_truncated,
             "elapsed_ms": elapsed.as_millis() as u64,
             "ignored": ran.report.ignored(),

@@ -30,7 +30,7 @@ pub struct MetaVariables {
 }
 
 /// RFC 3875 §4.1.18 turns a field's name into `HTTP_…`.
-const READ: [&str; 20] = [
+const READ: [&str; 21] = [
     "REQUEST_METHOD",
     "SCRIPT_NAME",
     "PATH_INFO",
@@ -49,6 +49,7 @@ const READ: [&str; 20] = [
     "HTTP_SEC_FETCH_DEST",
     "HTTP_SEC_FETCH_MODE",
     "HTTP_SEC_FETCH_SITE",
+    "HTTP_SEC_PURPOSE",
     "HTTP_TRANSFER_ENCODING",
     "UNIQUE_ID",
 ];
@@ -130,6 +131,7 @@ impl MetaVariables {
             sec_fetch_dest: self.text("HTTP_SEC_FETCH_DEST"),
             sec_fetch_mode: self.text("HTTP_SEC_FETCH_MODE"),
             sec_fetch_site: self.text("HTTP_SEC_FETCH_SITE"),
+            sec_purpose: self.text("HTTP_SEC_PURPOSE"),
         }
     }
 
