@@ -13,10 +13,9 @@ use std::path::{Path, PathBuf};
 /// change; `None` when there is none. `owner`: whom else to trust.
 pub fn changeable(path: &Path, owner: Option<u32>) -> Option<PathBuf> {
     let Ok(path) = path.canonicalize() else { return Some(path.to_owned()) };
-    let ours = |facts: &Metadata| {
-        let uid = facts.uid();
-        uid == 0 || uid == rustix::process::geteuid().as_raw() || Some(uid) == owner
-    };
+    let me = rustix::process::geteuid().as_raw();
+    let unmapped = unmapped_owner();
+    let ours = |facts: &Metadata| [Some(0), Some(me), owner, unmapped].contains(&Some(facts.uid()));
     let mut below: Option<Metadata> = None;
     for step in path.ancestors() {
         let Ok(facts) = step.symlink_metadata() else { return Some(step.to_owned()) };
@@ -27,6 +26,20 @@ pub fn changeable(path: &Path, owner: Option<u32>) -> Option<PathBuf> {
         below = Some(facts);
     }
     None
+}
+
+/// In a user namespace that does not map root, root's files belong to the
+/// overflow account (user_namespaces(7)); who that is cannot be told there, so
+/// only the write bits count. `None` where that account is a real one.
+fn unmapped_owner() -> Option<u32> {
+    let overflow: u32 = std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok()?.trim().parse().ok()?;
+    let map = std::fs::read_to_string("/proc/self/uid_map").ok()?;
+    let covers = |line: &str| {
+        let mut numbers = line.split_whitespace().map(|number| number.parse::<u64>().unwrap_or(0));
+        let (first, _, count) = (numbers.next()?, numbers.next()?, numbers.next()?);
+        Some((first..first.saturating_add(count)).contains(&u64::from(overflow)))
+    };
+    (!map.lines().any(|line| covers(line) == Some(true))).then_some(overflow)
 }
 
 /// Writable by everybody, or by a group that is neither root's nor ours.

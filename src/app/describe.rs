@@ -12,7 +12,7 @@ use crate::reply::{Callable, Described};
 use crate::route::Target;
 
 /// Images in one description.
-const MAX_IMAGES: usize = 1000;
+const MAX_IMAGES: usize = 100;
 /// Bytes of labels and help in one description.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Characters of help for each image or app.
