@@ -231,7 +231,7 @@ async function run() {
     if (!last) throw new Error("lost");
     status.textContent = `${verdict(last)} · ${(last.elapsed_ms / 1000).toFixed(2)} s`;
     status.classList.toggle("wrong", last.exit_code !== 0 && last.end !== "output-limit");
-    show(new Blob(pieces), pieces.length, text, output);
+    await show(new Blob(pieces), pieces.length, text, output);
     if (errors.trim()) {
       messages.append(terminal(errors));
       output.append(make("details", last.exit_code === 0 ? {} : { open: true }, make("summary", {}, words.messages), messages));
@@ -297,15 +297,25 @@ const dataUrl = (blob) => new Promise((done) => {
   reader.readAsDataURL(blob);
 });
 
-function tree(value, key) {
+function tree(value, key, depth = 0) {
   const label = key === undefined ? [] : [make("span", { class: "key" }, String(key)), ": "];
   if (value === null || typeof value !== "object") {
     return make("div", {}, ...label, make("span", { class: "value " + typeof value }, JSON.stringify(value)));
   }
   const members = Object.entries(value);
   const brackets = Array.isArray(value) ? `[${members.length}]` : `{${members.length}}`;
-  const details = make("details", { open: members.length <= 50 }, make("summary", {}, ...label, brackets));
-  details.append(...members.slice(0, 1000).map(([name, member]) => tree(member, name)));
+  const details = make("details", {}, make("summary", {}, ...label, brackets));
+  // each level is made when it is opened, however deep or wide the rest is
+  const fill = () => {
+    if (details.childElementCount > 1) return;
+    details.append(...members.slice(0, 500).map(([name, member]) => tree(member, name, depth + 1)));
+    if (members.length > 500) details.append(make("div", {}, "…"));
+  };
+  details.addEventListener("toggle", () => { if (details.open) fill(); });
+  if (depth < 3 && members.length <= 50) {
+    fill();
+    details.open = true;
+  }
   return details;
 }
 

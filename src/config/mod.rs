@@ -108,10 +108,12 @@ impl Config {
     /// Reads the configuration: the file named by `named`, else by
     /// `SINGULARITY_NGINX_CONFIG`, else the one beside the executable if it is there.
     pub fn load(named: Option<&Path>) -> Result<Config, ConfigError> {
-        let variables: Vec<(String, String)> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| name.starts_with(PREFIX))
-            .collect();
+        let mut variables = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+            let text = value.into_string().map_err(|_| ConfigError::file(name, "its value is not UTF-8"))?;
+            variables.push((name.to_owned(), text));
+        }
         let from_variable = variables.iter().find(|(name, _)| name == CONFIG).map(|(_, value)| PathBuf::from(value));
         let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join(BESIDE)));
         let path = named.map(Path::to_owned).or(from_variable).or(beside.filter(|path| path.exists()));

@@ -88,9 +88,10 @@ fn envelope_names_the_runtime_s_version() {
 #[test]
 fn envelope_is_json_whatever_the_container_prints() {
     on_both_wires(|wire| {
-        let site = Site::new(wire).prints("print.sif", b"a\xffb\0\x1b\n");
-        let told = site.ask(&get(PRINT).accept(ENVELOPE)).json();
-        assert_eq!(told["stdout"], "a\u{fffd}b\0\u{1b}\n");
+        let site = Site::new(wire).prints("print.sif", b"a\x1b\n\"").prints("print.bytes.sif", b"a\xffb\0\n");
+        assert_eq!(site.ask(&get(PRINT).accept(ENVELOPE)).json()["stdout"], "a\u{1b}\n\"");
+        let told = site.ask(&get("/container/run/print.bytes.sif").accept(ENVELOPE)).json();
+        assert_eq!((&told["stdout"], &told["stdout_base64"]), (&Value::Null, &json!("Yf9iAAo=")));
     });
 }
 

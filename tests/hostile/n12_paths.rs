@@ -300,7 +300,7 @@ fn rename_over(wire: Wire, requests: usize) {
 
 #[test]
 fn hostile_18_rename_over() {
-    on_both_wires(|wire| rename_over(wire, 200));
+    on_both_wires(|wire| rename_over(wire, 120));
 }
 
 #[test]

@@ -93,7 +93,7 @@ impl Hanging {
 #[test]
 fn hostile_38_a_visitor_who_leaves_ends_a_real_container() {
     on_both_wires(|wire| {
-        for (mode, accept) in [("hang", EVENTS), ("ignore", EVENTS), ("nest", EVENTS), ("silent", "*/*")] {
+        for (mode, accept) in [("ignore", EVENTS), ("nest", EVENTS), ("silent", "*/*")] {
             if wire == Wire::Cgi && accept != EVENTS {
                 continue;
             }
@@ -153,14 +153,16 @@ fn by_cgi(server: Cgi, is_real: bool) {
     live.ends(&family);
     drop(front);
 
-    let Some(silent) = Hanging::new(Wire::Cgi, is_real, "silent", 3) else { return };
-    let Some(front) = Front::cgi(server, &silent.site.cgi_program()) else { return };
-    let visitor = front.open(&silent.address, "*/*");
-    let family = silent.running();
-    drop(visitor);
-    processes::gone_within(Duration::from_secs(20), || silent.site.others());
-    silent.ends(&family);
-    drop(front);
+    // (how a real container ends at its deadline is 37)
+    if !is_real {
+        let silent = Hanging::new(Wire::Cgi, false, "silent", 3).expect("the stub");
+        let Some(front) = Front::cgi(server, &silent.site.cgi_program()) else { return };
+        let visitor = front.open(&silent.address, "*/*");
+        let family = silent.running();
+        drop(visitor);
+        processes::gone_within(Duration::from_secs(20), || silent.site.others());
+        silent.ends(&family);
+    }
 
     let Some(told) = Hanging::new(Wire::Cgi, is_real, "silent", 60) else { return };
     let program = told.site.cgi_program();
