@@ -279,7 +279,7 @@ impl Site {
         self.nothing_runs();
         if let Some(server) = &*self.server.lock().unwrap() {
             let id = server.pid;
-            until("the server's descriptors are closed", GONE, || processes::descriptors(id) <= server.descriptors);
+            until("the server's descriptors are closed", HANG, || processes::descriptors(id) <= server.descriptors);
         }
         if let Some(status) = self.end(Signal::TERM) {
             assert!(status.success(), "the server ended with {status}: {}", self.log());
