@@ -339,19 +339,34 @@ fn elapsed() -> Value {
 
 fn envelope() -> Value {
     object(
-        &["command", "exit_code", "end", "stdout", "stderr", "truncated", "elapsed_ms", "ignored", "changed", "image"],
+        &[
+            "command",
+            "exit_code",
+            "end",
+            "stdout",
+            "truncated",
+            "stderr",
+            "stderr_truncated",
+            "elapsed_ms",
+            "ignored",
+            "changed",
+            "image",
+            "runtime",
+        ],
         json!({
             "command": { "type": "string", "description": "To copy and paste into a shell" },
             "exit_code": exit_code(),
             "end": end(),
-            "stdout": { "type": "string" },
-            "stdout_is_lossy": { "const": true, "description": "There when stdout is not UTF-8" },
+            "stdout": { "type": ["string", "null"], "description": "Its beginning, at most 1 MiB; null when it is no text" },
+            "stdout_base64": { "type": "string", "contentEncoding": "base64", "description": "There when stdout is no text" },
+            "truncated": { "type": "boolean", "description": "Whether stdout was cut" },
             "stderr": { "type": "string", "description": "Its end" },
-            "truncated": { "type": "boolean" },
+            "stderr_truncated": { "type": "boolean" },
             "elapsed_ms": elapsed(),
             "ignored": names("Undeclared names"),
             "changed": list(change()),
             "image": object(&["name", "size"], json!({ "name": { "type": "string" }, "size": size() })),
+            "runtime": { "type": "string", "description": "What the container runtime calls itself" },
         }),
     )
 }
