@@ -14,8 +14,8 @@ struct Held {
     files: Vec<String>,
 }
 
-/// Threads of the server that may wait for a connection (`fastcgi/src/server.rs`), and one that has just ended its own.
-const AT_THE_DOOR: usize = 5;
+/// Threads of the server that may wait for a connection (`fastcgi/src/server.rs`).
+const AT_THE_DOOR: usize = 8;
 
 fn held(site: &Site) -> Held {
     let server = if site.wire == Wire::FastCgi { site.start() } else { std::process::id() };
