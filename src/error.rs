@@ -51,6 +51,8 @@ pub enum Error {
     Arguments(#[from] BindError),
     #[error("all slots are taken")]
     Busy,
+    #[error("the image was replaced meanwhile")]
+    Replaced,
     #[error("runtime: {0}")]
     Runtime(#[from] RuntimeError),
     #[error("strict: a promise of isolation does not hold here: {word}: {1}", word = .0.word())]
@@ -85,6 +87,7 @@ impl Error {
             },
             Error::Arguments(_) => 400,
             Error::Busy
+            | Error::Replaced
             | Error::Runtime(_)
             | Error::Strict(..)
             | Error::State(_)
@@ -117,6 +120,7 @@ impl Error {
             Error::Arguments(BindError::Input(input)) => input.word(),
             Error::Arguments(BindError::Rejected(_)) => "bad-arguments",
             Error::Busy => "busy",
+            Error::Replaced => "replaced",
             Error::Runtime(_) => "no-runtime",
             Error::Strict(..) => "isolation",
             Error::State(_) | Error::Start(_) => "cannot-start",
@@ -135,6 +139,7 @@ impl Error {
             "method-not-allowed" => "This address does not take that method",
             "unknown-host" => "This server does not answer for that host",
             "cross-site" | "not-trusted" | "not-offered" => "Not allowed",
+            "replaced" => "The image has just been replaced",
             "busy" => "All slots are busy",
             "no-runtime" | "cannot-start" | "isolation" => "Nothing can be run at the moment",
             "data-folder" => "The data folder cannot be read",
@@ -180,6 +185,10 @@ impl Error {
             Error::Arguments(BindError::Input(error)) => sentence(error),
             Error::Arguments(BindError::Rejected(rejected)) => reasons(rejected),
             Error::Busy => "As many containers as this site allows are running: try again in some seconds.".to_owned(),
+            Error::Replaced => {
+                "Another file took the image's place while it was asked for: ask again, and look at its arguments first."
+                    .to_owned()
+            }
             Error::Runtime(_) => "The site's owner has to install a container runtime, or to name it.".to_owned(),
             Error::Strict(..) => {
                 "This host cannot keep all promises of isolation, and this site is strict about them: \
@@ -202,7 +211,7 @@ impl Error {
     /// Seconds after which it is worth to ask again.
     pub fn retry_after(&self) -> Option<u32> {
         match self {
-            Error::Busy => Some(2),
+            Error::Busy | Error::Replaced => Some(2),
             _ if self.status() == 503 => Some(30),
             _ => None,
         }

@@ -5,27 +5,66 @@
 //! and each belongs to root, to this account, or to one more that is named. A
 //! sticky folder (`/tmp`) is no way in where the next step is one of ours.
 
+use std::ffi::CStr;
 use std::fs::Metadata;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The first step on the way to `path`, links resolved, that others could
+use lazy_static::lazy_static;
+
+/// Links on the way to a file (path_resolution(7) has the same bound).
+const MAX_LINKS: usize = 40;
+
+/// The first step on the way to `path`, through every link, that others could
 /// change; `None` when there is none. `owner`: whom else to trust.
 pub fn changeable(path: &Path, owner: Option<u32>) -> Option<PathBuf> {
-    let Ok(path) = path.canonicalize() else { return Some(path.to_owned()) };
+    first_open_step(path, owner, 0)
+}
+
+/// The same for the folders on the way alone, not for what is at its end.
+pub fn way_changeable(path: &Path, owner: u32) -> Option<PathBuf> {
+    first_open_step(path, Some(owner), 1)
+}
+
+/// `spared`: so many steps from the end may be anything.
+fn first_open_step(path: &Path, owner: Option<u32>, spared: usize) -> Option<PathBuf> {
+    let Ok(mut way) = std::path::absolute(path) else { return Some(path.to_owned()) };
     let me = rustix::process::geteuid().as_raw();
-    let unmapped = unmapped_owner();
-    let ours = |facts: &Metadata| [Some(0), Some(me), owner, unmapped].contains(&Some(facts.uid()));
-    let mut below: Option<Metadata> = None;
-    for step in path.ancestors() {
-        let Ok(facts) = step.symlink_metadata() else { return Some(step.to_owned()) };
-        let sticky = facts.is_dir() && facts.mode() & 0o1000 != 0 && below.as_ref().is_some_and(ours);
-        if !ours(&facts) || (others_write(&facts) && !sticky) {
-            return Some(step.to_owned());
+    let trusted = [Some(0), Some(me), owner, *UNMAPPED];
+    for _ in 0..MAX_LINKS {
+        let mut below: Option<Metadata> = None;
+        let mut link = None;
+        for (number, step) in way.ancestors().enumerate() {
+            let Ok(facts) = step.symlink_metadata() else { return Some(step.to_owned()) };
+            let ours = |facts: &Metadata| trusted.contains(&Some(facts.uid()));
+            let sticky = facts.is_dir() && facts.mode() & 0o1000 != 0 && below.as_ref().is_some_and(ours);
+            if number >= spared && (!ours(&facts) || (others_write(step, &facts) && !sticky)) {
+                return Some(step.to_owned());
+            }
+            if facts.is_symlink() {
+                link = Some(step.to_owned());
+            }
+            below = Some(facts);
         }
-        below = Some(facts);
+        // the first link of the way: where it leads, and on from there
+        let link = link?;
+        let (Ok(target), Ok(rest)) = (link.read_link(), way.strip_prefix(&link)) else { return Some(link) };
+        let target = link.parent().unwrap_or(Path::new("/")).join(target);
+        way = if rest.as_os_str().is_empty() { target } else { target.join(rest) };
     }
-    None
+    Some(path.to_owned())
+}
+
+/// Whether an owner can change nothing that root, this account or `also` could not change anyway.
+pub fn trusted_owner(owner: u32, also: u32) -> bool {
+    let me = rustix::process::geteuid().as_raw();
+    [Some(0), Some(me), Some(also), *UNMAPPED].contains(&Some(owner))
+}
+
+lazy_static! {
+    /// A process does not change its user namespace while it asks this: a keeper asks before, or not at all.
+    static ref UNMAPPED: Option<u32> = unmapped_owner();
 }
 
 /// In a user namespace that does not map root, root's files belong to the
@@ -42,10 +81,30 @@ fn unmapped_owner() -> Option<u32> {
     (!map.lines().any(|line| covers(line) == Some(true))).then_some(overflow)
 }
 
-/// Writable by everybody, or by a group that is neither root's nor ours.
-fn others_write(facts: &Metadata) -> bool {
-    let foreign = facts.gid() != 0 && facts.gid() != rustix::process::getegid().as_raw();
-    facts.mode() & 0o002 != 0 || (facts.mode() & 0o020 != 0 && foreign)
+/// Writable by everybody, by a group that is neither root's nor ours, or by whom an access list names. The mode of a
+/// link says nothing: its folder counts.
+fn others_write(path: &Path, facts: &Metadata) -> bool {
+    if facts.is_symlink() {
+        return false;
+    }
+    let foreign = || {
+        let group = facts.gid() != 0 && facts.gid() != rustix::process::getegid().as_raw();
+        group || lists(rustix::fs::lgetxattr(path, ACCESS_LIST, &mut [0_u8; 0]))
+    };
+    facts.mode() & 0o002 != 0 || (facts.mode() & 0o020 != 0 && foreign())
+}
+
+/// Where acl(5) keeps the accounts and groups that have rights besides the mode's. Where there is a list, the mode's
+/// group bits are its mask: without `w` there, nobody of the list can write.
+const ACCESS_LIST: &CStr = c"system.posix_acl_access";
+
+/// Whether an open file has an access list.
+pub fn has_list(file: impl AsFd) -> bool {
+    lists(rustix::fs::fgetxattr(file, ACCESS_LIST, &mut [0_u8; 0]))
+}
+
+fn lists(found: rustix::io::Result<usize>) -> bool {
+    !matches!(found, Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP))
 }
 
 #[cfg(test)]
@@ -64,7 +123,10 @@ mod tests {
         let mode = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         assert_eq!(changeable(&link, None), None);
         mode(&real, 0o777);
-        assert_eq!(changeable(&link, None), Some(real.canonicalize().unwrap()));
+        assert_eq!(
+            changeable(&link, None).map(|step| step.canonicalize().unwrap()),
+            Some(real.canonicalize().unwrap())
+        );
         mode(&real, 0o1777);
         assert_eq!(changeable(&link, None), None, "sticky, and the file is ours");
         mode(&real, 0o755);

@@ -296,15 +296,20 @@ pub(super) fn time(seconds: i64, nanoseconds: u32) -> SystemTime {
     since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since)).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
+/// What a terminal or a page obeys in place of showing it: controls, and the invisible characters that reorder or hide
+/// text.
+#[must_use]
+pub fn is_obeyed(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// A name as it may be shown on a terminal, in a log or on a page (which escapes it once more for itself).
 fn harmless(name: &[u8]) -> String {
     let mut shown = String::new();
     for chunk in name.utf8_chunks() {
         for character in chunk.valid().chars() {
-            // Controls, and the invisible characters that reorder or hide text.
-            if character.is_control()
-                || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-            {
+            if is_obeyed(character) {
                 shown.extend(character.escape_default());
             } else {
                 shown.push(character);

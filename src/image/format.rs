@@ -81,6 +81,21 @@ impl Architecture {
         ARCHITECTURES.into_iter().find(|known| *known == name).map(Self)
     }
 
+    /// This host's name, when the image is made for another processor; `None` also where that cannot be told.
+    #[must_use]
+    pub fn foreign(self) -> Option<&'static str> {
+        let here = match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "x86" => "386",
+            "aarch64" => "arm64",
+            "powerpc64" => "ppc64le",
+            "s390x" => "s390x",
+            "riscv64" => "riscv64",
+            _ => return None,
+        };
+        (self.0 != here && (here, self.0) != ("amd64", "386")).then_some(here)
+    }
+
     /// `amd64`, `arm64`, …
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -211,6 +226,9 @@ mod tests {
     #[test]
     fn architectures() {
         assert_eq!(Architecture::from_sif(b"02\0").map(Architecture::as_str), Some("amd64"));
+        let foreign = |name| Architecture::from_name(name).and_then(Architecture::foreign);
+        let here = if cfg!(target_arch = "x86_64") { [None, Some("amd64")] } else { [Some("arm64"), None] };
+        assert_eq!([foreign("amd64"), foreign("arm64")], here);
         assert_eq!(Architecture::from_sif(b"12\0").map(Architecture::as_str), Some("riscv64"));
         for unknown in [b"00\0", b"13\0", b"-1\0", b"\xff\xff\0", b"022"] {
             assert_eq!(Architecture::from_sif(unknown), None);

@@ -36,7 +36,7 @@ mod tests;
 mod tree;
 mod window;
 
-pub use catalog::{Catalog, CatalogError, EXTENSIONS, Entry, FindError, Listing, Refusal, Refused};
+pub use catalog::{Catalog, CatalogError, EXTENSIONS, Entry, FindError, Listing, Refusal, Refused, is_obeyed};
 pub use format::{Architecture, Format};
 pub use labels::{Labels, MAX_LABELS};
 pub use metadata::{App, MAX_APPS, MAX_TEXT, Metadata, MetadataError, Note, Part};

@@ -22,21 +22,31 @@ pub struct Rights {
     pub uid: u32,
     /// Group.
     pub gid: u32,
+    /// Whether an access list (acl(5)) gives rights to further accounts.
+    pub list: bool,
 }
 
 impl Rights {
     fn of(file: &File) -> std::io::Result<(Self, std::fs::Metadata)> {
         let facts = file.metadata()?;
-        Ok((Self { mode: facts.mode() & 0o7777, uid: facts.uid(), gid: facts.gid() }, facts))
+        Ok((
+            Self {
+                mode: facts.mode() & 0o7777,
+                uid: facts.uid(),
+                gid: facts.gid(),
+                list: crate::trust::has_list(file),
+            },
+            facts,
+        ))
     }
 
     fn others_write(self) -> bool {
         self.mode & 0o002 != 0
     }
 
-    /// Group-writable by a group that is neither root's nor `own`.
+    /// Group-writable by a group that is neither root's nor `own`, or by whom an access list names.
     fn foreign_group_writes(self, own: u32) -> bool {
-        self.mode & 0o020 != 0 && self.gid != 0 && self.gid != own
+        self.mode & 0o020 != 0 && (self.list || (self.gid != 0 && self.gid != own))
     }
 }
 
@@ -55,6 +65,11 @@ pub enum Distrust {
     /// A group that is not ours may change the image.
     #[error("a group other than this program's may write to the image; take that away with chmod g-w")]
     ImageWritableByGroup,
+    /// A third account owns the image.
+    #[error(
+        "the image belongs to an account that neither owns the data folder nor is this program's; give it to one that does (chown)"
+    )]
+    Owner,
     /// A folder on the way can be changed, or belongs to somebody else.
     #[error("somebody else can change a folder on the way to the image, or owns it; take that away with chmod go-w")]
     Way,
@@ -145,12 +160,24 @@ impl Image {
         if let Some((_, why)) = checks.into_iter().find(|(found, _)| *found) {
             return Err(why);
         }
-        // who may write to the folder may own the images in it: the way begins with the folder
-        let folder = self.path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
-        match folder.map(|folder| crate::trust::changeable(&folder, Some(self.folder_rights.uid))) {
-            Some(None) => Ok(()),
-            _ => Err(Distrust::Way),
+        // a folder that a group of ours writes to holds the images of its members
+        let shared = self.folder_rights.mode & 0o020 != 0;
+        if !shared && !crate::trust::trusted_owner(self.rights.uid, self.folder_rights.uid) {
+            return Err(Distrust::Owner);
         }
+        // who may write to the folder may own the images in it: only the way counts
+        crate::trust::way_changeable(&self.path, self.folder_rights.uid).map_or(Ok(()), |_| Err(Distrust::Way))
+    }
+
+    /// Whether something else is at its path by now: the arguments were checked against what this one declares.
+    /// `written`: the runtime itself may have written into it.
+    #[must_use]
+    pub fn replaced(&self, written: bool) -> bool {
+        let content = |facts: &std::fs::Metadata| {
+            (facts.is_file() && !written).then(|| (facts.len(), facts.mtime(), facts.mtime_nsec()))
+        };
+        let identity = |facts: &std::fs::Metadata| (facts.dev(), facts.ino(), content(facts));
+        !self.path.metadata().is_ok_and(|now| identity(&now) == identity(&self.facts))
     }
 
     /// What the image says of itself: labels, apps, help.
@@ -197,5 +224,10 @@ mod tests {
             let (image, _there) = image(folder, mode, group);
             assert_eq!(image.trust(100), expected, "{folder:o} {mode:o} {group}");
         }
+        let (mut image, _there) = image(0o755, 0o644, 100);
+        image.rights.uid = image.rights.uid.wrapping_add(77_777);
+        assert_eq!(image.trust(100), Err(Distrust::Owner));
+        image.folder_rights.mode = 0o775;
+        assert_eq!(image.trust(100), Ok(()), "a member's, in a folder of the group");
     }
 }
