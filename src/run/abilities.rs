@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::family::ends_within;
 use super::invocation::ENVIRONMENT;
-use super::limits::COUNTER;
+use super::keeper::{COMMAND, TRIAL};
 use super::runtime::{Runtime, RuntimeError};
 
 /// How long the runtime, or a trial, may take to answer.
@@ -39,7 +39,7 @@ pub enum Ability {
     ProcessNamespaces,
     /// `/dev/fuse` can be opened.
     Fuse,
-    /// The kernel counts the processes of each run by itself.
+    /// The kernel counts the processes and namespaces of each run by itself.
     Counting,
     /// The runtime can limit memory, processes and processors by cgroups.
     Cgroups,
@@ -78,7 +78,7 @@ impl Ability {
             Ability::NetworkNamespaces => "containers have no network unless the site allows it",
             Ability::ProcessNamespaces => "containers do not see, and cannot signal, other processes of the account",
             Ability::Fuse => "images are mounted instead of unpacked for each run",
-            Ability::Counting => "a run that makes many processes takes none from the others",
+            Ability::Counting => "a run that makes many processes or namespaces takes none from the others",
             Ability::Cgroups => "limits of memory and processors hold for a run as a whole",
         }
     }
@@ -92,9 +92,9 @@ impl Ability {
             Ability::UserNamespaces => "only a runtime that is installed setuid can run anything",
             Ability::NetworkNamespaces => "containers reach the host's network",
             Ability::ProcessNamespaces => "containers see the other processes of the account",
-            Ability::Fuse => "each run unpacks its image first, into /tmp",
+            Ability::Fuse => "each run unpacks its image first, into /tmp, or fails",
             Ability::Counting => {
-                "the limit of processes counts those of the whole account, so runs can take them from each other"
+                "processes and namespaces are counted for the whole account, so runs can take them from each other"
             }
             Ability::Cgroups => {
                 "memory is limited for each process by itself, and only what is private to it; processors are assigned, not enforced"
@@ -121,9 +121,7 @@ impl Ability {
             Ability::Fuse => {
                 "Debian, Ubuntu: apt install fuse3; RHEL: dnf install fuse3; then chmod 666 /dev/fuse; in Docker --device /dev/fuse"
             }
-            Ability::Counting => {
-                "Debian, Ubuntu, RHEL: Linux 5.14 or later, util-linux 2.36 or later, and user namespaces"
-            }
+            Ability::Counting => "Debian, Ubuntu, RHEL: Linux 5.14 or later, and user namespaces",
             Ability::Cgroups => {
                 "Debian 11, Ubuntu 21.10, RHEL 9 and later with systemd: run the service in a user session, or with Delegate=yes"
             }
@@ -237,17 +235,12 @@ fn old(version: &str) -> bool {
     release < if version.starts_with("apptainer") { (1, 1) } else { (3, 10) }
 }
 
-/// Whether a namespace of its own gives a process a count of its own: a limit
-/// of two, with room for nothing else of this account, lets a shell start
-/// another process only where the count begins anew.
+/// Whether a keeper can be in a namespace with counts of its own.
 fn counting() -> Option<String> {
-    let (first, words) = COUNTER.split_first()?;
-    let mut words = words.to_vec();
-    words.extend(["--nproc=2:2", "--", "/bin/sh", "-c", "/bin/true & wait"]);
-    match answer(Path::new(first), &words) {
+    match answer(Path::new("/proc/self/exe"), &[COMMAND, TRIAL]) {
         Ok(_) if release() >= (5, 14) => None,
         Ok(_) => Some("the kernel is older than Linux 5.14".to_owned()),
-        Err(Silent::Late) => Some("unshare(1) did not end".to_owned()),
+        Err(Silent::Late) => Some("the trial did not end".to_owned()),
         Err(Silent::Failed(why)) => Some(why),
     }
 }

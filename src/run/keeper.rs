@@ -24,15 +24,18 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg}
 use rustix::process::{Pid, PidfdFlags, Signal};
 use serde::{Deserialize, Serialize};
 
+use super::cell;
 use super::family;
 use super::invocation::ENVIRONMENT;
-use super::limits::Limits;
+use super::limits::{self, Limits};
 use super::raw;
 
 /// Locks that come with an order: the site's slot and the image's.
 pub const MAX_LOCKS: usize = 2;
 /// The command by which the executable is started as a keeper.
 pub const COMMAND: &str = "keep";
+/// The word behind it for a trial: what [`super::Ability::Counting`] needs.
+pub const TRIAL: &str = "try";
 /// Largest order in bytes: arguments come from at most 64 KiB of content.
 const MAX_ORDER: usize = 1024 * 1024;
 /// From TERM to KILL when the deadline is over.
@@ -66,10 +69,15 @@ pub enum Report {
 }
 
 /// The life of a keeper. The error says why it could not even begin.
-pub fn keep() -> io::Result<()> {
+pub fn keep(word: Option<&str>) -> io::Result<()> {
+    if word == Some(TRIAL) {
+        return cell::tried();
+    }
+    // away from the terminal of whoever started the server: /dev/tty would be theirs (TIOCSTI types into it)
+    rustix::process::setsid()?;
     let mut control = UnixStream::from(rustix::io::dup(io::stdin().as_fd())?);
     rustix::io::fcntl_setfd(&control, rustix::io::FdFlags::CLOEXEC)?;
-    let (order, _slots) = receive(&mut control)?;
+    let (order, slots) = receive(&mut control)?;
     let signals = ending_signals()?;
     family::adopt()?;
     // refused where there are no keyrings (ENOSYS, or seccomp): then there is nothing to share
@@ -83,6 +91,8 @@ pub fn keep() -> io::Result<()> {
             report.unwrap_or_else(|error| Report::Unwatched(error.to_string()))
         }
     };
+    // nothing of the run is left: whoever hears of its end finds the slot free
+    drop(slots);
     let text = serde_json::to_vec(&report).map_err(io::Error::other)?;
     // the server may be gone: then nobody wants to know
     let _ = control.write_all(&text);
@@ -127,19 +137,16 @@ fn ending_signals() -> io::Result<UnixStream> {
 fn start(order: &Order) -> io::Result<Child> {
     order.limits.set()?;
     let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
-    let mut words = order.limits.counter();
-    words.push(order.program.to_string_lossy().into_owned());
-    let mut words = words.into_iter();
-    let child = Command::new(words.next().unwrap_or_default())
-        .args(words)
+    let mut command = Command::new(&order.program);
+    command
         .args(&order.arguments)
         .env_clear()
         .envs(ENVIRONMENT)
         .envs(order.session.iter().map(|(name, value)| (name, value)))
         .current_dir("/")
         .stdin(Stdio::null())
-        .process_group(0)
-        .spawn();
+        .process_group(0);
+    let child = limits::first_to_go(|| command.spawn());
     for let_go in
         [rustix::stdio::dup2_stdin(&null), rustix::stdio::dup2_stdout(&null), rustix::stdio::dup2_stderr(&null)]
     {

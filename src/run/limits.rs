@@ -14,9 +14,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::{Deserialize, Serialize};
 
 use super::abilities::{Abilities, Ability};
-
-/// unshare(1) and prlimit(1), by absolute path.
-pub const COUNTER: [&str; 5] = ["/usr/bin/unshare", "--user", "--map-current-user", "--", "/usr/bin/prlimit"];
+use super::cell;
 
 /// The bounds of a run.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -31,8 +29,8 @@ pub struct Limits {
     pub processes: Option<u64>,
     /// Processors.
     pub cpus: Option<usize>,
-    /// Whether the kernel counts the processes of each run by itself
-    /// ([`Limits::counter`]), and not those of the account.
+    /// Whether the kernel counts what each run makes by itself (`cell.rs`),
+    /// and not with the rest of the account.
     pub counted: bool,
 }
 
@@ -53,35 +51,24 @@ impl Limits {
         flags
     }
 
-    /// A command in front of the runtime that gives the run a user namespace of
-    /// its own before it limits the processes: since Linux 5.14 they are
-    /// counted in each user namespace (user_namespaces(7), getrlimit(2)
-    /// RLIMIT_NPROC), so no run takes from another's. Empty where the account
-    /// is counted.
-    pub fn counter(&self) -> Vec<String> {
-        match self.processes {
-            Some(count) if self.counted => COUNTER
-                .iter()
-                .map(|word| (*word).to_owned())
-                .chain([format!("--nproc={count}:{count}"), "--".to_owned()])
-                .collect(),
-            _ => Vec::new(),
-        }
-    }
-
     /// Sets what can be set on this process and its children.
     ///
-    /// Without [`Limits::counter`] RLIMIT_NPROC counts all processes of the
-    /// account, so those that are there already are added. RLIMIT_DATA counts what is really writable,
+    /// Without a cell (`cell.rs`) RLIMIT_NPROC counts all processes of the account, so
+    /// those that are there already are added. RLIMIT_DATA counts what is really writable,
     /// unlike RLIMIT_AS, which a Go program exceeds before it does anything.
     pub fn set(&self) -> io::Result<()> {
         lower(Resource::Core, 0)?;
+        let ours = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+        lower(Resource::Nofile, MOST_DESCRIPTORS.min(ours / 4))?;
         soften(RUN_DESCRIPTORS);
         if let Some(bytes) = self.memory {
             lower(Resource::Data, bytes)?;
         }
-        if let Some(count) = self.processes.filter(|_| !self.counted) {
-            lower(Resource::Nproc, count.saturating_add(threads_of_account()))?;
+        match self.processes {
+            // the keeper is one more
+            Some(count) if self.counted => cell::enter(count.saturating_add(1))?,
+            Some(count) => lower(Resource::Nproc, count.saturating_add(threads_of_account()))?,
+            None => {}
         }
         if let Some(count) = self.cpus {
             assign(count)?;
@@ -90,10 +77,25 @@ impl Limits {
     }
 }
 
+/// Starts something that the kernel ends first when the host has no memory left: a run, and not a server
+/// (proc_pid_oom_score_adj(5), which children inherit).
+pub fn first_to_go<T>(start: impl FnOnce() -> T) -> T {
+    const OWN: &str = "/proc/self/oom_score_adj";
+    let before = std::fs::read_to_string(OWN);
+    // refused nowhere that is known; if it were, the run would stand where all others do
+    let _ = std::fs::write(OWN, "1000");
+    let started = start();
+    let _ = before.and_then(|before| std::fs::write(OWN, before));
+    started
+}
+
 /// Descriptors that a server asks for: five a request, for its threads.
 const SERVER_DESCRIPTORS: u64 = 16 * 1024;
-/// Descriptors of a run: more than select(2) takes helps nobody.
+/// Descriptors of a process of a run, at first (more than select(2) takes helps few) and at most. Well below what a
+/// server has: the kernel counts the descriptors that are on their way through sockets for each account, and holds the
+/// count against the limit of whoever sends one more (unix(7), ETOOMANYREFS). A server sends one to each keeper.
 const RUN_DESCRIPTORS: u64 = 1024;
+const MOST_DESCRIPTORS: u64 = 4096;
 
 /// Lets a server open as many descriptors as it needs, as far as it may.
 pub fn more_descriptors() {
@@ -108,7 +110,7 @@ fn soften(to: u64) {
 }
 
 /// Sets a limit, or leaves one that is lower already.
-fn lower(resource: Resource, to: u64) -> io::Result<()> {
+pub(super) fn lower(resource: Resource, to: u64) -> io::Result<()> {
     let now = getrlimit(resource);
     let limit = now.maximum.map_or(to, |maximum| maximum.min(to));
     Ok(setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })?)
@@ -155,9 +157,6 @@ mod tests {
             cpus: None,
             counted: true,
         };
-        assert_eq!(limits.counter().last().map(String::as_str), Some("--"));
-        assert!(limits.counter().contains(&"--nproc=64:64".to_owned()));
-        assert!(Limits { counted: false, ..limits }.counter().is_empty());
         let all = Abilities::all("");
         assert_eq!(limits.flags(&all).join(" "), "--memory 1073741824 --pids-limit 64");
         let none = Abilities { missing: vec![(Ability::Cgroups, String::new())], ..all };

@@ -14,6 +14,7 @@
 //! ```
 
 mod abilities;
+mod cell;
 mod family;
 mod invocation;
 mod keeper;

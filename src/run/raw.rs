@@ -1,5 +1,5 @@
 //! What no safe library offers: marking descriptors that are known by their
-//! number alone, and leaving the session keyring.
+//! number alone, leaving the session keyring, and a user namespace of one's own.
 //!
 //! The only file of the program with `unsafe`, each with its reason.
 
@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 /// Marks every open descriptor above 2 close-on-exec (fcntl(2) FD_CLOEXEC):
 /// web servers and shells leave some open that nobody meant for us. Called
@@ -33,4 +34,12 @@ pub fn leave_keyring() -> io::Result<()> {
     // a keyring without a name; touches no memory of this process.
     let joined = unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>()) };
     if joined < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Moves this process, which must have one thread, to a new user namespace
+/// (unshare(2) CLONE_NEWUSER).
+#[allow(unsafe_code)]
+pub fn own_user_namespace() -> io::Result<()> {
+    // SAFETY: unsafe is only the flag FILES, which is not given.
+    Ok(unsafe { unshare_unsafe(UnshareFlags::NEWUSER) }?)
 }

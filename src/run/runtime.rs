@@ -47,11 +47,14 @@ impl Runtime {
             Some(path) => return Err(RuntimeError::NotExecutable(path.to_owned())),
             None => CANDIDATES.iter().map(Path::new).find(|path| executable(path)).ok_or(RuntimeError::Missing)?,
         };
-        let owner = path.metadata().map(|facts| facts.uid()).ok();
-        if let Some(step) = crate::trust::changeable(path, owner) {
-            return Err(RuntimeError::Writable(step));
-        }
+        trusted(path)?;
         Ok(Runtime::at(path))
+    }
+
+    /// A launcher that is given by its path is looked at like the runtime; one that is given by name is found in the
+    /// fixed `PATH`.
+    pub fn check_launcher(launcher: &[String]) -> Result<(), RuntimeError> {
+        launcher.first().map(Path::new).filter(|path| path.is_absolute()).map_or(Ok(()), trusted)
     }
 
     /// The runtime at `path`, not looked at.
@@ -62,6 +65,12 @@ impl Runtime {
     /// The absolute path.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Whether it belongs to this account.
+    pub fn is_ours(&self) -> bool {
+        let me = rustix::process::geteuid();
+        !me.is_root() && self.0.metadata().is_ok_and(|facts| facts.uid() == me.as_raw())
     }
 
     /// The name people type.
@@ -92,8 +101,16 @@ impl Runtime {
             flags.extend(["--net", "--network", "none"]);
         }
         flags.extend(["--pwd", "/", "--no-mount", "bind-paths,hostfs,sys,cwd,home"]);
+        // shared memory in the one small tmpfs of the container, and not in one that takes half of the host's memory
+        flags.push("--scratch=/dev/shm");
         flags.into_iter().map(str::to_owned).collect()
     }
+}
+
+/// Nobody but its owner and root can change it.
+fn trusted(path: &Path) -> Result<(), RuntimeError> {
+    let owner = path.metadata().map(|facts| facts.uid()).ok();
+    crate::trust::changeable(path, owner).map_or(Ok(()), |step| Err(RuntimeError::Writable(step)))
 }
 
 fn executable(path: &Path) -> bool {

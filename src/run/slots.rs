@@ -4,11 +4,14 @@
 //! the slot. The lock belongs to the open file, so the keeper of a run that
 //! inherits it keeps the slot although the server dies; the kernel frees it
 //! with the last process that has it open. There is nothing to clean up.
+//!
+//! `state/slot-refused.lock`: how many runs found no slot, a number of 8 bytes.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -19,6 +22,11 @@ pub struct StateError {
     path: PathBuf,
     why: String,
 }
+
+/// Longer than a look at the locks takes.
+const MOMENT: Duration = Duration::from_millis(1);
+/// How often somebody looks who finds no slot.
+const LOOKS: u32 = 4;
 
 /// No slot is free.
 #[derive(Debug)]
@@ -52,31 +60,82 @@ impl Slots {
         if facts.mode() & 0o022 != 0 {
             return Err(refuse("others can write to it (chmod go-w)".to_owned()));
         }
+        if let Some(step) = crate::trust::changeable(folder, None) {
+            return Err(refuse(format!("others can change {} (chmod go-w)", step.display())));
+        }
         Ok(Slots { folder: folder.to_owned(), prefix: prefix.to_owned(), count })
     }
 
-    /// Takes a free slot at once, or says that all are taken.
+    /// Takes a free slot at once, or says that all are taken. Looks some
+    /// times: while we look at one after the other, a slot that we have seen
+    /// gets free and one that we have not seen is taken; and somebody who
+    /// counts holds a free one's lock for a moment.
     pub fn take(&self) -> io::Result<Result<Slot, Busy>> {
-        for number in 0..self.count {
-            let file = self.file(number)?;
-            match file.try_lock() {
-                Ok(()) => return Ok(Ok(Slot(file))),
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => return Err(error),
+        for look in 0..LOOKS {
+            std::thread::sleep(MOMENT * look.min(1));
+            for number in 0..self.count {
+                let file = self.file(number)?;
+                match file.try_lock() {
+                    Ok(()) => return Ok(Ok(Slot(file))),
+                    Err(TryLockError::WouldBlock) => {}
+                    Err(TryLockError::Error(error)) => return Err(error),
+                }
             }
         }
         Ok(Err(Busy))
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// How many are taken. To look is to hold a free one's lock for a moment; see [`Slots::take`].
+    pub fn in_use(&self) -> io::Result<usize> {
+        let mut taken = 0;
+        for number in 0..self.count {
+            match self.file(number)?.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => taken += 1,
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Writes down that a run found no slot.
+    pub fn refuse(&self) -> io::Result<()> {
+        let file = self.open_file("refused")?;
+        file.lock()?;
+        let so_far = number(&file)?;
+        file.write_all_at(&so_far.saturating_add(1).to_le_bytes(), 0)
+    }
+
+    /// How many runs found no slot since the state folder was made.
+    pub fn refusals(&self) -> io::Result<u64> {
+        number(&self.open_file("refused")?)
+    }
+
     fn file(&self, number: usize) -> io::Result<File> {
+        self.open_file(&number.to_string())
+    }
+
+    fn open_file(&self, name: &str) -> io::Result<File> {
         OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(self.folder.join(format!("{}-{number}.lock", self.prefix)))
+            .open(self.folder.join(format!("{}-{name}.lock", self.prefix)))
     }
+}
+
+/// The number in a file; an empty file holds none.
+fn number(file: &File) -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    let length = file.read_at(&mut bytes, 0)?;
+    Ok(if length == bytes.len() { u64::from_le_bytes(bytes) } else { 0 })
 }
 
 impl Slot {
@@ -102,6 +161,24 @@ mod tests {
         assert!(ours.take().unwrap().is_err());
         drop(first);
         assert!(theirs.take().unwrap().is_ok());
+    }
+
+    #[test]
+    fn what_is_taken_and_refused_is_counted_over_all_processes() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("state");
+        let ours = Slots::open(&folder, "slot", 3).unwrap();
+        let theirs = Slots::open(&folder, "slot", 3).unwrap();
+        let first = ours.take().unwrap().unwrap();
+        let _second = ours.take().unwrap().unwrap();
+        assert_eq!((theirs.in_use().unwrap(), theirs.count(), theirs.refusals().unwrap()), (2, 3, 0));
+        drop(first);
+        assert_eq!(theirs.in_use().unwrap(), 1);
+        ours.refuse().unwrap();
+        theirs.refuse().unwrap();
+        assert_eq!(ours.refusals().unwrap(), 2);
+        std::fs::write(folder.join("slot-refused.lock"), "x").unwrap();
+        assert_eq!(ours.refusals().unwrap(), 0);
     }
 
     #[test]

@@ -92,7 +92,6 @@ impl Run {
             .stdin(OwnedFd::from(theirs))
             .stdout(out)
             .stderr(err)
-            .process_group(0)
             .spawn()?;
         let begun = Instant::now();
         let order = Order {

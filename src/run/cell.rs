@@ -1,0 +1,60 @@
+//! A user namespace for one run, entered by its keeper before it starts anything.
+//!
+//! Since Linux 5.14 the kernel counts processes in each user namespace (getrlimit(2) RLIMIT_NPROC), so a limit set in
+//! here is a limit of this run, and no run takes from another's. Namespaces and inotify instances are counted for the
+//! account through all its user namespaces (namespaces(7), /proc/sys/user): here they are bounded for what is below.
+//! The account is mapped to itself, so the run gains no right outside.
+//! Never: in a process with a second thread, or in one that goes on to serve.
+
+use std::fs;
+use std::io;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Resource, getegid, geteuid};
+
+use super::limits::lower;
+use super::raw;
+
+/// What a run may have of each kind: a runtime makes one or two of a namespace, and a container may nest.
+const MOST: [(&str, u64); 9] = [
+    ("user_namespaces", 32),
+    ("mnt_namespaces", 32),
+    ("pid_namespaces", 32),
+    ("net_namespaces", 32),
+    ("ipc_namespaces", 32),
+    ("uts_namespaces", 32),
+    ("cgroup_namespaces", 32),
+    ("inotify_instances", 32),
+    ("inotify_watches", 8192),
+];
+/// Processes of a trial: itself and one more.
+const TRIAL: u64 = 2;
+
+/// Enters it, for at most so many processes and threads. After an error this process is good for nothing more.
+pub fn enter(processes: u64) -> io::Result<()> {
+    let (user, group) = (geteuid().as_raw(), getegid().as_raw());
+    raw::own_user_namespace()?;
+    write("/proc/self/setgroups", "deny")?;
+    write("/proc/self/uid_map", &format!("{user} {user} 1"))?;
+    write("/proc/self/gid_map", &format!("{group} {group} 1"))?;
+    for (what, most) in MOST {
+        match write(&format!("/proc/sys/user/max_{what}"), &most.to_string()) {
+            // in a container whose /proc/sys cannot be written: processes are counted all the same
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => break,
+            written => written?,
+        }
+    }
+    lower(Resource::Nproc, processes)
+}
+
+/// Whether that works here: with a limit of two, in which nothing else of the account has room, a process can be
+/// started only where the count begins anew.
+pub fn tried() -> io::Result<()> {
+    enter(TRIAL)?;
+    let status = Command::new("/bin/true").env_clear().stdin(Stdio::null()).status()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(status.to_string())) }
+}
+
+fn write(path: &str, text: &str) -> io::Result<()> {
+    fs::write(path, text).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
+}
