@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use toml::Spanned;
@@ -12,11 +13,16 @@ use super::setting::{ConfigError, Layer, Origin, Raw};
 /// Largest file in bytes.
 const MAX_FILE: u64 = 256 * 1024;
 
-/// The text of the file.
-pub fn read(path: &Path) -> Result<String, ConfigError> {
+/// The text of the file. It may belong to `owner`; to whom it belongs, where there is none.
+pub fn read(path: &Path, owner: Option<u32>) -> Result<String, ConfigError> {
     let mut text = String::new();
     let refuse = |why: &dyn std::fmt::Display| ConfigError::file(path.display(), why);
     let file = std::fs::File::open(path).map_err(|error| refuse(&error))?;
+    // it names what is executed
+    let owner = owner.or_else(|| Some(file.metadata().ok()?.uid()));
+    if let Some(step) = crate::trust::changeable(path, owner) {
+        return Err(refuse(&format!("others can change {}: take that away with chmod go-w", step.display())));
+    }
     let length = file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(|error| refuse(&error))?;
     if length as u64 > MAX_FILE {
         return Err(refuse(&"the file is larger than 256 KiB"));

@@ -6,10 +6,12 @@
 //! line. Relative paths of the file count from the file, those of variables
 //! from the working folder.
 
+mod brand;
 mod file;
 mod setting;
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ use crate::run::Network;
 
 pub use setting::{ConfigError, Origin, Setting};
 use setting::{Layer, Settings};
+
+pub use brand::Brand;
 
 /// The file's name beside the executable, when no other is named. `.ht…` is
 /// what Apache refuses to serve by default.
@@ -31,11 +35,26 @@ const PREFIX: &str = "SINGULARITY_NGINX_";
 /// Least memory of a run: the runtime is a part of it.
 const MIN_MEMORY: u64 = 256 << 20;
 /// Keys with one value for the site.
-const SITE_KEYS: [&str; 8] = ["accel", "data", "runtime", "state", "allow_origins", "hosts", "strict", "allow_root"];
+const SITE_KEYS: [&str; 13] = [
+    "accel",
+    "data",
+    "runtime",
+    "state",
+    "allow_origins",
+    "hosts",
+    "metrics",
+    "strict",
+    "allow_root",
+    "title",
+    "welcome",
+    "link",
+    "logo",
+];
 /// Keys that an `[images."NAME"]` table may set too.
-const IMAGE_KEYS: [&str; 13] = [
+const IMAGE_KEYS: [&str; 14] = [
     "download",
     "slots",
+    "wait",
     "deadline",
     "output_limit",
     "network",
@@ -66,8 +85,12 @@ pub struct Config {
     pub accel: Option<String>,
     /// Refuse to run when an isolation promise cannot be kept here (`strict`, default false).
     pub strict: bool,
+    /// Answer `/container/metrics` (`metrics`, default false).
+    pub metrics: bool,
     /// Start although root (`allow_root`, default false).
     pub allow_root: bool,
+    /// How the site calls itself (`title`, `welcome`, `link`, `logo`).
+    pub brand: Brand,
     /// What holds for an image without a table of its own.
     terms: Terms,
     images: BTreeMap<String, Terms>,
@@ -80,6 +103,8 @@ pub struct Terms {
     /// Containers at once over all processes (`slots`, default: processors; 1
     /// to 4096). In an image's table: those of this image, on top of the site's.
     pub slots: usize,
+    /// How long a visitor may wait for a slot (`wait`, seconds, default 0: refused at once; at most 30).
+    pub wait: Duration,
     /// Wall time (`deadline`, seconds, default 60; 1 to 86400).
     pub deadline: Duration,
     /// Bytes of stdout (`output_limit`, default 8 MiB; 1 KiB to 1 GiB).
@@ -115,13 +140,17 @@ impl Config {
             variables.push((name.to_owned(), text));
         }
         let from_variable = variables.iter().find(|(name, _)| name == CONFIG).map(|(_, value)| PathBuf::from(value));
-        let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join(BESIDE)));
-        let path = named.map(Path::to_owned).or(from_variable).or(beside.filter(|path| path.exists()));
-        let text = match &path {
-            Some(path) => Some((path.as_path(), file::read(path)?)),
-            None => None,
+        let named = named.map(Path::to_owned).or(from_variable);
+        let program = std::env::current_exe().ok();
+        let beside = program.as_ref().and_then(|exe| Some(exe.parent()?.join(BESIDE))).filter(|path| path.exists());
+        // what somebody put beside the program is not chosen by anybody: it belongs to whom the program belongs
+        let owner = || program.and_then(|exe| Some(exe.metadata().ok()?.uid()));
+        let text = match (named, beside) {
+            (Some(path), _) => Some((file::read(&path, None)?, path)),
+            (None, Some(path)) => Some((file::read(&path, owner())?, path)),
+            (None, None) => None,
         };
-        Config::from(text.as_ref().map(|(path, text)| (*path, text.as_str())), &variables)
+        Config::from(text.as_ref().map(|(text, path)| (path.as_path(), text.as_str())), &variables)
     }
 
     /// The same from texts: pure.
@@ -141,7 +170,9 @@ impl Config {
             hosts: settings.list("hosts")?,
             accel: settings.checked_text("accel", accel)?,
             strict: settings.flag("strict")?.unwrap_or(false),
+            metrics: settings.flag("metrics")?.unwrap_or(false),
             allow_root: settings.flag("allow_root")?.unwrap_or(false),
+            brand: Brand::read(&settings)?,
             terms: Terms::read(&settings, None)?,
             images: BTreeMap::new(),
             settings: Vec::new(),
@@ -177,7 +208,7 @@ impl Config {
         let runtime =
             self.runtime.as_ref().map_or("(first one installed)".to_owned(), |path| path.display().to_string());
         let number = |number: Option<u64>| number.map_or("none".to_owned(), |number| number.to_string());
-        let values: [(&'static str, String); 21] = [
+        let values = [
             ("data", self.data.display().to_string()),
             ("runtime", runtime),
             ("state", self.state.display().to_string()),
@@ -185,8 +216,10 @@ impl Config {
             ("hosts", self.hosts.join(",")),
             ("accel", self.accel.clone().unwrap_or("none".to_owned())),
             ("strict", self.strict.to_string()),
+            ("metrics", self.metrics.to_string()),
             ("allow_root", self.allow_root.to_string()),
             ("slots", terms.slots.to_string()),
+            ("wait", terms.wait.as_secs().to_string()),
             ("deadline", terms.deadline.as_secs().to_string()),
             ("output_limit", terms.output_limit.to_string()),
             ("network", if terms.network == Network::None { "none" } else { "host" }.to_owned()),
@@ -204,7 +237,8 @@ impl Config {
             let setting = self.settings.iter().find(|setting| setting.key == key);
             setting.map_or("default".to_owned(), |setting| setting.origin.to_string())
         };
-        values.into_iter().map(|(key, value)| (key, value, from(key))).collect()
+        let values = values.into_iter().chain(self.brand.in_force());
+        values.map(|(key, value)| (key, value, from(key))).collect()
     }
 
     /// The images that have a table of their own.
@@ -231,9 +265,11 @@ impl Terms {
         };
         let launcher = settings.text("launcher")?;
         let slots = settings.number("slots", 1..=4096)?;
+        let wait = settings.number("wait", 0..=30)?;
         let cpus = settings.number("cpus", 1..=4096)?;
         Ok(Terms {
             slots: slots.map_or(base.slots, |slots| slots as usize),
+            wait: wait.map_or(base.wait, Duration::from_secs),
             memory: settings.bytes("memory", MIN_MEMORY..=1 << 40)?.or(base.memory),
             processes: settings.number("processes", 8..=65_536)?.unwrap_or(base.processes),
             cpus: cpus.map(|cpus| cpus as usize).or(base.cpus),
@@ -254,6 +290,7 @@ impl Default for Terms {
     fn default() -> Terms {
         Terms {
             slots: processors(),
+            wait: Duration::ZERO,
             memory: None,
             processes: 256,
             cpus: None,

@@ -177,7 +177,11 @@ impl<'a> Settings<'a> {
     }
 
     /// A text that is checked.
-    pub fn checked_text<T>(&self, key: &str, check: fn(&str) -> Result<T, String>) -> Result<Option<T>, ConfigError> {
+    pub fn checked_text<T>(
+        &self,
+        key: &str,
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
         let text = self.text(key)?;
         text.map(|text| check(&text).map_err(|why| self.refuse(key, &why))).transpose()
     }

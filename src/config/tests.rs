@@ -27,6 +27,17 @@ fn an_image_has_terms_of_its_own() {
 }
 
 #[test]
+fn a_site_has_a_name_of_its_own() {
+    let set = config("title = ' Our lab '\nwelcome = 'Hello'\nlink = 'https://example.org'\nlogo = 'logo.svg'", &[]);
+    let set = set.unwrap();
+    let brand = &set.brand;
+    assert_eq!((brand.title.as_deref(), brand.welcome.as_deref()), (Some("Our lab"), Some("Hello")));
+    assert_eq!(brand.link.as_deref(), Some("https://example.org/"));
+    assert_eq!(brand.logo.as_deref(), Some(Path::new("/etc/sn/logo.svg")));
+    assert!(set.in_force().contains(&("title", "Our lab".to_owned(), "line 1".to_owned())));
+}
+
+#[test]
 fn variables_stand_above_the_file() {
     let variables = [
         ("SINGULARITY_NGINX_SLOTS", "3"),
@@ -65,6 +76,12 @@ fn what_is_wrong_stops_the_start_and_names_the_line() {
         ("extra_characters = ';'", "`extra_characters`"),
         ("slots = ", "line 1: "),
         ("images = 3", "`images`"),
+        ("title = ''", "`title`: write one line of 1 to 80 characters"),
+        ("welcome = \"a\\nb\"", "`welcome`: write one line"),
+        ("link = 'javascript:alert(1)'", "`javascript:alert(1)` is no web address"),
+        ("link = 'example.org'", "is no web address"),
+        ("logo = ''", "`logo`: must name a path"),
+        ("[images.a]\ntitle = 'x'", "line 2: `title`: there is no such key here"),
         ("[images]\na = 1", "line 2: `a`: must be a table"),
         ("[images.a]\nstate = '/x'", "line 2: `state`: there is no such key here"),
     ] {
