@@ -31,14 +31,40 @@ pub enum Reply {
     OpenApi(Described),
     /// Whether the site can do its work.
     Health(Vec<Check>),
+    /// The same in numbers, for those who watch.
+    Metrics(Box<Metrics>),
     /// The names of all images, for the 2017 program's clients.
     ApiImages(Vec<Target>),
     /// One image, for the same.
     ApiImage(Box<ImageFacts>),
+    /// The site's logo.
+    Logo(Logo),
     /// The image as a file.
     File(Download),
     /// Go there: a status and a place, with the query that goes along.
     Go(u16, Route, String),
+}
+
+/// How the site calls itself, where it does.
+#[derive(Debug, Default)]
+pub struct Brand<'a> {
+    /// Its name.
+    pub title: Option<&'a str>,
+    /// One line for the home page.
+    pub welcome: Option<&'a str>,
+    /// Whose site it is: an http or https address.
+    pub link: Option<&'a str>,
+    /// Names the content of its logo, where it has one: another file, another name.
+    pub logo: Option<String>,
+}
+
+/// The logo of the site.
+#[derive(Debug)]
+pub struct Logo {
+    /// Its type, by its content.
+    pub media: &'static str,
+    /// Its content.
+    pub bytes: Vec<u8>,
 }
 
 /// An image as a file.
@@ -98,6 +124,8 @@ pub struct RowFacts {
     pub summary: Option<String>,
     /// Its arguments.
     pub spec: ArgSpec,
+    /// Why it must not be run, if so.
+    pub refused: Option<String>,
 }
 
 /// One image, or one app of it, whole.
@@ -153,6 +181,8 @@ pub struct Ran {
     pub size: Option<u64>,
     /// `apptainer run hello-name.sif --name Amy`, to copy and paste.
     pub command: String,
+    /// What the image got.
+    pub argv: Vec<String>,
     /// What ran it: `apptainer version 1.4.5`.
     pub runtime: String,
     /// What came of it.
@@ -220,6 +250,23 @@ pub struct Check {
     pub lost: &'static str,
     /// How to get it.
     pub get: &'static str,
+}
+
+/// The site in numbers, counted from the data folder and the locks.
+#[derive(Debug)]
+pub struct Metrics {
+    /// Containers at once.
+    pub slots: usize,
+    /// Containers that run now.
+    pub in_use: usize,
+    /// Runs that found no slot, since the state folder was made.
+    pub refusals: u64,
+    /// Images in the data folder.
+    pub images: usize,
+    /// Entries of the data folder that are not served.
+    pub not_served: usize,
+    /// What has to hold.
+    pub checks: Vec<Check>,
 }
 
 /// How much depends on something.

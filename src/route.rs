@@ -10,6 +10,9 @@ use std::fmt::Write;
 use crate::http::{Method, Mount};
 use crate::image::{AppName, ImageName};
 
+/// The name of the site's own logo among the static files.
+pub const LOGO: &str = "logo";
+
 /// Something that has an address here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -35,6 +38,8 @@ pub enum Route {
     Random,
     /// `/container/health`
     Health,
+    /// `/container/metrics`, where the site has them.
+    Metrics,
     /// `/containers/run/<image>`: the post's other spelling of [`Route::Run`].
     OldRun(Target),
     /// `/containers/random`: the 2017 program's spelling of [`Route::Random`].
@@ -93,6 +98,7 @@ impl Route {
             ["container", ""] => Some(Route::Home),
             ["container", "random"] => Some(Route::Random),
             ["container", "health"] => Some(Route::Health),
+            ["container", "metrics"] => Some(Route::Metrics),
             ["container", "static", file] if !file.is_empty() => Some(Route::Static((*file).to_owned())),
             ["container", "static", ..] => None,
             ["container", "run", rest @ ..] => Target::parse(rest).map(Route::Run),
@@ -131,6 +137,7 @@ impl Route {
             Route::Static(file) => format!("/container/static/{file}"),
             Route::Random => "/container/random".to_owned(),
             Route::Health => "/container/health".to_owned(),
+            Route::Metrics => "/container/metrics".to_owned(),
             Route::OldRun(target) => format!("/containers/run/{}", target.path()),
             Route::OldRandom => "/containers/random".to_owned(),
             Route::ApiImages => "/api/containers".to_owned(),
@@ -164,7 +171,7 @@ impl Route {
 mod tests {
     use super::*;
 
-    const PATHS: [&str; 22] = [
+    const PATHS: [&str; 23] = [
         "/container/download/x.sif",
         "/container/",
         "/container/hello-name.sif",
@@ -180,6 +187,7 @@ mod tests {
         "/container/static/style.css",
         "/container/random",
         "/container/health",
+        "/container/metrics",
         "/containers/run/hello-name.sif",
         "/containers/random",
         "/api/containers",

@@ -18,13 +18,10 @@ function make(name, attributes = {}, ...children) {
   return element;
 }
 
-function later(work, wait) {
-  let timer;
-  return (...given) => {
-    clearTimeout(timer);
-    timer = setTimeout(() => work(...given), wait);
-  };
-}
+const later = (work, wait, timer) => (...given) => {
+  clearTimeout(timer);
+  timer = setTimeout(() => work(...given), wait);
+};
 
 async function page(url, signal) {
   const answer = await fetch(url, { headers: { Accept: "text/html" }, signal });
@@ -50,8 +47,7 @@ async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {                                   // no permission, or plain http
-    const area = make("textarea", { class: "outside" });
-    area.value = text;
+    const area = make("textarea", { class: "outside" }, text);
     document.body.append(area);
     area.select();
     document.execCommand("copy");
@@ -71,6 +67,7 @@ if (search) {
     if (search.value) url.searchParams.set("q", search.value);
     try {
       const found = await page(url, under.signal);
+      if (!find("#images", found)) return;         // not the list, but a reason why there is none
       for (const id of ["count", "images"]) find("#" + id)?.replaceWith(find("#" + id, found));
       find("nav.pager")?.remove();
       const pager = find("nav.pager", found);
@@ -96,26 +93,28 @@ const pageUrl = () => {
 };
 
 function showSite(root) {
-  for (const code of all("#calls code", root)) {
-    code.textContent = code.textContent.replaceAll("https://SITE", location.origin);
-  }
-  find("#site-hint", root)?.remove();
+  find("#calls noscript", root)?.remove();
+  for (const code of all("#calls code", root)) code.textContent = code.textContent.replaceAll("https://SITE", location.origin);
 }
 
+// What a number field cannot read it does not tell either; the server's words for it stand beside it.
+const unreadable = () => fields().map((field) => find("input, select", field)).filter((input) => input.validity.badInput)
+  .map((input) => ({ name: input.name, reason: input.dataset.unreadable }));
+
+// Beside the fields that caused them, in the server's words.
 function showErrors(errors) {
   for (const field of fields()) {
     const input = find("input, select", field);
     const wrong = errors.find((error) => error.name === input.name);
     const place = find(".error", field);
     place.textContent = wrong ? wrong.reason : "";
-    input.toggleAttribute("aria-invalid", Boolean(wrong));
     if (wrong) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
     const hint = find(".hint", field);
     const ids = [hint, wrong && place].filter(Boolean).map((element) => element.id);
     if (ids.length) input.setAttribute("aria-describedby", ids.join(" "));
     else input.removeAttribute("aria-describedby");
   }
-  find("#form [aria-invalid]")?.focus();
 }
 
 let following;
@@ -124,24 +123,18 @@ const follow = later(async () => {
   following = new AbortController();
   try {
     const fresh = await page(pageUrl(), following.signal);
+    if (!find("#form", fresh)) return;             // the image is gone, or cannot be read any more: a run will say it
     const open = all("#calls details[open] summary").map((summary) => summary.textContent);
-    for (const id of ["command", "calls", "told"]) find("#" + id)?.replaceWith(find("#" + id, fresh));
+    for (const id of ["command", "calls", "told"]) find("#" + id).replaceChildren(...find("#" + id, fresh).childNodes);
     for (const details of all("#calls details")) details.open = open.includes(find("summary", details).textContent);
-    for (const field of fields()) {
-      find(".error", field).textContent = find("#" + CSS.escape(field.id) + " .error", fresh)?.textContent ?? "";
-    }
+    const wrong = all("#form .field", fresh).map((field) => ({ name: find("input, select", field).name, reason: find(".error", field).textContent }));
+    showErrors([...wrong.filter((error) => error.reason), ...unreadable()]);
     showSite(document);
     addCopyButtons();
-    addLink();
   } catch (error) {
     if (error.name !== "AbortError") throw error;
   }
 }, 200);
-
-function addLink() {
-  const link = make("a", { href: String(pageUrl()) }, words.link);
-  find("#command").append(make("p", { class: "hint" }, link));
-}
 
 /* ---- A run, live */
 
@@ -153,12 +146,13 @@ function terminal(text) {
   const lines = text.replaceAll("\r\n", "\n").split("\n").map((line) => line.slice(line.lastIndexOf("\r", line.length - 2) + 1));
   const fragment = new DocumentFragment();
   let name = "";
-  for (const part of lines.join("\n").split(/(\x1b\[[0-9;?]*[A-Za-z])/)) {
+  for (const part of lines.join("\n").split(/(\x1b(?:\[[0-?]*[ -/]*[@-~])?)/)) {
     const code = /^\x1b\[([0-9;]*)m$/.exec(part);
     if (code) {
-      for (const number of code[1].split(";")) name = Number(number) === 0 ? "" : colours[Number(number)] ?? name;
+      for (const number of code[1].split(";")) name = [0, 22, 39].includes(Number(number)) ? "" : colours[Number(number)] ?? name;
     } else if (part && !part.startsWith("\x1b")) {
-      fragment.append(name ? make("span", { class: "c-" + name }, part) : part);
+      const shown = part.replace(/[\0-\x08\x0b-\x1f\x7f]/g, "");
+      fragment.append(name ? make("span", { class: "c-" + name }, shown) : shown);
     }
   }
   return fragment;
@@ -192,20 +186,30 @@ async function run() {
   running?.abort();
   running = new AbortController();
   const { signal } = running;
-  const [result, status, output, progress, cancel] = ["result", "status", "output", "progress", "cancel"].map((id) => find("#" + id));
+  const [result, status, elapsed, output, progress, cancel] =
+    ["result", "status", "elapsed", "output", "progress", "cancel"].map((id) => find("#" + id));
   result.hidden = cancel.hidden = false;
   progress.hidden = true;
   status.classList.remove("wrong");
   const begun = performance.now();
-  const seconds = () => ((performance.now() - begun) / 1000).toFixed(1) + " s";
+  const seconds = () => " · " + ((performance.now() - begun) / 1000).toFixed(1) + " s";
   const live = make("pre", { class: "output", tabindex: "0" });
   const messages = make("pre", { class: "stderr", tabindex: "0" });
-  output.replaceChildren(live);
+  output.replaceChildren(live, messages);
   status.textContent = words.starting;
-  result.scrollIntoView({ block: "nearest" });
+  const { top } = result.getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) result.scrollIntoView();     // on a phone it is below the form
   const pieces = [];                           // bytes as they came
-  let text = "", errors = "", last = null, state = words.starting;
-  const ticking = setInterval(() => { status.textContent = `${state} · ${seconds()}`; }, 500);
+  let text = "", errors = "", last = null, drawing = 0;
+  // the time stands outside the live region: a screen reader should not read every tick
+  const ticking = setInterval(() => { elapsed.textContent = seconds(); }, 100);
+  const draw = () => {
+    drawing = 0;
+    for (const [place, said] of [[live, text], [messages, errors]]) {
+      place.replaceChildren(terminal(said.slice(-100000)));
+      place.scrollTop = place.scrollHeight;
+    }
+  };
   try {
     const url = new URL(form.getAttribute("action"), location.href);
     const post = form.getAttribute("method") === "post";
@@ -216,79 +220,89 @@ async function run() {
     if (!answer.ok) return problem(await answer.json(), status, output);
     showErrors([]);
     for await (const [name, data] of events(answer.body)) {
-      if (name === "command") state = words.running;
+      if (name === "command") status.textContent = words.running;
       if (name === "stdout") {
         pieces.push(data.base64 ? fromBase64(data.base64) : new TextEncoder().encode(data.text));
         text += data.text ?? "";
-        live.replaceChildren(terminal(text.slice(-100000)));
-        live.scrollTop = live.scrollHeight;
       }
       if (name === "stderr") errors += data.text;
+      drawing ||= requestAnimationFrame(draw);       // however many pieces come, one picture each frame
       const done = percent(name === "stderr" ? errors : text);
       if (done !== null) [progress.hidden, progress.value] = [false, done];
       if (name === "exit") last = data;
     }
     if (!last) throw new Error("lost");
-    status.textContent = `${verdict(last)} · ${(last.elapsed_ms / 1000).toFixed(2)} s`;
+    status.textContent = verdict(last);
+    cancelAnimationFrame(drawing);
+    draw();
     status.classList.toggle("wrong", last.exit_code !== 0 && last.end !== "output-limit");
-    await show(new Blob(pieces), pieces.length, text, output);
-    if (errors.trim()) {
-      messages.append(terminal(errors));
-      output.append(make("details", last.exit_code === 0 ? {} : { open: true }, make("summary", {}, words.messages), messages));
-    }
+    await show(new Blob(pieces), text, output);
+    messages.remove();
+    if (errors.trim()) output.append(make("details", { open: last.exit_code !== 0 }, make("summary", {}, words.messages), messages));
   } catch (error) {
-    status.textContent = `${signal.aborted ? words.cancelled : words.lost} · ${seconds()}`;
+    if (running.signal !== signal) return;           // another run has begun, and the page is its
+    status.textContent = signal.aborted ? words.cancelled : words.lost;
+    status.classList.toggle("wrong", !signal.aborted);
   } finally {
     clearInterval(ticking);
+    cancelAnimationFrame(drawing);
     if (running.signal === signal) {
+      elapsed.textContent = last ? ` · ${(last.elapsed_ms / 1000).toFixed(2)} s` : seconds();
       progress.hidden = cancel.hidden = true;
+      find("#form button[type=submit]").textContent = words.again;
       running = undefined;
     }
   }
 }
 
-function verdict({ end, exit_code: code }) {
-  if (end === "exited") return code === 0 ? words.done : words.failed + code;
-  return words[end] ?? words.lost;
-}
+const verdict = ({ end, exit_code: code }) =>
+  end !== "exited" ? words[end] ?? words.lost : code === 0 ? words.done : words.failed + code;
 
 function problem(facts, status, output) {
   status.textContent = facts.title;
   status.classList.add("wrong");
   output.replaceChildren(make("p", {}, facts.detail));
-  if (facts.stderr) output.append(make("pre", { class: "stderr" }, facts.stderr));
+  if (facts.stderr) output.append(make("pre", { class: "stderr", tabindex: "0" }, facts.stderr));
   showErrors(facts.errors ?? []);
+  find("#form [aria-invalid]")?.focus();
 }
 
 /* ---- What came out, by kind */
 
-async function show(blob, count, text, output) {
-  const declared = form.getAttribute("data-output") ?? "";
-  if (count === 0) return output.replaceChildren(make("p", { class: "none" }, words.nothing));
+const ENDINGS = { "application/json": "json", "text/csv": "csv", "text/tab-separated-values": "tsv", "image/svg+xml": "svg" };
+
+// A tree for JSON, a table for CSV, nothing for other texts.
+function laidOut(text, media) {
   const value = json(text);
-  let name = "output.txt";
-  if (value !== undefined) {
-    name = "output.json";
-    output.firstChild.replaceWith(make("div", { class: "tree output", tabindex: "0" }, tree(value)));
-  } else if (declared.startsWith("image/")) {
-    name = "output." + declared.slice(6).replace("svg+xml", "svg");
-    output.firstChild.replaceWith(make("img", { class: "output", alt: words.picture, src: await dataUrl(new Blob([blob], { type: declared })) }));
-  } else if (declared === "text/csv" || declared === "text/tab-separated-values") {
-    name = declared === "text/csv" ? "output.csv" : "output.tsv";
-    output.firstChild.replaceWith(table(rows(text, declared === "text/csv" ? "," : "\t")));
+  if (value !== undefined) return make("div", { class: "tree output", tabindex: "0", role: "group", "aria-label": words.output }, tree(value));
+  if (media.startsWith("text/csv")) return table(rows(text, ","));
+  if (media.startsWith("text/tab-separated-values")) return table(rows(text, "\t"));
+}
+
+async function show(blob, text, output) {
+  const declared = form.getAttribute("data-output") ?? "";
+  if (blob.size === 0) return output.replaceChildren(make("p", { class: "none" }, words.nothing));
+  const media = json(text) !== undefined ? "application/json" : declared;
+  const name = "output." + (ENDINGS[media] ?? (media.startsWith("image/") ? media.slice(6) : "txt"));
+  const picture = media.startsWith("image/");
+  if (picture) {
+    output.firstChild.replaceWith(make("img", { class: "output", alt: words.picture, src: await dataUrl(new Blob([blob], { type: media })) }));
+  } else if (!text) {
+    output.replaceChildren(make("p", {}, words.binary));
+  } else {
+    output.firstChild.replaceWith(laidOut(text, media) ?? output.firstChild);
   }
   const save = make("a", { href: URL.createObjectURL(blob), download: name }, words.save);
   const button = make("button", { type: "button", class: "quiet" }, words.copy);
-  button.addEventListener("click", () => copy(text));
-  output.append(make("p", { class: "actions" }, save, ...(declared.startsWith("image/") ? [] : [button])));
+  button.addEventListener("click", async () => {
+    await copy(text);
+    button.textContent = words.copied;
+  });
+  output.append(make("p", { class: "actions" }, save, ...(picture || !text ? [] : [button])));
 }
 
 function json(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  try { return JSON.parse(text); } catch { return undefined; }
 }
 
 const dataUrl = (blob) => new Promise((done) => {
@@ -353,33 +367,35 @@ function table([head = [], ...body]) {
   });
   fill();
   const note = body.length > 1000 ? [make("p", { class: "hint" }, body.length + words.rows)] : [];
-  return make("div", { class: "wide output", tabindex: "0" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads)), rest), ...note);
+  return make("div", { class: "wide output", tabindex: "0", role: "group", "aria-label": words.output }, make("table", {}, make("thead", {}, make("tr", {}, ...heads)), rest), ...note);
 }
 
 /* ---- Labels */
 
-const labels = find("#label-table");
-if (labels && labels.rows.length > 8) {
-  const filter = make("input", { type: "search", class: "filter", placeholder: labels.dataset.filter, "aria-label": labels.dataset.filter });
-  filter.addEventListener("input", () => {
-    const wanted = filter.value.toLowerCase();
-    for (const row of labels.tBodies[0].rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
-  });
-  labels.closest(".wide").before(filter);
-}
+const filter = find("#filter");
+filter?.addEventListener("input", () => {
+  const wanted = filter.value.toLowerCase();
+  for (const row of find("#label-table").tBodies[0].rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+});
 
 /* ---- Beginning */
 
 addCopyButtons();
+showSite(document);
+const printed = find("#printed[data-media]");
+if (printed) printed.replaceWith(laidOut(printed.textContent, printed.dataset.media) ?? printed);
 if (form && find("#result")) {
-  showSite(document);
-  addLink();
+  form.setAttribute("novalidate", "");         // the server's messages, beside the fields
   document.addEventListener("input", (event) => { if (event.target.closest("#form")) follow(); });
   document.addEventListener("submit", (event) => {
     if (event.target !== form) return;
     event.preventDefault();
-    run();
+    showErrors(unreadable());
+    if (unreadable().length) find("#form [aria-invalid]").focus();
+    else run();
   });
   find("#cancel").addEventListener("click", () => running?.abort());
+  // a page that is left may be kept for the way back, with its connection: nobody watches, so the run ends
+  window.addEventListener("pagehide", () => running?.abort());
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") running?.abort(); });
 }

@@ -3,8 +3,8 @@
 use super::Site;
 use crate::error::Error;
 use crate::log;
-use crate::reply::{Check, Weight};
-use crate::run::{Abilities, Ability, Runtime};
+use crate::reply::{Check, Metrics, Weight};
+use crate::run::{Abilities, Ability, Runtime, StartError};
 
 impl Site {
     /// Looks at everything. With `probe` the runtime and the host are tried
@@ -14,6 +14,8 @@ impl Site {
         let runtime = Runtime::find(self.config.runtime.as_deref());
         let mut checks = vec![self.check_data(), self.check_state()];
         checks.extend(self.check_tables());
+        checks.extend(self.check_logo());
+        checks.extend(runtime.as_ref().ok().and_then(owned));
         let known = runtime.map_err(Error::from).and_then(|runtime| {
             if probe {
                 return Ok(Some(Abilities::renew(&runtime, &self.config.state)?));
@@ -43,6 +45,23 @@ impl Site {
         }
     }
 
+    /// The site in numbers, where its owner wants them told.
+    pub(super) fn metrics(&self) -> Result<Metrics, Error> {
+        if !self.config.metrics {
+            return Err(Error::NoRoute);
+        }
+        let listing = self.catalog()?.list()?;
+        let slots = self.slots(None)?;
+        Ok(Metrics {
+            slots: slots.count(),
+            in_use: slots.in_use().map_err(StartError::from)?,
+            refusals: slots.refusals().map_err(StartError::from)?,
+            images: listing.images.len(),
+            not_served: listing.refused.len(),
+            checks: self.checks(false),
+        })
+    }
+
     fn check_data(&self) -> Check {
         let data = Topic {
             what: "data",
@@ -70,10 +89,19 @@ impl Site {
             lost: "their settings hold for nothing",
             get: "compare their names with `singularity-nginx list`",
         };
-        let mut check = needed(tables, Ok(String::new()));
-        check.weight = Weight::Better;
-        check.wrong = Some(format!("there is no image {}", missing.join(", ")));
-        (!missing.is_empty()).then_some(check)
+        (!missing.is_empty()).then(|| better(tables, format!("there is no image {}", missing.join(", "))))
+    }
+
+    /// A logo that is configured and cannot be shown.
+    fn check_logo(&self) -> Option<Check> {
+        let path = self.config.brand.logo.as_ref().filter(|_| self.logo().is_none())?;
+        let logo = Topic {
+            what: "logo",
+            buys: "the site's own picture on every page",
+            lost: "pages have the program's",
+            get: "a PNG, JPEG, GIF, WebP or SVG of at most 256 KiB that this account may read",
+        };
+        Some(better(logo, format!("{} cannot be shown", path.display())))
     }
 
     fn check_state(&self) -> Check {
@@ -109,6 +137,23 @@ fn needed(topic: Topic, outcome: Result<String, Error>) -> Check {
         Err(error) => (String::new(), Some(error.to_string()), Some(error.detail())),
     };
     Check { what, weight: Weight::Needed, detail, wrong, public, buys, lost, get }
+}
+
+/// Something that could be better, and is not.
+fn better(topic: Topic, wrong: String) -> Check {
+    let Topic { what, buys, lost, get } = topic;
+    Check { what, weight: Weight::Better, detail: String::new(), wrong: Some(wrong), public: None, buys, lost, get }
+}
+
+/// A runtime that the serving account owns can be changed from within a container, as `/proc/1/exe`.
+fn owned(runtime: &Runtime) -> Option<Check> {
+    let owner = Topic {
+        what: "runtime-owner",
+        buys: "no container can change the runtime",
+        lost: "a container can change the runtime, and so every later run",
+        get: "install the runtime as root, or let another account own its files",
+    };
+    runtime.is_ours().then(|| better(owner, format!("{} belongs to the account that serves", runtime.path().display())))
 }
 
 fn abilities(found: &Abilities) -> Vec<Check> {

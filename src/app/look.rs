@@ -8,6 +8,7 @@ use crate::image::{Catalog, Entry, FindError, ImageName, MetadataError};
 use crate::reply::{Asked, Download, Folder, ImageFacts, LAST_PAGE, Reply, Row, RowFacts};
 use crate::route::{Route, Target};
 use crate::run::{Runtime, command};
+use crate::view;
 
 /// Images on one page of the list.
 const PAGE: usize = 100;
@@ -153,9 +154,10 @@ fn row(catalog: &Catalog, entry: Entry) -> Row {
 }
 
 fn row_facts(catalog: &Catalog, name: &ImageName) -> Result<RowFacts, Error> {
-    let metadata = catalog.image(name)?.metadata().map_err(|error: MetadataError| Error::from(error))?;
-    let lines = metadata.help.as_deref().unwrap_or_default().lines();
-    let summary = lines.map(str::trim).find(|line| !line.is_empty()).map(|line| line.chars().take(200).collect());
+    let image = catalog.image(name)?;
+    let metadata = image.metadata().map_err(|error: MetadataError| Error::from(error))?;
+    let refused = image.trust(own_group()).err().map(|why| why.to_string());
+    let summary = metadata.help.as_deref().and_then(view::first_line);
     let spec = ArgSpec::from_labels(metadata.labels.iter());
-    Ok(RowFacts { format: metadata.format, architecture: metadata.architecture, summary, spec })
+    Ok(RowFacts { format: metadata.format, architecture: metadata.architecture, summary, spec, refused })
 }

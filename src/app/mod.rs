@@ -1,8 +1,10 @@
 //! [`Request`] → [`Response`]: one match on [`Route`]. The rooms know nothing
 //! of one another; what flows between them flows here.
 
+mod brand;
 mod checks;
 mod describe;
+mod gate;
 mod look;
 mod runs;
 
@@ -10,22 +12,30 @@ use crate::args::ArgSpec;
 use crate::config::Config;
 use crate::error::Error;
 use crate::http::{Method, Request, Response};
-use crate::image::{Catalog, Image, Labels, Metadata};
+use crate::image::{Catalog, Format, Image, Labels, Metadata};
 use crate::log;
 use crate::reply::Reply;
-use crate::route::{Route, Target};
+use crate::route::{LOGO, Route, Target};
 use crate::run;
 pub use crate::run::Client;
 use crate::view;
+use gate::Gate;
 
 /// What pages of other origins may read of a run's header.
 const EXPOSED: &str =
     "X-Run-Exit-Code, X-Run-Elapsed-Ms, X-Run-Ignored, X-Run-Changed, X-Run-Truncated, Retry-After, ETag";
 
+/// Requests that read images at the same time, for each processor: some wait for the disk.
+const LOOKING: usize = 4;
+/// Visitors that may wait for a slot at the same time (`wait`); further ones are refused at once.
+const WAITING: usize = 64;
+
 /// A site: its configuration. Everything else is looked at afresh.
 #[derive(Debug)]
 pub struct Site {
     config: Config,
+    looking: Gate,
+    waiting: Gate,
 }
 
 /// An image, opened and read, for one request.
@@ -42,10 +52,18 @@ pub struct Opened {
     pub spec: ArgSpec,
 }
 
+impl Opened {
+    /// Whether something else is at its path by now. Into ext3 the runtime writes.
+    fn replaced(&self) -> bool {
+        self.image.replaced(self.metadata.format == Format::Ext3)
+    }
+}
+
 impl Site {
     /// A site with this configuration.
     pub fn new(config: Config) -> Site {
-        Site { config }
+        let looking = Gate::new(LOOKING * std::thread::available_parallelism().map_or(1, usize::from));
+        Site { config, looking, waiting: Gate::new(WAITING) }
     }
 
     /// The configuration.
@@ -53,17 +71,13 @@ impl Site {
         &self.config
     }
 
-    /// What a server does once, before the first request: orphans of a run
-    /// whose keeper was killed come to this process.
+    /// What a server does once, before the first request: it makes room for
+    /// descriptors, and orphans of a run whose keeper was killed come to it.
     pub fn prepare(&self) {
+        run::more_descriptors();
         if let Err(error) = run::adopt() {
             log::event("missing", &[("what", &"subreaper"), ("why", &error)]);
         }
-    }
-
-    /// What a server of many requests at once does besides.
-    pub fn make_room(&self) {
-        run::more_descriptors();
     }
 
     /// Answers a request. `client` is the visitor's connection, where the
@@ -78,10 +92,14 @@ impl Site {
 
     /// The answer to a request that cannot be answered as asked.
     pub fn refuse(&self, request: &Request, error: Error, id: &str) -> Response {
+        if self.config.metrics && matches!(error, Error::Busy) {
+            // a number that cannot be written down is no reason to refuse otherwise
+            let _ = self.slots(None).map(|slots| slots.refuse());
+        }
         if error.status() >= 500 || matches!(error, Error::CrossSite | Error::Distrust(_)) {
             log::event("refused", &[("id", &id), ("status", &error.status()), ("why", &error)]);
         }
-        self.shared(request, view::error(&error, request))
+        self.shared(request, view::error(&error, request, &self.brand(request)))
     }
 
     fn route(&self, request: &Request, client: Option<Client>) -> Result<Response, Error> {
@@ -94,6 +112,7 @@ impl Site {
             return Err(Error::Method(self.allowed(&route)));
         }
         let query = || request.query.clone();
+        let _pass = (!matches!(route, Route::Run(_) | Route::Static(_))).then(|| self.looking.enter());
         let reply = match route {
             Route::Top => Reply::Go(302, Route::Home, String::new()),
             Route::Home => Reply::Home(self.folder(&request.query)?),
@@ -103,16 +122,18 @@ impl Site {
             Route::OpenApi(image) => Reply::OpenApi(self.describe(image)?),
             Route::Run(target) => return self.run(&target, request, client),
             Route::Download(image) => Reply::File(self.download(&image)?),
+            Route::Static(file) if file == LOGO => Reply::Logo(self.logo().ok_or(Error::NoRoute)?),
             Route::Static(file) => return view::asset(&file, request).ok_or(Error::NoRoute),
             Route::Random | Route::OldRandom => Reply::Go(302, self.random()?, String::new()),
             Route::Health => Reply::Health(self.checks(false)),
+            Route::Metrics => Reply::Metrics(Box::new(self.metrics()?)),
             Route::OldRun(target) => Reply::Go(308, Route::Run(target), query()),
             Route::ApiImages => Reply::ApiImages(self.names()?),
             Route::ApiImage(image) => Reply::ApiImage(Box::new(self.facts(&Target::image(&image), "", false)?)),
             Route::ApiArgs(image) => Reply::Args(self.open(&Target::image(&image))?.spec),
             Route::ApiLabels(image) => Reply::Labels(self.open(&Target::image(&image))?.labels),
         };
-        Ok(view::reply(reply, request))
+        Ok(view::reply(reply, request, &self.brand(request)))
     }
 
     /// The `Allow` field of a route: an image may run by fewer methods.

@@ -1,7 +1,7 @@
 //! A run, from a request to its answer: arguments, slot, process, outcome.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Client, Opened, Site, own_group};
 use crate::args::{Arguments, BindError, Blank, Input, bind};
@@ -16,6 +16,8 @@ use crate::view;
 
 /// Longest time without a sign of life on a live answer.
 const HEARTBEAT: Duration = Duration::from_millis(900);
+/// How often a waiting visitor looks for a free slot.
+const ANOTHER_TRY: Duration = Duration::from_millis(100);
 
 impl Site {
     /// The slots of the site, and those of an image with a table of its own.
@@ -26,7 +28,7 @@ impl Site {
     }
 
     /// A slot of the site, and one of the image where it has its own number.
-    pub(super) fn take_slots(&self, image: &str) -> Result<Vec<Slot>, Error> {
+    fn try_slots(&self, image: &str) -> Result<Vec<Slot>, Error> {
         // the image's first: a crowd that waits for one image takes no slot of the site
         let mut slots = Vec::new();
         if self.config.special_images().any(|special| special == image) {
@@ -35,6 +37,23 @@ impl Site {
         slots.push(self.slots(None)?);
         let take = |slots: Slots| slots.take().map_err(StartError::from)?.map_err(|_| Error::Busy);
         slots.into_iter().map(take).collect()
+    }
+
+    /// The same, waiting for them as long as `wait` says, where not too many wait already. Nobody tells when a slot
+    /// gets free: another process may hold it.
+    pub(super) fn take_slots(&self, image: &str) -> Result<Vec<Slot>, Error> {
+        let until = Instant::now() + self.config.terms(image).wait;
+        let mut pass = None;
+        loop {
+            let taken = self.try_slots(image);
+            if !matches!(taken, Err(Error::Busy)) || Instant::now() >= until {
+                return taken;
+            }
+            if pass.is_none() {
+                pass = Some(self.waiting.try_enter().ok_or(Error::Busy)?);
+            }
+            std::thread::sleep(ANOTHER_TRY);
+        }
     }
 
     pub(super) fn run(&self, target: &Target, request: &Request, client: Option<Client>) -> Result<Response, Error> {
@@ -50,45 +69,58 @@ impl Site {
         if request.headers.last_event_id.is_some() {
             return Ok(Response::empty(204).with("Cache-Control", "no-store"));
         }
+        let looking = self.looking.enter();
         let opened = self.open(target)?;
         let shape = view::shape(request, opened.spec.output());
         let arguments = match bind(&opened.spec, input(request, shape)?, &terms.sanitise) {
             Err(BindError::Rejected(rejected)) if shape == view::Shape::Page => {
-                return Ok(view::reply(self.rejected(target, &rejected)?, request));
+                return Ok(view::reply(self.rejected(target, &rejected)?, request, &self.brand(request)));
             }
             bound => bound?,
         };
+        drop(looking);
         let (run, invocation) = self.start(&opened, &arguments, client)?;
         log::event("run", &[("id", &request.id), ("command", &invocation.shown)]);
         if shape == view::Shape::Events {
             return Ok(live(run, invocation, arguments, request.id.clone()));
         }
-        let outcome = run.collect();
+        let ran = self.ran(opened, &arguments, run, invocation)?;
         log::event(
             "ran",
             &[
                 ("id", &request.id),
                 ("image", &target.image),
-                ("end", &format!("{:?}", outcome.end)),
-                ("ms", &outcome.elapsed.as_millis()),
+                ("end", &format!("{:?}", ran.outcome.end)),
+                ("ms", &ran.outcome.elapsed.as_millis()),
             ],
         );
+        Ok(view::reply(Reply::Ran(Box::new(ran)), request, &self.brand(request)))
+    }
+
+    /// Waits for the end of a run; all that is known of it.
+    pub fn ran(&self, opened: Opened, arguments: &Arguments, run: Run, invocation: Invocation) -> Result<Ran, Error> {
+        let outcome = run.collect();
+        // the runtime opened the path before the container could print anything
+        if opened.replaced() {
+            return Err(Error::Replaced);
+        }
         let stderr = invocation.scrub(&String::from_utf8_lossy(&outcome.stderr));
         let Opened { target, image, spec, .. } = opened;
-        let ran = Ran {
+        let by_post = !self.config.terms(target.image.as_str()).run_methods.contains(&Method::Get);
+        Ok(Ran {
             target,
             size: (!image.is_directory()).then(|| image.size()),
             command: invocation.shown,
+            argv: arguments.argv().to_vec(),
             runtime: invocation.runtime,
             outcome,
             stderr,
             report: arguments.report().clone(),
             output: spec.output(),
             max_age: spec.max_age(),
-            by_post: !terms.run_methods.contains(&Method::Get),
+            by_post,
             spec,
-        };
-        Ok(view::reply(Reply::Ran(Box::new(ran)), request))
+        })
     }
 
     /// Takes a slot and starts a run.
@@ -101,6 +133,9 @@ impl Site {
         opened.image.trust(own_group())?;
         let slots = self.take_slots(opened.target.image.as_str())?;
         let (invocation, limits) = self.invocation(opened, arguments.argv())?;
+        if opened.replaced() {
+            return Err(Error::Replaced); // while we waited for a slot
+        }
         let run = Run::start(&invocation, limits, &slots, client)?;
         Ok((run, invocation))
     }
@@ -110,6 +145,7 @@ impl Site {
         let name = opened.target.image.as_str();
         let terms = self.config.terms(name);
         let runtime = Runtime::find(self.config.runtime.as_deref())?;
+        Runtime::check_launcher(&terms.launcher)?;
         let abilities = self.abilities(&runtime)?;
         let limits = limits(terms, &abilities);
         let means = Means {

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 use super::run::end_word;
+use super::words;
 use crate::args::Report;
 use crate::run::{End, Event};
 
@@ -23,13 +24,24 @@ pub struct Stream<'a> {
     written: Instant,
     stdout: Text,
     stderr: Lines,
+    /// Bytes of stderr that may still go out.
+    stderr_left: usize,
 }
+
+/// Bytes of stderr that are told live; then it is said that the rest is not.
+const MAX_STDERR: usize = 1024 * 1024;
 
 impl<'a> Stream<'a> {
     /// Begins with the command and what was ignored or changed.
     pub fn begin(output: &'a mut dyn Write, command: &str, report: &Report) -> io::Result<Stream<'a>> {
-        let mut stream =
-            Stream { output, count: 0, written: Instant::now(), stdout: Text::default(), stderr: Lines::default() };
+        let mut stream = Stream {
+            output,
+            count: 0,
+            written: Instant::now(),
+            stdout: Text::default(),
+            stderr: Lines::default(),
+            stderr_left: MAX_STDERR,
+        };
         let data = json!({ "command": command, "ignored": report.ignored(), "changed": report.changed() });
         stream.send("command", &data)?;
         Ok(stream)
@@ -43,6 +55,7 @@ impl<'a> Stream<'a> {
                     self.send("stdout", &data)?;
                 }
             }
+            Event::Stderr(_) if self.stderr_left == 0 => {}
             Event::Stderr(bytes) => {
                 let lines = self.stderr.piece(bytes);
                 self.stderr(&lines, facts)?;
@@ -62,6 +75,11 @@ impl<'a> Stream<'a> {
         if bytes.is_empty() {
             return Ok(());
         }
+        if bytes.len() > self.stderr_left {
+            self.stderr_left = 0;
+            return self.send("stderr", &json!({ "text": words::STDERR_CUT }));
+        }
+        self.stderr_left -= bytes.len();
         self.send("stderr", &json!({ "text": (facts.scrub)(&String::from_utf8_lossy(bytes)) }))
     }
 

@@ -30,6 +30,7 @@ pub fn show(download: Download, request: &Request) -> Response {
             .with("Last-Modified", &date)
             .with("Accept-Ranges", "bytes")
             .with("Cache-Control", "no-cache")
+            .with("Vary", "Origin")
     };
     if headers.if_none_match.as_deref().is_some_and(|field| matches(field, &tag)) {
         return dated(Response::empty(304));

@@ -20,6 +20,12 @@ pub fn date(time: SystemTime) -> String {
     timestamp(time).chars().take(10).collect()
 }
 
+/// The day of a time, with the exact time on hover.
+pub fn day(time: SystemTime) -> maud::Markup {
+    let exact = timestamp(time);
+    maud::html! { time datetime=(exact) title=(exact) { (date(time)) } }
+}
+
 /// RFC 3339, in UTC, to the second.
 pub fn timestamp(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time.max(SystemTime::UNIX_EPOCH)).to_string()
@@ -35,9 +41,25 @@ pub fn duration(elapsed: Duration) -> String {
     }
 }
 
-/// A text without the white space that all its lines begin with, and without
-/// empty lines around it: sections of a definition file are often indented.
+/// The beginning of a text, with a sign where something is left out.
+pub fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or(text).trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+/// The first line that says something, cut to a bound.
+pub fn first_line(text: &str) -> Option<String> {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+    Some(line.chars().take(200).collect())
+}
+
+/// A text without the white space that all its lines begin with, without
+/// empty lines around it (sections of a definition file are often indented),
+/// and without control characters, which HTML has no place for.
 pub fn dedented(text: &str) -> String {
+    let text = text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "");
     let lines = || text.lines().map(str::trim_end);
     let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
     let common = lines().filter(|line| !line.is_empty()).map(indent).min().unwrap_or(0);
@@ -56,10 +78,20 @@ mod tests {
             ("one\n two", "one\n two"),
             ("", ""),
             ("   ", ""),
+            ("a\x1bb\r\n\x07c\td", "ab\nc\td"),
             ("\tone\n\u{3000}two", "\tone\n\u{3000}two"),
         ] {
             assert_eq!(dedented(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_says_so() {
+        for (text, shown) in [("short", "short"), ("äöüäö", "äöüäö"), ("äöüäöü", "äöüäö…"), ("word another", "word…")]
+        {
+            assert_eq!(cut(text, 5), shown);
+        }
+        assert_eq!(first_line("\n \n  one \ntwo").as_deref(), Some("one"));
     }
 
     #[test]

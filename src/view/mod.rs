@@ -10,24 +10,29 @@ mod file;
 mod html;
 mod human;
 mod json;
+mod metrics;
 mod openapi;
 mod run;
 mod words;
 
 pub use events::{Facts, Stream};
+use html::Frame;
+pub use human::first_line;
 pub use json::{image as image_json, inspection};
 pub use openapi::document as openapi_json;
-pub use run::{Shape, shape};
+pub use run::{Shape, envelope, shape};
 
 use crate::error::Error;
 use crate::http::{Method, Request, Response, entity_tag, matches, quality};
 use crate::image::{AppName, ImageName};
-use crate::reply::{Problem, Reply};
+use crate::reply::{Brand, Logo, Problem, Reply};
 use crate::route::{Route, Target};
 
 /// What may load on a page of ours: only what we serve ourselves.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const LOGO_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'";
 
 /// What every negotiated answer depends on.
 pub const VARY: &str = "Accept, Origin";
@@ -37,28 +42,31 @@ const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
 
 /// Shows a reply in the form that the request prefers.
-pub fn reply(reply: Reply, request: &Request) -> Response {
+pub fn reply(reply: Reply, request: &Request, brand: &Brand<'_>) -> Response {
     let page = wants_page(request);
+    let frame = Frame { mount: &request.mount, brand };
     match reply {
-        Reply::Home(folder) if page => html_page(200, html::home(&folder, &request.mount)),
+        Reply::Home(folder) if page => html_page(200, html::home(&folder, &frame)),
         Reply::Home(folder) => json_value(200, &json::home(&folder, &request.mount)),
-        Reply::Image(facts) if page => tagged(html_page(200, html::image(&facts, &request.mount)), request),
+        Reply::Image(facts) if page => tagged(html_page(200, html::image(&facts, &frame)), request),
         Reply::Image(facts) => tagged(json_value(200, &json::image(&facts, &request.mount)), request),
         Reply::Args(spec) => tagged(json_value(200, &json::args(&spec)), request),
         Reply::Labels(labels) => tagged(json_value(200, &json::labels(&labels)), request),
-        Reply::Rejected(facts) => html_page(400, html::image(&facts, &request.mount)).with("Cache-Control", "no-store"),
-        Reply::Ran(ran) => run::show(*ran, request),
+        Reply::Rejected(facts) => html_page(400, html::image(&facts, &frame)).with("Cache-Control", "no-store"),
+        Reply::Ran(ran) => run::show(*ran, request, &frame),
         Reply::OpenApi(described) => tagged(compact(&openapi::document(&described, &request.mount)), request),
         Reply::Health(checks) => health(&checks),
+        Reply::Metrics(metrics) => metrics::show(&metrics),
         Reply::ApiImages(targets) => json_value(200, &json::api_images(&targets, &request.mount)),
         Reply::ApiImage(facts) => json_value(200, &json::api_image(&facts, &request.mount)),
+        Reply::Logo(logo) => self::logo(logo, request),
         Reply::File(download) => file::show(download, request),
         Reply::Go(status, route, query) => go(status, &route, &query, request),
     }
 }
 
 /// Shows an error as a page or as a problem.
-pub fn error(error: &Error, request: &Request) -> Response {
+pub fn error(error: &Error, request: &Request, brand: &Brand<'_>) -> Response {
     let mut problem = Problem::from(error);
     problem.instance = request.id.clone();
     if let (Some(Route::Image(target) | Route::Run(target)), true) =
@@ -66,12 +74,12 @@ pub fn error(error: &Error, request: &Request) -> Response {
     {
         problem.target = Some(target);
     }
-    show_problem(&problem, request)
+    show_problem(&problem, request, &Frame { mount: &request.mount, brand })
 }
 
-fn show_problem(problem: &Problem, request: &Request) -> Response {
+fn show_problem(problem: &Problem, request: &Request, frame: &Frame<'_>) -> Response {
     let mut response = if wants_page(request) {
-        html_page(problem.status, html::problem(problem, &request.mount))
+        html_page(problem.status, html::problem(problem, frame))
     } else {
         varied(Response::new(problem.status, PROBLEM, json_bytes(&json::problem(problem))))
     };
@@ -94,19 +102,32 @@ pub fn options(allow: &str) -> Response {
 pub fn asset(file: &str, request: &Request) -> Option<Response> {
     let asset = assets::find(file)?;
     let tag = format!("\"{}\"", asset.hash);
-    if request.headers.if_none_match.as_deref().is_some_and(|field| matches(field, &tag)) {
-        return Some(Response::empty(304).with("ETag", &tag));
+    Some(kept(Response::new(200, asset.media, asset.bytes), &tag, request))
+}
+
+/// The site's own picture; it may be an SVG, which shows and does nothing else.
+fn logo(logo: Logo, request: &Request) -> Response {
+    let tag = entity_tag(&logo.bytes);
+    let response = Response::new(200, logo.media, logo.bytes).with("Content-Security-Policy", LOGO_POLICY);
+    kept(response, &tag, request)
+}
+
+/// With a tag and a lifetime: a year, where the address names the content.
+fn kept(response: Response, tag: &str, request: &Request) -> Response {
+    let pinned = request.query.strip_prefix("v=") == Some(tag.trim_matches('"'));
+    if request.headers.if_none_match.as_deref().is_some_and(|field| matches(field, tag)) {
+        return Response::empty(304).with("ETag", tag);
     }
-    let pinned = request.query == format!("v={}", asset.hash);
     let lifetime = if pinned { "public, max-age=31536000, immutable" } else { "public, max-age=300" };
-    Some(Response::new(200, asset.media, asset.bytes).with("ETag", tag).with("Cache-Control", lifetime))
+    response.with("ETag", tag).with("Cache-Control", lifetime)
 }
 
 /// A page that needs nothing: the configuration cannot be read.
 pub fn misconfigured() -> Response {
     let page = html::bare(
         "This site is not set up yet",
-        "Its configuration cannot be used. The site's owner finds the reason in the web server's error log.",
+        "Its configuration cannot be used. The site's owner is told the reason, with its line, by calling the program \
+         with the word `config` at a terminal; it is also in the web server's error log.",
     );
     html_page(500, page)
 }
@@ -124,7 +145,7 @@ fn go(status: u16, route: &Route, query: &str, request: &Request) -> Response {
 }
 
 /// Browsers get pages, programs get JSON: RFC 9110 §12.5.1, JSON on a tie.
-fn wants_page(request: &Request) -> bool {
+pub fn wants_page(request: &Request) -> bool {
     if request.method == Method::Options {
         return false;
     }

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use super::{JSON, html, html_page, json_bytes, show_problem, varied};
+use super::{Frame, JSON, html, html_page, json_bytes, show_problem, varied};
 use crate::args::MediaType;
 use crate::http::{Request, Response, quality};
 use crate::reply::{Problem, Ran};
@@ -58,28 +58,28 @@ pub fn shape(request: &Request, output: Option<MediaType>) -> Shape {
 }
 
 /// Shows a finished run.
-pub fn show(ran: Ran, request: &Request) -> Response {
+pub fn show(ran: Ran, request: &Request, frame: &Frame<'_>) -> Response {
     let lifetime = match ran.max_age {
-        Some(seconds) if ran.outcome.succeeded() => format!("public, max-age={seconds}"),
+        Some(seconds) if ran.outcome.succeeded() && !ran.outcome.truncated => format!("public, max-age={seconds}"),
         _ => "no-store".to_owned(),
     };
     match shape(request, ran.output) {
         Shape::Page => {
             let status = failure(&ran).map_or(200, |problem| problem.status);
-            told(html_page(status, html::result(&ran, &request.mount)), &ran).with("Cache-Control", lifetime)
+            told(html_page(status, html::result(&ran, frame)), &ran).with("Cache-Control", lifetime)
         }
         Shape::Envelope => {
             let bytes = json_bytes(&envelope(&ran));
             varied(Response::new(200, ENVELOPE, bytes)).with("Cache-Control", lifetime)
         }
-        Shape::Raw | Shape::Events => raw(ran, request, &lifetime),
+        Shape::Raw | Shape::Events => raw(ran, request, frame, &lifetime),
     }
 }
 
-fn raw(ran: Ran, request: &Request, lifetime: &str) -> Response {
+fn raw(ran: Ran, request: &Request, frame: &Frame<'_>, lifetime: &str) -> Response {
     if let Some(mut problem) = failure(&ran) {
         problem.instance = request.id.clone();
-        return told(show_problem(&problem, request), &ran);
+        return told(show_problem(&problem, request, frame), &ran);
     }
     let media = media(&ran.outcome.stdout, ran.output);
     let mut response = told(varied(Response::new(200, media, Vec::new())), &ran)
@@ -197,7 +197,8 @@ pub fn failure(ran: &Ran) -> Option<Problem> {
     Some(problem)
 }
 
-fn envelope(ran: &Ran) -> Value {
+/// All that is known of a run.
+pub fn envelope(ran: &Ran) -> Value {
     let Outcome { end, stdout, truncated, stderr_truncated, elapsed, .. } = &ran.outcome;
     let kept = stdout.get(..ENVELOPE_STDOUT).unwrap_or(stdout);
     let cut = kept.len() < stdout.len();

@@ -9,6 +9,8 @@ pub const SITE: &str = "Containers";
 pub const FOOT: &str = "Served by Singularity Nginx";
 /// The first link of every page, for keyboards and screen readers.
 pub const SKIP: &str = "Skip to the content";
+/// In the place of what a container goes on to print on stderr while it is watched.
+pub const STDERR_CUT: &str = "\n[more was printed; what is shown live ends here]\n";
 
 /// The home page.
 pub mod home {
@@ -17,21 +19,27 @@ pub mod home {
     pub const SURPRISE: &str = "Surprise me";
     pub const NONE_TITLE: &str = "There is no image here yet";
     pub const NONE: &str = "Copy an image into the data folder, and it is here at the next request.";
-    pub const NO_MATCH: &str = "No image has that in its name.";
+    pub const DEMOS: &str = "To begin with there are demo images: in a clone of Singularity Nginx, call";
     pub const NO_ARGUMENTS: &str = "takes no arguments";
-    pub const ARGUMENTS: &str = "Arguments";
-    pub const UNREADABLE: &str = "Cannot be read: ";
+    pub const UNREADABLE: &str = "Cannot be read.";
+    pub const REFUSED: &str = "Is not run here:";
+    pub const PAGE: &str = "Page ";
     pub const PAGES: &str = "Pages";
     pub const PREVIOUS: &str = "← Previous";
     pub const NEXT: &str = "Next →";
 
+    /// `and 3 more`
+    pub fn more(count: usize) -> String {
+        format!("and {count} more")
+    }
+
     /// `12 images`, `1 image with “x” in the name`
     pub fn count(total: usize, query: &str) -> String {
         let images = if total == 1 { "image" } else { "images" };
-        if query.is_empty() {
-            format!("{total} {images}")
-        } else {
-            format!("{total} {images} with “{query}” in the name")
+        match (query, total) {
+            ("", _) => format!("{total} {images}"),
+            (_, 0) => format!("No image has “{query}” in its name"),
+            _ => format!("{total} {images} with “{query}” in the name"),
         }
     }
 }
@@ -46,7 +54,18 @@ pub mod image {
     pub const RUN: &str = "Run";
     pub const CANCEL: &str = "Cancel";
     pub const NO_ARGUMENTS: &str = "It takes no arguments.";
+    pub const MEND: &str = "Some values cannot be used; what to do stands beside them.";
     pub const REQUIRED: &str = " (required)";
+    pub const CHOOSE: &str = "Choose…";
+    pub const LEFT_OUT: &str = "— leave it out";
+    pub const DEFAULT: &str = "default ";
+    pub const DEFAULTED: &str = " (default)";
+    pub const EXAMPLE: &str = "e.g. ";
+    pub const STR: &str = "one word";
+    pub const INT: &str = "whole number";
+    pub const FLOAT: &str = "number";
+    pub const LINK: &str = "Link to this form, filled in";
+    pub const SAVE: &str = "Save the output";
     pub const COMMAND: &str = "This runs";
     pub const RESULT: &str = "Result";
     pub const OUTPUT: &str = "Output";
@@ -65,6 +84,8 @@ pub mod image {
     pub const APPS: &str = "Apps";
     pub const RUNSCRIPT: &str = "Runscript";
     pub const DEFINITION: &str = "Definition file";
+    pub const DOWNLOAD_TITLE: &str = "The image itself";
+    pub const PROGRESS: &str = "Progress";
     pub const DOWNLOAD: &str = "Download the image";
     pub const CHECKSUM: &str = "To compare after the download:";
     pub const NOTES: &str = "Notes";
@@ -78,6 +99,8 @@ pub mod image {
     pub const SCRIPT: &[(&str, &str)] = &[
         ("running", "Running"),
         ("starting", "Starting…"),
+        ("again", "Run again"),
+        ("binary", "This output is no text; save it to look at it."),
         ("done", "Done"),
         ("failed", "It failed with exit status "),
         ("killed", "It was killed; often this means that it used too much memory"),
@@ -85,17 +108,30 @@ pub mod image {
         ("output-limit", "Its output was cut at the limit"),
         ("cancelled", "Cancelled"),
         ("lost", "The connection was lost before the end"),
-        ("nothing", "It printed nothing."),
+        ("nothing", NOTHING),
         ("copied", "Copied"),
-        ("save", "Save the output"),
+        ("output", OUTPUT),
+        ("save", SAVE),
         ("copy", "Copy"),
-        ("link", "Link to this form, filled in"),
-        ("messages", "Messages"),
+        ("messages", MESSAGES),
         ("rows", " rows; the first are shown"),
-        ("picture", "The picture that the container made"),
-        ("ignored", " is no argument of this image and was ignored"),
-        ("became", " became "),
+        ("picture", PICTURE),
     ];
+}
+
+/// An image for another processor than the server's.
+pub fn elsewhere(image: &str, server: &str) -> String {
+    format!("It is made for {image}; this server is {server}, so it may not run here.")
+}
+
+/// `1 to 150`, `at least 1`, `at most 150`
+pub fn bounds(minimum: Option<String>, maximum: Option<String>) -> Option<String> {
+    match (minimum, maximum) {
+        (Some(minimum), Some(maximum)) => Some(format!("{minimum} to {maximum}")),
+        (Some(minimum), None) => Some(format!("at least {minimum}")),
+        (None, Some(maximum)) => Some(format!("at most {maximum}")),
+        (None, None) => None,
+    }
 }
 
 /// The page of a problem.

@@ -57,7 +57,6 @@ pub fn serve(site: Site, listen: &Listen) -> io::Result<()> {
     }
     log::event("serving", &[("data", &site.config().data.display()), ("slots", &site.config().site_terms().slots)]);
     site.prepare();
-    site.make_room();
     site.announce();
     let served = Server::new(socket).shutdown(shutdown).serve(move |request| {
         let variables = MetaVariables::collect(request.params_bytes());

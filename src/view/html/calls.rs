@@ -5,9 +5,8 @@
 
 use maud::{Markup, html};
 
-use super::{Mount, Route};
+use super::{Mount, Route, Target};
 use crate::args::{ArgSpec, Kind};
-use crate::reply::ImageFacts;
 use crate::run::shell_quoted;
 use crate::view::words::image as words;
 
@@ -17,31 +16,40 @@ const SITE: &str = "https://SITE";
 /// One argument as it would pass.
 struct Passed<'a> {
     name: &'a str,
-    kind: Kind,
     value: &'a str,
 }
 
+/// A run, as it would be asked for from elsewhere.
+pub struct Call<'a> {
+    pub target: &'a Target,
+    pub spec: &'a ArgSpec,
+    pub argv: &'a [String],
+    pub command: &'a str,
+    pub by_post: bool,
+}
+
 /// The section; each call in a block of its own.
-pub fn calls(facts: &ImageFacts, mount: &Mount) -> Markup {
-    let address = format!("{SITE}{}", Route::Run(facts.target.clone()).href(mount));
-    let passed = passed(&facts.asked.argv, &facts.spec);
+pub fn calls(call: &Call<'_>, mount: &Mount) -> Markup {
+    let address = format!("{SITE}{}", Route::Run(call.target.clone()).href(mount));
+    let passed = passed(call.argv, call.spec);
+    let by_post = call.by_post;
     let calls = [
-        ("curl", curl(&address, &passed, facts.by_post)),
-        ("JavaScript", javascript(&address, &passed)),
-        ("Python", python(&address, &passed, facts.by_post)),
-        ("R", r(&address, &passed, facts.by_post)),
-        ("Apptainer", facts.asked.command.clone()),
+        ("curl", curl(&address, &passed, by_post)),
+        ("JavaScript", javascript(&address, &passed, by_post)),
+        ("Python", python(&address, &passed, by_post)),
+        ("R", r(&address, &passed, by_post)),
+        ("Apptainer", call.command.to_owned()),
     ];
     html! {
         section #calls aria-labelledby="use" {
             h2 #use { (words::USE) }
             @for (language, code) in calls {
-                details.call {
+                details.call open[language == "curl"] {
                     summary { (language) }
                     div.copyable { pre tabindex="0" { code { (code) } } }
                 }
             }
-            p.hint #site-hint { (words::SITE_HINT) }
+            noscript { p.hint { (words::SITE_HINT) } }
         }
     }
 }
@@ -52,7 +60,7 @@ fn passed<'a>(argv: &'a [String], spec: &'a ArgSpec) -> Vec<Passed<'a>> {
     while let Some(word) = words.next() {
         let Some(arg) = word.strip_prefix("--").and_then(|name| spec.get(name)) else { continue };
         let value = if arg.kind == Kind::Bool { "yes" } else { words.next().map_or("", String::as_str) };
-        passed.push(Passed { name: arg.name.as_str(), kind: arg.kind, value });
+        passed.push(Passed { name: arg.name.as_str(), value });
     }
     passed
 }
@@ -60,16 +68,6 @@ fn passed<'a>(argv: &'a [String], spec: &'a ArgSpec) -> Vec<Passed<'a>> {
 /// JSON's quotes are those of JavaScript, Python and R too, for these values.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-fn literal(one: &Passed<'_>) -> String {
-    match one.kind {
-        Kind::Str => quoted(one.value),
-        Kind::Int => one.value.to_owned(),
-        // as text: no language rounds it on the way
-        Kind::Float => quoted(one.value),
-        Kind::Bool => "true".to_owned(),
-    }
 }
 
 fn curl(address: &str, passed: &[Passed<'_>], by_post: bool) -> String {
@@ -82,15 +80,18 @@ fn curl(address: &str, passed: &[Passed<'_>], by_post: bool) -> String {
     shell_quoted(&words)
 }
 
-fn javascript(address: &str, passed: &[Passed<'_>]) -> String {
-    let members: Vec<String> = passed.iter().map(|one| format!("{}: {}", quoted(one.name), literal(one))).collect();
-    format!(
-        "const answer = await fetch({}, {{\n  method: \"POST\",\n  headers: {{ \"Content-Type\": \"application/json\" }},\n  \
-         body: JSON.stringify({{ {} }}),\n}});\nif (!answer.ok) throw new Error((await answer.json()).detail);\n\
-         console.log(await answer.text());",
-        quoted(address),
-        members.join(", ")
-    )
+/// A list of pairs, not an object: a number keeps all its digits, and any name is as good as another.
+fn javascript(address: &str, passed: &[Passed<'_>], by_post: bool) -> String {
+    let pairs: Vec<String> =
+        passed.iter().map(|one| format!("[{}, {}]", quoted(one.name), quoted(one.value))).collect();
+    let sent = format!("const sent = new URLSearchParams([{}]);\n", pairs.join(", "));
+    let address = quoted(address);
+    let asked = if by_post {
+        format!("{sent}const answer = await fetch({address}, {{ method: \"POST\", body: sent }});\n")
+    } else {
+        format!("{sent}const answer = await fetch({address} + \"?\" + sent);\n")
+    };
+    asked + "if (!answer.ok) throw new Error((await answer.json()).detail);\nconsole.log(await answer.text());"
 }
 
 fn python(address: &str, passed: &[Passed<'_>], by_post: bool) -> String {
@@ -142,8 +143,10 @@ mod tests {
             curl,
             "curl -fsS -G https://SITE/x --data-urlencode 'name=Zoë' --data-urlencode weight=1e3 --data-urlencode is_dino=yes"
         );
-        let script = javascript("https://SITE/x", &passed);
-        assert!(script.contains(r#"JSON.stringify({ "name": "Zoë", "weight": "1e3", "is_dino": true })"#), "{script}");
+        let script = javascript("https://SITE/x", &passed, false);
+        assert!(script.contains(r#"([["name", "Zoë"], ["weight", "1e3"], ["is_dino", "yes"]]);"#), "{script}");
+        assert!(script.contains(r#"fetch("https://SITE/x" + "?" + sent)"#), "{script}");
+        assert!(javascript("https://SITE/x", &passed, true).contains(r#"{ method: "POST", body: sent }"#));
         assert!(python("https://SITE/x", &passed, true).contains("requests.post("));
         assert!(r("https://SITE/x", &passed, false).contains("req_url_query(`name` = \"Zoë\""));
         assert!(!r("https://SITE/x", &[], false).contains("query"));

@@ -4,8 +4,8 @@
 use maud::{Markup, html};
 
 use super::{Mount, Route, Target};
-use crate::args::{Arg, ArgSpec, Kind, plain_text};
-use crate::view::words::image as words;
+use crate::args::{Arg, ArgSpec, Kind, ValueError, plain_text};
+use crate::view::words::{bounds, image as words};
 
 /// What was typed, and what is wrong with it.
 pub struct Filled<'a> {
@@ -37,7 +37,6 @@ pub fn form(spec: &ArgSpec, target: &Target, mount: &Mount, filled: &Filled<'_>)
             @if spec.args().is_empty() { p.none { (words::NO_ARGUMENTS) } }
             p.actions {
                 button type="submit" { (words::RUN) }
-                button.quiet #cancel type="button" hidden { (words::CANCEL) }
             }
         }
     }
@@ -57,12 +56,12 @@ fn field(arg: &Arg, filled: &Filled<'_>) -> Markup {
                 }
             } @else {
                 label for=(id) {
-                    (label) " " span.kind { (arg.kind) }
+                    (label) " " span.kind { (kind(arg.kind)) }
                     @if arg.required { span.required { (words::REQUIRED) } }
                 }
                 @if arg.choices.is_empty() { (input(arg, &id, filled)) } @else { (choices(arg, &id, filled)) }
             }
-            @if let Some(description) = &arg.description { p.hint id=(format!("hint-{name}")) { (description) } }
+            @if let Some(hint) = hint(arg) { p.hint id=(format!("hint-{name}")) { (hint) } }
             p.error id=(format!("error-{name}")) { @if let Some(reason) = filled.error(name) { (reason) } }
         }
     }
@@ -70,33 +69,63 @@ fn field(arg: &Arg, filled: &Filled<'_>) -> Markup {
 
 fn described(arg: &Arg, filled: &Filled<'_>) -> Option<String> {
     let name = arg.name.as_str();
-    let hint = arg.description.as_ref().map(|_| format!("hint-{name}"));
+    let hint = hint(arg).map(|_| format!("hint-{name}"));
     let error = filled.error(name).map(|_| format!("error-{name}"));
     let ids: Vec<String> = hint.into_iter().chain(error).collect();
     (!ids.is_empty()).then(|| ids.join(" "))
 }
 
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Str => words::STR,
+        Kind::Int => words::INT,
+        Kind::Float => words::FLOAT,
+        Kind::Bool => "",
+    }
+}
+
+/// `More show finer detail · 10 to 2000 · default 200`
+fn hint(arg: &Arg) -> Option<String> {
+    let number = |number: &Option<serde_json::Number>| number.as_ref().map(ToString::to_string);
+    let default = arg.default.as_ref().filter(|_| arg.choices.is_empty() && arg.kind != Kind::Bool);
+    let parts = [
+        arg.description.clone(),
+        bounds(number(&arg.minimum), number(&arg.maximum)),
+        default.map(|default| format!("{}{}", words::DEFAULT, plain_text(default))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(" · "))
+}
+
 fn input(arg: &Arg, id: &str, filled: &Filled<'_>) -> Markup {
     let name = arg.name.as_str();
     let (kind, step, mode) = match arg.kind {
-        Kind::Int => ("number", Some("1"), None),
+        // a number field would lose what is no number, which people want to see again
+        Kind::Int if filled.text(name).is_none_or(|text| text.parse::<i64>().is_ok()) => ("number", Some("1"), None),
+        Kind::Int => ("text", None, Some("numeric")),
         Kind::Float => ("text", None, Some("decimal")),
         Kind::Str | Kind::Bool => ("text", None, None),
     };
-    let hint = arg.default.as_ref().or(arg.examples.first()).map(plain_text);
+    let example = || arg.examples.first().map(|example| format!("{}{}", words::EXAMPLE, plain_text(example)));
+    let hint = arg.default.as_ref().map(plain_text).or_else(example);
+    let unreadable = (kind == "number").then(|| ValueError::NotAnInteger.to_string());
     let bound =
-        |bound: &Option<serde_json::Number>| bound.as_ref().filter(|_| arg.kind == Kind::Int).map(ToString::to_string);
+        |bound: &Option<serde_json::Number>| bound.as_ref().filter(|_| kind == "number").map(ToString::to_string);
     html! {
         input id=(id) name=(name) type=(kind) step=[step] inputmode=[mode]
             min=[bound(&arg.minimum)] max=[bound(&arg.maximum)] maxlength=[arg.max_length]
-            placeholder=[hint] value=[filled.text(name)] required[arg.required] autocomplete="off"
+            placeholder=[hint] data-unreadable=[unreadable] value=[filled.text(name)] required[arg.required] autocomplete="off"
             aria-invalid=[filled.error(name).map(|_| "true")] aria-describedby=[described(arg, filled)];
     }
 }
 
 fn choices(arg: &Arg, id: &str, filled: &Filled<'_>) -> Markup {
     let name = arg.name.as_str();
-    let first = arg.default.as_ref().map_or("—".to_owned(), |default| format!("— ({})", plain_text(default)));
+    let first = match &arg.default {
+        Some(default) => format!("{}{}", plain_text(default), words::DEFAULTED),
+        None if arg.required => words::CHOOSE.to_owned(),
+        None => words::LEFT_OUT.to_owned(),
+    };
     html! {
         select id=(id) name=(name) required[arg.required] aria-invalid=[filled.error(name).map(|_| "true")]
             aria-describedby=[described(arg, filled)] {

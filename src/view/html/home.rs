@@ -2,16 +2,19 @@
 
 use maud::{Markup, html};
 
-use super::{Mount, Route, human, layout};
+use super::{Frame, Mount, Route, elsewhere, human, layout};
 use crate::args::ArgSpec;
 use crate::reply::{Folder, Row};
 use crate::view::json::page_link;
-use crate::view::words::{SITE, home as words};
+use crate::view::words::home as words;
+use crate::view::words::image::ALL;
 
 /// All images, or those that match a search.
-pub fn home(folder: &Folder, mount: &Mount) -> Markup {
+pub fn home(folder: &Folder, frame: &Frame<'_>) -> Markup {
+    let mount = frame.mount;
     let body = html! {
-        h1 { (SITE) }
+        @if let Some(welcome) = frame.brand.welcome { p.welcome { (welcome) } }
+        h1 { (ALL) }
         @if folder.total == 0 && folder.query.is_empty() { (empty()) } @else {
             form.search role="search" method="get" action=(Route::Home.href(mount)) {
                 label for="q" { (words::SEARCH) }
@@ -20,28 +23,37 @@ pub fn home(folder: &Folder, mount: &Mount) -> Markup {
                 a href=(Route::Random.href(mount)) { (words::SURPRISE) }
             }
             p.count #count role="status" { (words::count(folder.total, &folder.query)) }
-            @if folder.total == 0 { p { (words::NO_MATCH) } }
             ul.images #images { @for row in &folder.rows { (card(row, mount)) } }
             (pager(folder, mount))
         }
     };
-    layout::page(SITE, mount, &body)
+    layout::page(frame.site(), frame, &body)
 }
 
+/// Characters of a summary that are shown.
+const SUMMARY: usize = 100;
+/// Arguments that are named; of more, their number.
+const ARGUMENTS: usize = 8;
+
+/// One image, in few bytes: there are a hundred on a page.
 fn card(row: &Row, mount: &Mount) -> Markup {
+    let exact = human::timestamp(row.modified);
+    let exact = row.size.map_or_else(|| exact.clone(), |size| format!("{size} bytes · {exact}"));
     html! {
-        li.image {
+        li {
             h2 { a href=(Route::Image(row.target.clone()).href(mount)) { (row.target.image) } }
             @match &row.facts {
                 Ok(facts) => {
-                    @if let Some(summary) = &facts.summary { p.summary { (summary) } }
+                    @if let Some(summary) = &facts.summary { p { (human::cut(summary, SUMMARY)) } }
+                    @if let Some(why) = &facts.refused { p.wrong { strong { (words::REFUSED) } " " (why) "." } }
+                    @if let Some(why) = elsewhere(facts.architecture) { p.warning { (why) } }
                     (arguments(&facts.spec))
                 }
-                Err(why) => { p.wrong { (words::UNREADABLE) (why) } }
+                Err(why) => { p.wrong { strong { (words::UNREADABLE) } " " (why) } }
             }
-            p.facts {
-                @if let Some(size) = row.size { span title=(format!("{size} bytes")) { (human::size(size)) } " · " }
-                time datetime=(human::timestamp(row.modified)) title=(human::timestamp(row.modified)) { (human::date(row.modified)) }
+            p.facts title=(exact) {
+                @if let Some(size) = row.size { (human::size(size)) " · " }
+                (human::date(row.modified))
                 @if let Ok(facts) = &row.facts {
                     " · " (facts.format)
                     @if let Some(architecture) = facts.architecture { " · " (architecture) }
@@ -52,10 +64,12 @@ fn card(row: &Row, mount: &Mount) -> Markup {
 }
 
 fn arguments(spec: &ArgSpec) -> Markup {
+    let args = spec.args();
     html! {
-        @if spec.args().is_empty() { p.none { (words::NO_ARGUMENTS) } } @else {
-            ul.arguments aria-label=(words::ARGUMENTS) {
-                @for arg in spec.args() { li { code { (arg.name.as_str()) } " " span.kind { (arg.kind) } } }
+        @if args.is_empty() { p.none { (words::NO_ARGUMENTS) } } @else {
+            ul {
+                @for arg in args.iter().take(ARGUMENTS) { li { (arg.name.as_str()) " " i { (arg.kind) } } }
+                @if args.len() > ARGUMENTS { li { (words::more(args.len() - ARGUMENTS)) } }
             }
         }
     }
@@ -66,7 +80,7 @@ fn pager(folder: &Folder, mount: &Mount) -> Markup {
         @if folder.page > 1 || folder.more {
             nav.pager aria-label=(words::PAGES) {
                 @if folder.page > 1 { a rel="prev" href=(page_link(folder, folder.page - 1, mount)) { (words::PREVIOUS) } }
-                span { "Page " (folder.page) }
+                span { (words::PAGE) (folder.page) }
                 @if folder.more { a rel="next" href=(page_link(folder, folder.page + 1, mount)) { (words::NEXT) } }
             }
         }
@@ -78,7 +92,8 @@ fn empty() -> Markup {
         section.empty {
             h2 { (words::NONE_TITLE) }
             p { (words::NONE) }
-            pre { "scripts/install-runtime && data/generate_demos.sh" }
+            p { (words::DEMOS) }
+            pre tabindex="0" { "scripts/install-runtime && data/generate_demos.sh" }
         }
     }
 }

@@ -2,42 +2,67 @@
 
 use maud::{Markup, html};
 
-use super::calls::calls;
+use super::calls::{Call, calls};
 use super::form::{Filled, form};
-use super::{Mount, Route, human, image_route, layout};
+use super::{Frame, Mount, Route, Target, elsewhere, human, image_route, layout};
 use crate::args::Report;
 use crate::reply::ImageFacts;
 use crate::view::words::image as words;
 
 /// An image, or an app of it.
-pub fn image(facts: &ImageFacts, mount: &Mount) -> Markup {
+pub fn image(facts: &ImageFacts, frame: &Frame<'_>) -> Markup {
+    let mount = frame.mount;
     let name = facts.target.image.as_str();
     let asked = &facts.asked;
     let filled = Filled { given: &asked.given, errors: &asked.errors, by_post: facts.by_post };
+    let call = Call {
+        target: &facts.target,
+        spec: &facts.spec,
+        argv: &asked.argv,
+        command: &asked.command,
+        by_post: facts.by_post,
+    };
     let body = html! {
         nav.crumbs aria-label=(words::WHERE) {
             a href=(Route::Home.href(mount)) { (words::ALL) }
             @if facts.target.app.is_some() { " / " a href=(image_route(&facts.target.image, None).href(mount)) { (name) } }
         }
         h1 { @match &facts.target.app { Some(app) => { (name) " " span.app { (app) } } None => { (name) } } }
+        p.facts {
+            @if let Some(size) = facts.size { span title=(format!("{size} bytes")) { (human::size(size)) } " · " }
+            (human::day(facts.modified)) " · " (facts.metadata.format)
+            @if let Some(architecture) = facts.metadata.architecture { " · " (architecture) }
+        }
         @if let Some(help) = &facts.help { pre.help { (human::dedented(help)) } }
         (notes(facts))
-        @if let Some(why) = &facts.refused { p.wrong role="note" { (words::NOT_RUN) (why) "." } }
-        section aria-labelledby="run" {
-            h2 #run { (words::RUN_IT) }
-            (form(&facts.spec, &facts.target, mount, &filled))
-            div #told { (told(&asked.report)) }
-            div.command #command {
-                span.hint { (words::COMMAND) } div.copyable { pre tabindex="0" { code { (asked.command) } } }
+        @if let Some(why) = &facts.refused { p.wrong { (words::NOT_RUN) (why) "." } }
+        div.work {
+            section aria-labelledby="run" {
+                h2 #run { (words::RUN_IT) }
+                @if !asked.errors.is_empty() { p.wrong role="alert" { (words::MEND) } }
+                (form(&facts.spec, &facts.target, mount, &filled))
+                div #told role="status" { (told(&asked.report)) }
+            }
+            div {
+                section aria-labelledby="command-title" {
+                    h2 #command-title { (words::COMMAND) }
+                    div #command {
+                        div.copyable { pre tabindex="0" { code { (asked.command) } } }
+                        (filled_in(&facts.target, &asked.given, mount))
+                    }
+                }
+                section #result aria-labelledby="result-title" hidden {
+                    h2 #result-title { (words::RESULT) }
+                    p.state {
+                        span #status role="status" {} span #elapsed {}
+                        button.quiet #cancel type="button" hidden { (words::CANCEL) }
+                    }
+                    progress #progress max="100" hidden aria-label=(words::PROGRESS) {}
+                    div #output {}
+                }
+                (calls(&call, mount))
             }
         }
-        section #result aria-labelledby="result-title" hidden {
-            h2 #result-title { (words::RESULT) }
-            p #status role="status" {}
-            progress #progress max="100" hidden aria-label=(words::RESULT) {}
-            div #output {}
-        }
-        (calls(facts, mount))
         (apps(facts, mount))
         (labels(facts, mount))
         @if let Some(runscript) = &facts.runscript {
@@ -46,9 +71,19 @@ pub fn image(facts: &ImageFacts, mount: &Mount) -> Markup {
         @if let Some(definition) = &facts.metadata.definition {
             details { summary { (words::DEFINITION) } pre tabindex="0" { (human::dedented(definition)) } }
         }
-        (particulars(facts, mount))
+        (download(facts, mount))
     };
-    layout::page(name, mount, &body)
+    layout::page(name, frame, &body)
+}
+
+/// The address that fills the form and runs nothing, to keep or to pass on.
+pub fn filled_in(target: &Target, given: &[(String, String)], mount: &Mount) -> Markup {
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();
+    html! {
+        @if !given.is_empty() {
+            p.hint { a href=(format!("{}?{query}", Route::Image(target.clone()).href(mount))) { (words::LINK) } }
+        }
+    }
 }
 
 /// What was not passed as sent.
@@ -67,9 +102,11 @@ pub fn told(report: &Report) -> Markup {
 
 fn notes(facts: &ImageFacts) -> Markup {
     let warnings = facts.spec.warnings();
+    let elsewhere = elsewhere(facts.metadata.architecture);
     html! {
-        @if !facts.metadata.notes.is_empty() || !warnings.is_empty() {
+        @if !facts.metadata.notes.is_empty() || !warnings.is_empty() || elsewhere.is_some() {
             ul.notes aria-label=(words::NOTES) {
+                @if let Some(why) = elsewhere { li.warning { (why) } }
                 @for note in &facts.metadata.notes { li { (note) } }
                 @for warning in warnings { li.warning { (words::FOR_AUTHOR) (warning) } }
             }
@@ -84,7 +121,10 @@ fn apps(facts: &ImageFacts, mount: &Mount) -> Markup {
                 h2 { (words::APPS) }
                 ul {
                     @for app in &facts.metadata.apps {
-                        li { a href=(image_route(&facts.target.image, Some(&app.name)).href(mount)) { (app.name) } }
+                        li {
+                            a href=(image_route(&facts.target.image, Some(&app.name)).href(mount)) { (app.name) }
+                            @if let Some(line) = app.help.as_deref().and_then(human::first_line) { " – " (line) }
+                        }
                     }
                 }
             }
@@ -92,6 +132,8 @@ fn apps(facts: &ImageFacts, mount: &Mount) -> Markup {
     }
 }
 
+/// So many labels need no filter.
+const FILTERED: usize = 8;
 /// Longest value that is shown at once; a longer one is folded.
 const FOLDED: usize = 160;
 
@@ -100,8 +142,11 @@ fn labels(facts: &ImageFacts, mount: &Mount) -> Markup {
         @if !facts.labels.is_empty() {
             section aria-labelledby="labels" {
                 h2 #labels { (words::LABELS) }
-                div.wide {
-                    table #label-table data-filter=(words::FILTER) {
+                @if facts.labels.len() > FILTERED {
+                    input.filter.scripted #filter type="search" placeholder=(words::FILTER) aria-label=(words::FILTER);
+                }
+                div.wide tabindex="0" role="group" aria-labelledby="labels" {
+                    table #label-table {
                         thead { tr { th scope="col" { (words::LABEL) } th scope="col" { (words::VALUE) } } }
                         tbody {
                             @for (name, value) in facts.labels.iter() {
@@ -120,25 +165,23 @@ fn labels(facts: &ImageFacts, mount: &Mount) -> Markup {
 fn folded(value: &str) -> Markup {
     html! {
         @if value.chars().count() > FOLDED {
-            details { summary { (value.chars().take(80).collect::<String>()) "…" } (value) }
+            details { summary { (human::cut(value, 80)) } (value) }
         } @else { (layout::outside(value)) }
     }
 }
 
-fn particulars(facts: &ImageFacts, mount: &Mount) -> Markup {
+fn download(facts: &ImageFacts, mount: &Mount) -> Markup {
     html! {
         @if facts.download {
-            p {
-                a href=(Route::Download(facts.target.image.clone()).href(mount)) { (words::DOWNLOAD) }
-                @if let Some(size) = facts.size { " (" (human::size(size)) ")" }
+            section {
+                h2 { (words::DOWNLOAD_TITLE) }
+                p {
+                    a href=(Route::Download(facts.target.image.clone()).href(mount)) { (words::DOWNLOAD) }
+                    @if let Some(size) = facts.size { " (" span title=(format!("{size} bytes")) { (human::size(size)) } ")" }
+                }
+                p.hint { (words::CHECKSUM) }
+                div.copyable { pre tabindex="0" { code { "sha256sum " (facts.target.image) } } }
             }
-            p.hint { (words::CHECKSUM) " " code { "sha256sum " (facts.target.image) } }
-        }
-        p.facts {
-            @if let Some(size) = facts.size { span title=(format!("{size} bytes")) { (human::size(size)) } " · " }
-            time datetime=(human::timestamp(facts.modified)) title=(human::timestamp(facts.modified)) { (human::date(facts.modified)) }
-            " · " (facts.metadata.format)
-            @if let Some(architecture) = facts.metadata.architecture { " · " (architecture) }
         }
     }
 }

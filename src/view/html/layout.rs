@@ -3,34 +3,66 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::{Mount, Route, assets};
+use crate::reply::Brand;
+use crate::route::LOGO;
 use crate::view::words;
 
+/// What every page needs to know: where the site is, and how it calls itself.
+pub struct Frame<'a> {
+    /// What links begin with.
+    pub mount: &'a Mount,
+    /// Its name and logo.
+    pub brand: &'a Brand<'a>,
+}
+
+impl Frame<'_> {
+    /// The name of the site.
+    pub fn site(&self) -> &str {
+        self.brand.title.unwrap_or(words::SITE)
+    }
+
+    fn logo(&self) -> String {
+        match &self.brand.logo {
+            Some(version) => format!("{}?v={version}", Route::Static(LOGO.to_owned()).href(self.mount)),
+            None => assets::href("icon.svg", self.mount),
+        }
+    }
+}
+
 /// A page with the site's frame.
-pub fn page(title: &str, mount: &Mount, body: &Markup) -> Markup {
+pub fn page(title: &str, frame: &Frame<'_>, body: &Markup) -> Markup {
+    let (mount, site) = (frame.mount, frame.site());
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) }
+                title { @if title == site { (site) } @else { (title) " – " (site) } }
                 link rel="stylesheet" href=(assets::href("style.css", mount));
                 script src=(assets::href("app.js", mount)) defer {}
-                link rel="icon" type="image/svg+xml" href=(assets::href("icon.svg", mount));
+                link rel="icon" href=(frame.logo());
             }
             body data-words=(script_words()) {
                 a.skip href="#content" { (words::SKIP) }
                 header.site {
                     a.home href=(Route::Home.href(mount)) {
-                        img src=(assets::href("icon.svg", mount)) alt="" width="28" height="28";
-                        " " (words::SITE)
+                        img src=(frame.logo()) alt="" height="28";
+                        " " (site)
                     }
+                    @if let Some(link) = frame.brand.link { a href=(link) { (host(link)) } }
                 }
                 main #content { (body) }
                 footer.site { (words::FOOT) }
             }
         }
     }
+}
+
+/// What people call an address: its host.
+fn host(link: &str) -> String {
+    let host = url::Url::parse(link).ok().and_then(|url| Some(url.host_str()?.to_owned()));
+    host.unwrap_or_else(|| link.to_owned())
 }
 
 /// The words of the script, as one attribute: the script has none of its own.

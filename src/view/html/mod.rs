@@ -9,13 +9,21 @@ mod image;
 mod layout;
 mod problem;
 mod result;
+mod terminal;
 
 pub use home::home;
 pub use image::image;
-pub use layout::bare;
+pub use layout::{Frame, bare};
 pub use problem::problem;
 pub use result::result;
 
 use super::{assets, human, image_route};
 use crate::http::Mount;
+use crate::image::Architecture;
 use crate::route::{Route, Target};
+use crate::view::words;
+
+/// What to say of an image for another processor than this one.
+fn elsewhere(image: Option<Architecture>) -> Option<String> {
+    image.and_then(|image| Some(words::elsewhere(image.as_str(), image.foreign()?)))
+}

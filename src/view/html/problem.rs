@@ -2,12 +2,14 @@
 
 use maud::{Markup, html};
 
-use super::{Mount, Route, layout};
+use super::terminal::terminal;
+use super::{Frame, Route, layout};
 use crate::reply::Problem;
 use crate::view::words::{image as words, problem as status};
 
 /// What happened and what to do next.
-pub fn problem(problem: &Problem, mount: &Mount) -> Markup {
+pub fn problem(problem: &Problem, frame: &Frame<'_>) -> Markup {
+    let mount = frame.mount;
     let body = html! {
         nav.crumbs aria-label=(words::WHERE) {
             a href=(Route::Home.href(mount)) { (words::ALL) }
@@ -22,9 +24,9 @@ pub fn problem(problem: &Problem, mount: &Mount) -> Markup {
             }
         }
         @if let Some(stderr) = problem.stderr.as_deref().filter(|stderr| !stderr.trim().is_empty()) {
-            section { h2 { (words::MESSAGES) } pre.stderr { (stderr.trim_end()) } }
+            section { h2 { (words::MESSAGES) } pre.stderr tabindex="0" { (terminal(stderr.trim_end())) } }
         }
         p.facts { (status::STATUS) (problem.status) @if !problem.instance.is_empty() { (status::REQUEST) code { (problem.instance) } } }
     };
-    layout::page(&problem.title, mount, &body)
+    layout::page(&problem.title, frame, &body)
 }

@@ -4,26 +4,32 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use maud::{Markup, html};
 
+use super::calls::{Call, calls};
 use super::form::{Filled, form};
-use super::image::told;
-use super::{Mount, Route, human, image_route, layout};
+use super::image::{filled_in, told};
+use super::terminal::terminal;
+use super::{Frame, Route, human, image_route, layout};
 use crate::reply::Ran;
 use crate::view::run::{failure, media};
 use crate::view::words::image as words;
 
 /// Command, output, and the form to run it again.
-pub fn result(ran: &Ran, mount: &Mount) -> Markup {
+pub fn result(ran: &Ran, frame: &Frame<'_>) -> Markup {
+    let mount = frame.mount;
     let name = ran.target.image.as_str();
     let given: Vec<(String, String)> =
         ran.report.given().iter().map(|(name, text)| (name.to_string(), text.clone())).collect();
     let filled = Filled { given: &given, errors: &[], by_post: ran.by_post };
+    let call =
+        Call { target: &ran.target, spec: &ran.spec, argv: &ran.argv, command: &ran.command, by_post: ran.by_post };
     let body = html! {
         nav.crumbs aria-label=(words::WHERE) {
             a href=(Route::Home.href(mount)) { (words::ALL) } " / "
             a href=(image_route(&ran.target.image, ran.target.app.as_ref()).href(mount)) { (name) }
         }
         h1 { (name) }
-        p.command { code { (ran.command) } }
+        div.copyable { pre tabindex="0" { code { (ran.command) } } }
+        (filled_in(&ran.target, &given, mount))
         (told(&ran.report))
         @match failure(ran) {
             Some(problem) => { section.wrong role="alert" { h2 { (problem.title) } p { (problem.detail) } } }
@@ -38,11 +44,14 @@ pub fn result(ran: &Ran, mount: &Mount) -> Markup {
             }
         }
         @if !ran.stderr.trim().is_empty() {
-            section { h2 { (words::MESSAGES) } pre.stderr { (ran.stderr.trim_end()) } }
+            section { h2 { (words::MESSAGES) } pre.stderr tabindex="0" { (terminal(ran.stderr.trim_end())) } }
         }
-        section { h2 { (words::RUN_AGAIN) } (form(&ran.spec, &ran.target, mount, &filled)) }
+        div.work {
+            section { h2 { (words::RUN_AGAIN) } (form(&ran.spec, &ran.target, mount, &filled)) }
+            div { (calls(&call, mount)) }
+        }
     };
-    layout::page(name, mount, &body)
+    layout::page(name, frame, &body)
 }
 
 fn output(ran: &Ran) -> Markup {
@@ -51,12 +60,35 @@ fn output(ran: &Ran) -> Markup {
     html! {
         @if stdout.is_empty() { p.none { (words::NOTHING) } }
         @else if media.starts_with("image/") {
-            img.output alt=(words::PICTURE) src=(format!("data:{media};base64,{}", BASE64.encode(stdout)));
-        } @else { pre.output tabindex="0" { (text(stdout, media)) }
-            @if stdout.len() > SHOWN { p.hint { (words::MORE) } } }
+            img.output alt=(words::PICTURE) src=(data(stdout, media));
+        } @else {
+            pre.output #printed tabindex="0" data-media=[(stdout.len() <= SHOWN).then_some(media)] { (terminal(&text(stdout, media))) }
+            @if stdout.len() > SHOWN { p.hint { (words::MORE) } }
+        }
+        @if !stdout.is_empty() && stdout.len() <= SAVED {
+            p { a download=(format!("{}.{}", ran.target.image, ending(media))) href=(data(stdout, media)) { (words::SAVE) } }
+        }
     }
 }
 
+/// The bytes as an address: shown or saved without a second run.
+fn data(stdout: &[u8], media: &str) -> String {
+    format!("data:{};base64,{}", media.replace("; ", ";"), BASE64.encode(stdout))
+}
+
+/// What a file of this type is called at its end.
+fn ending(media: &str) -> &str {
+    let kind = media.split(['/', ';']).nth(1).unwrap_or_default();
+    match kind {
+        "plain" => "txt",
+        "svg+xml" => "svg",
+        "tab-separated-values" => "tsv",
+        _ => kind,
+    }
+}
+
+/// Most bytes of an output that the page itself offers as a file.
+const SAVED: usize = 256 * 1024;
 /// Most bytes of JSON that are laid out anew: indentation can make it a hundred times as long.
 const LAID_OUT: usize = 64 * 1024;
 /// Most bytes of an output that a page shows; the output itself is elsewhere.

@@ -2,12 +2,13 @@
 //!
 //! In: what the images take, where the application is mounted. Out: OpenAPI 3.1.1
 //! (<https://spec.openapis.org/oas/v3.1.1>), whose schemas are JSON Schema 2020-12.
-//! `schemas` holds what is the same for all images, `params` makes schemas of an image's arguments.
+//! `schemas` and `stream` hold what is the same for all images, `params` makes schemas of an image's arguments.
 //! Never: a path is described that does not answer, or a value that is always refused; nothing of an image's
 //! texts is taken for markup.
 
 mod params;
 mod schemas;
+mod stream;
 
 use serde_json::{Map, Value, json};
 
@@ -15,6 +16,7 @@ use super::json::merge;
 use super::{JSON, PROBLEM};
 use crate::args::bounds::{MAX_BODY_BYTES, MAX_PARAMETERS};
 use crate::http::Mount;
+use crate::image::MAX_IMAGE_NAME;
 use crate::reply::{Callable, Described, LAST_PAGE};
 use crate::route::{Route, Target};
 use params::Where;
@@ -36,7 +38,7 @@ pub fn document(described: &Described, mount: &Mount) -> Value {
     let mut components = schemas::components(outputs);
     if described.image.is_none() {
         folder(&mut paths);
-        any_image(&described.callables, &mut paths, &mut components);
+        any_image(described, &mut paths, &mut components);
     }
     for callable in &described.callables {
         if described.image.is_some() || callable.target.app.is_some() {
@@ -173,13 +175,19 @@ impl Named {
     }
 }
 
-/// The images of a folder, by a path parameter.
-fn any_image(callables: &[Callable], paths: &mut Map<String, Value>, components: &mut Value) {
-    let images: Vec<&Callable> = callables.iter().filter(|callable| callable.target.app.is_none()).collect();
+/// The images of a folder, by a path parameter: one of these, or any where not all of them are here.
+fn any_image(described: &Described, paths: &mut Map<String, Value>, components: &mut Value) {
+    let images: Vec<&Callable> = described.callables.iter().filter(|callable| callable.target.app.is_none()).collect();
     let Some(first) = images.first() else { return };
     let names: Vec<&str> = images.iter().map(|callable| callable.target.image.as_str()).collect();
+    let name = match described.left_out {
+        0 => json!({ "type": "string", "enum": names }),
+        _ => json!({
+            "type": "string", "maxLength": MAX_IMAGE_NAME, "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]*$", "examples": names,
+        }),
+    };
     if let Some(schemas) = components.get_mut("schemas") {
-        put(schemas, "ImageName", json!({ "type": "string", "enum": names }));
+        put(schemas, "ImageName", name);
     }
     facts(&Named::any(first, images.iter().all(|callable| callable.download)), paths);
 }

@@ -58,11 +58,11 @@ fn run(output: Option<MediaType>) -> Value {
         "description": format!(
             "By `Accept`: what it prints (`{JSON}` when the whole of it is JSON, else `{declared}`); all that is known \
              of the run (`{ENVELOPE}`, also of one that failed); what it prints while it prints it (`{EVENTS}`: events \
-             `command`, `stdout`, `stderr`, `exit` with the data RunCommand, RunOutput, RunOutput, RunExit); a page."
+             `command`, `stdout`, `stderr`, `exit`); a page."
         ),
         "headers": run_headers(),
         "content": {
-            JSON: {}, declared: content, ENVELOPE: of("Envelope"), EVENTS: text(), "text/html": text(),
+            JSON: {}, declared: content, ENVELOPE: of("Envelope"), EVENTS: of("RunEvent"), "text/html": text(),
         },
     })
 }
@@ -148,15 +148,15 @@ fn schemas() -> Value {
     let mut all = json!({ "Problem": problem_schema(), "Folder": folder(), "Image": image(), "Args": args() });
     super::merge(&mut all, json!({ "Labels": { "type": "object", "additionalProperties": { "type": "string" } } }));
     super::merge(&mut all, json!({ "Health": health(), "OpenApi": open_api(), "Envelope": envelope() }));
-    super::merge(&mut all, events());
+    super::merge(&mut all, super::stream::schemas());
     all
 }
 
-fn object(required: &[&str], properties: Value) -> Value {
+pub fn object(required: &[&str], properties: Value) -> Value {
     json!({ "type": "object", "required": required, "properties": properties })
 }
 
-fn list(items: Value) -> Value {
+pub fn list(items: Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
@@ -190,7 +190,7 @@ fn error() -> Value {
     )
 }
 
-fn names(description: &str) -> Value {
+pub fn names(description: &str) -> Value {
     json!({ "type": "array", "items": { "type": "string" }, "description": description })
 }
 
@@ -320,20 +320,20 @@ fn open_api() -> Value {
     )
 }
 
-fn change() -> Value {
+pub fn change() -> Value {
     let text = || json!({ "type": "string" });
     object(&["name", "before", "after"], json!({ "name": text(), "before": text(), "after": text() }))
 }
 
-fn exit_code() -> Value {
+pub fn exit_code() -> Value {
     json!({ "type": ["integer", "null"], "description": "Null when the run did not end by itself" })
 }
 
-fn end() -> Value {
+pub fn end() -> Value {
     json!({ "enum": ["exited", "killed", "deadline", "output-limit", "cancelled", "not-executed", "lost"] })
 }
 
-fn elapsed() -> Value {
+pub fn elapsed() -> Value {
     json!({ "type": "integer", "minimum": 0, "description": "Wall time in milliseconds" })
 }
 
@@ -369,26 +369,4 @@ fn envelope() -> Value {
             "runtime": { "type": "string", "description": "What the container runtime calls itself" },
         }),
     )
-}
-
-/// The data of server-sent events; OpenAPI 3.1 has no place that refers to them.
-fn events() -> Value {
-    let text = || json!({ "type": "string" });
-    json!({
-        "RunCommand": object(
-            &["command", "ignored", "changed"],
-            json!({ "command": text(), "ignored": names("Undeclared names"), "changed": list(change()) }),
-        ),
-        "RunOutput": {
-            "type": "object",
-            "properties": { "text": text(), "base64": { "type": "string", "contentEncoding": "base64" } },
-            "minProperties": 1,
-            "maxProperties": 1,
-            "description": "A piece of output: text, or base64 of bytes that are not UTF-8",
-        },
-        "RunExit": object(
-            &["exit_code", "end", "truncated", "elapsed_ms"],
-            json!({ "exit_code": exit_code(), "end": end(), "truncated": { "type": "boolean" }, "elapsed_ms": elapsed() }),
-        ),
-    })
 }

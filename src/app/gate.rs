@@ -1,0 +1,85 @@
+//! At most N threads do something at the same time; the others wait, or are told that it is full.
+//!
+//! A server has a thread for each connection, and a few processors. Where each of 500 threads reads a folder of 10,000
+//! images, all of them are slow and hold memory; one after the other the first is done at once. Remembers nothing of
+//! what passed through: with nobody inside it is as it was made.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Gate {
+    free: Mutex<usize>,
+    left: Condvar,
+}
+
+/// The right to be inside, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Pass<'a>(&'a Gate);
+
+impl Gate {
+    /// Lets `most` threads in at once; at least one.
+    pub fn new(most: usize) -> Gate {
+        Gate { free: Mutex::new(most.max(1)), left: Condvar::new() }
+    }
+
+    /// Goes in, when somebody has left if need be.
+    pub fn enter(&self) -> Pass<'_> {
+        let full = |free: &mut usize| *free == 0;
+        let mut free = self.left.wait_while(self.free(), full).unwrap_or_else(PoisonError::into_inner);
+        *free -= 1;
+        Pass(self)
+    }
+
+    /// Goes in, if there is room now.
+    pub fn try_enter(&self) -> Option<Pass<'_>> {
+        let mut free = self.free();
+        *free = free.checked_sub(1)?;
+        Some(Pass(self))
+    }
+
+    fn free(&self) -> MutexGuard<'_, usize> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        *self.0.free() += 1;
+        self.0.left.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn full_is_full_until_somebody_leaves() {
+        let gate = Gate::new(2);
+        let (first, _second) = (gate.try_enter().unwrap(), gate.enter());
+        assert!(gate.try_enter().is_none());
+        drop(first);
+        assert!(gate.try_enter().is_some());
+    }
+
+    #[test]
+    fn everybody_comes_in_and_never_more_than_the_gate_lets_in() {
+        let (gate, inside, most, passed) =
+            (Gate::new(3), AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..30 {
+                scope.spawn(|| {
+                    let _pass = gate.enter();
+                    most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    std::thread::yield_now();
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    passed.fetch_add(1, Ordering::SeqCst);
+                });
+            }
+        });
+        assert_eq!(passed.load(Ordering::SeqCst), 30);
+        assert!((1..=3).contains(&most.load(Ordering::SeqCst)), "{most:?}");
+    }
+}
