@@ -2,7 +2,9 @@
 //!
 //! Exit status: 0 done, 1 found something wrong, 2 called wrongly.
 
+mod check;
 mod paper;
+mod plain;
 mod show;
 mod work;
 
@@ -20,6 +22,7 @@ use crate::image::{AppName, ImageName};
 use crate::route::Target;
 use crate::run;
 use crate::wire::fastcgi::{self, Listen};
+use plain::{Plain, plain};
 
 /// What was asked for.
 #[derive(Debug, Default)]
@@ -64,11 +67,11 @@ pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
         Ok(code) => code,
         Err(Stop::Silent) => ExitCode::from(1),
         Err(Stop::Wrong(why)) => {
-            eprintln!("singularity-nginx: {why}");
+            eprintln!("singularity-nginx: {}", plain(&why));
             ExitCode::from(1)
         }
         Err(Stop::Usage(why)) => {
-            eprintln!("singularity-nginx: {why}\nTry: singularity-nginx --help");
+            eprintln!("singularity-nginx: {}\nTry: singularity-nginx --help", plain(&why));
             ExitCode::from(2)
         }
     }
@@ -120,13 +123,13 @@ fn parse(words: impl Iterator<Item = OsString>) -> Result<Asked, Stop> {
 }
 
 fn obey(asked: Asked) -> Result<ExitCode, Stop> {
-    let mut out = io::stdout().lock();
+    let mut out = Plain(io::stdout().lock());
     match asked.command.as_deref() {
         Some("help") => out.write_all(paper::help().as_bytes())?,
         Some("version") => writeln!(out, "singularity-nginx {}", env!("CARGO_PKG_VERSION"))?,
         Some("man") => out.write_all(paper::man().as_bytes())?,
         Some("completion") => out.write_all(paper::completion(first(&asked, "bash, zsh or fish")?)?.as_bytes())?,
-        Some(run::KEEPER) => run::keep()?,
+        Some(run::KEEPER) => run::keep(asked.words.first().map(String::as_str))?,
         Some("fastcgi") => {
             drop(out);
             let listen = asked.listen.as_deref().map_or(Ok(Listen::Inherited), Listen::parse).map_err(Stop::Usage)?;
@@ -141,8 +144,8 @@ fn obey(asked: Asked) -> Result<ExitCode, Stop> {
             show::openapi(&site(&asked)?, image, &mut out)?;
         }
         Some("doctor") => return show::doctor(&site(&asked)?, asked.json, &mut out),
-        Some("check") => return work::check(&site(&asked)?, &asked, &mut out),
-        Some("run") => return work::run_image(&site(&asked)?, &asked, &mut out),
+        Some("check") => return check::check(&site(&asked)?, &asked, &mut out),
+        Some("run") => return work::run_image(&site(&asked)?, &asked, &mut out.0),
         Some(other) => return Err(Stop::Usage(format!("there is no command `{other}`"))),
         None => return Err(Stop::Usage("say what to do".to_owned())),
     }

@@ -73,7 +73,8 @@ pub fn completion(shell: &str) -> Result<String, Stop> {
     match shell {
         "bash" => Ok(format!(
             "_singularity_nginx() {{\n    local word=${{COMP_WORDS[COMP_CWORD]}} words=\"{commands} {options}\"\n    \
-             case ${{COMP_WORDS[1]}} in inspect|openapi|check|run) words=\"$({images}) {options}\" ;; esac\n    \
+             case ${{COMP_WORDS[1]}} in inspect|openapi|check|run) words=\"$({images}) {options}\" ;; \
+             completion) words=\"bash zsh fish\" ;; esac\n    \
              mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n}}\n\
              complete -F _singularity_nginx singularity-nginx\n"
         )),

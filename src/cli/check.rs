@@ -1,0 +1,221 @@
+//! `check`: tells the author of an image in plain words what to improve.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{Asked, Stop, allowed, target};
+use crate::app::{Opened, Site};
+use crate::args::Arguments;
+use crate::error::Error;
+use crate::image::Catalog;
+use crate::route::Target;
+use crate::run::{End, Outcome};
+
+/// Looks at some or all images, with `--run` also at what they print when
+/// they get no arguments.
+pub fn check(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<ExitCode, Stop> {
+    let targets = match &asked.words[..] {
+        [] => everything(site)?,
+        words => words.iter().map(|word| target(word)).collect::<Result<Vec<_>, _>>()?,
+    };
+    let mut rows = Vec::new();
+    let mut wrong = false;
+    for target in targets {
+        let findings = match site.open(&target) {
+            Err(error) => vec![Advice::wrong(error.detail())],
+            Ok(opened) => {
+                let mut findings = advice(&opened);
+                if asked.run {
+                    findings.extend(trial(site, &opened)?);
+                }
+                findings
+            }
+        };
+        wrong |= findings.iter().any(|finding| finding.wrong);
+        if !asked.json {
+            let verdict = if findings.is_empty() { "fine" } else { "" };
+            writeln!(out, "{}: {verdict}", named(&target))?;
+            for finding in &findings {
+                writeln!(out, "  {} {}", if finding.wrong { "wrong: " } else { "better:" }, finding.text)?;
+            }
+        }
+        let findings: Vec<_> =
+            findings.iter().map(|finding| json!({ "wrong": finding.wrong, "text": finding.text })).collect();
+        rows.push(json!({ "image": named(&target), "findings": findings }));
+    }
+    if asked.json {
+        writeln!(out, "{:#}", json!({ "images": rows }))?;
+    }
+    Ok(ExitCode::from(u8::from(wrong)))
+}
+
+/// All images, each followed by its apps.
+fn everything(site: &Site) -> Result<Vec<Target>, Stop> {
+    let catalog = Catalog::open(&site.config().data).map_err(Error::from)?;
+    let mut targets = Vec::new();
+    for entry in catalog.list().map_err(Error::from)?.images {
+        let image = Target::image(&entry.name);
+        let apps = site.open(&image).map(|opened| opened.metadata.apps).unwrap_or_default();
+        targets.push(image);
+        targets.extend(apps.into_iter().map(|app| Target { image: entry.name.clone(), app: Some(app.name) }));
+    }
+    Ok(targets)
+}
+
+/// As it is written at a terminal.
+fn named(target: &Target) -> String {
+    match &target.app {
+        None => target.image.to_string(),
+        Some(app) => format!("{}/{app}", target.image),
+    }
+}
+
+/// One sentence for an image's author.
+#[derive(Debug)]
+struct Advice {
+    /// Whether the image does not do what its author seems to want.
+    wrong: bool,
+    text: String,
+}
+
+impl Advice {
+    fn wrong(text: impl Into<String>) -> Advice {
+        Advice { wrong: true, text: text.into() }
+    }
+
+    fn better(text: impl Into<String>) -> Advice {
+        Advice { wrong: false, text: text.into() }
+    }
+}
+
+/// What can be seen without running the image.
+fn advice(opened: &Opened) -> Vec<Advice> {
+    let mut found: Vec<Advice> =
+        opened.spec.warnings().iter().map(|warning| Advice::wrong(warning.to_string())).collect();
+    let metadata = &opened.metadata;
+    let app = opened.target.app.as_ref().and_then(|app| metadata.app(app));
+    let (runscript, help) = match app {
+        None => (&metadata.runscript, &metadata.help),
+        Some(app) => (&app.runscript, &app.help),
+    };
+    let declares = !opened.spec.args().is_empty();
+    match runscript {
+        None if metadata.entrypoint.is_empty() => {
+            found.push(Advice::wrong("it has no runscript: there is nothing to run"))
+        }
+        Some(script) if declares && !["$@", "$*", "$1"].iter().any(|word| script.contains(word)) => {
+            found.push(Advice::wrong("its runscript does not pass its arguments on: end the command with \"$@\""));
+        }
+        _ => {}
+    }
+    let help = help.as_deref().unwrap_or_default();
+    if help.trim().is_empty() {
+        found.push(Advice::better("it has no %help: visitors do not learn what it is for"));
+    }
+    let expected = options(help).chain(expected(runscript.as_deref().unwrap_or_default()));
+    for name in expected.filter(|name| opened.spec.get(name).is_none()).collect::<BTreeSet<_>>() {
+        found.push(Advice::better(format!("it tells of --{name}, which no label declares: visitors cannot send it")));
+    }
+    for arg in opened.spec.args().iter().filter(|arg| arg.description.is_none()) {
+        if !help.contains(arg.name.as_str()) {
+            let label = "SINGULARITY_RUNSCRIPT_ARG_SCHEMA";
+            found.push(Advice::better(format!("nothing describes {}: do it in {label} or in %help", arg.name)));
+        }
+    }
+    if let Err(why) = opened.image.trust(rustix::process::getegid().as_raw()) {
+        found.push(Advice::wrong(format!("it will not be run: {why}")));
+    }
+    if let Some((architecture, here)) = metadata.architecture.and_then(|built| Some((built, built.foreign()?))) {
+        found.push(Advice::wrong(format!("it is made for {architecture}, and this host is {here}")));
+    }
+    found
+}
+
+/// Options that a text tells of: `--name`.
+fn options(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'));
+    words.filter_map(|word| word.strip_prefix("--")).filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
+}
+
+/// Options that a shell script looks for: `--name)` of a `case`, `= --name ]` of a test.
+fn expected(script: &str) -> impl Iterator<Item = &str> {
+    let lines = script.lines().flat_map(|line| {
+        let words = line.split_whitespace();
+        std::iter::once(";;").chain(words.clone()).zip(words)
+    });
+    let looked_for = lines.filter(|(before, word)| match *before {
+        ";;" | "in" | "|" => word.starts_with("--") && !word.contains('='),
+        "=" | "==" => true,
+        _ => false,
+    });
+    looked_for.flat_map(|(_, word)| options(word))
+}
+
+/// What the image does when it is run without arguments.
+fn trial(site: &Site, opened: &Opened) -> Result<Vec<Advice>, Stop> {
+    allowed(Ok(site.config().clone())).map_err(Stop::Wrong)?;
+    site.prepare();
+    let (run, invocation) = site.start(opened, &Arguments::default(), None)?;
+    let Outcome { end, stdout, stderr, .. } = run.collect();
+    let stderr = invocation.scrub(&String::from_utf8_lossy(&stderr));
+    let last = stderr.lines().last().unwrap_or_default();
+    let mut found = Vec::new();
+    match &end {
+        End::Exited(0) => {}
+        End::Deadline => found.push(Advice::wrong("without arguments it does not end in time")),
+        End::Exited(code) => found.push(Advice::better(format!(
+            "without arguments it ends with status {code} ({last}): better say how to call it, with status 0"
+        ))),
+        other => found.push(Advice::wrong(format!("without arguments it ends badly: {other:?} ({last})"))),
+    }
+    if stdout.is_empty() && end == End::Exited(0) {
+        found.push(Advice::better("without arguments it prints nothing: better say how to call it"));
+    }
+    if stdout.iter().any(|byte| matches!(byte, 0x1b | b'\r')) && opened.spec.output().is_none() {
+        found.push(Advice::wrong("it prints colours or a progress bar: turn them off, they become part of the answer"));
+    }
+    if prints_around_json(&stdout) {
+        found
+            .push(Advice::wrong("it prints other things than its JSON answer: take them out, or print them to stderr"));
+    }
+    Ok(found)
+}
+
+/// Lines that are no JSON beside one that is.
+fn prints_around_json(stdout: &[u8]) -> bool {
+    let is_json = |text: &[u8]| serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok();
+    let is_object = |line: &&[u8]| matches!(line.first(), Some(b'{' | b'[')) && is_json(line);
+    !is_json(stdout) && stdout.split(|byte| *byte == b'\n').filter(is_object).count() == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_a_script_looks_for_are_seen() {
+        let script = "case $1 in\n  --age) age=$2 ;;\n  --name | --nick-name) x=1 ;;\nesac\n[ \"$1\" = --steps ] && steps=$2\n\
+                      [ $1 == \"--x_y\" ]\ncase $1 in --one) x=$(date --utc) ;; --two|--three) ;; esac\nexec tool --verbose --level=3 \"$@\"\n";
+        assert_eq!(
+            expected(script).collect::<Vec<_>>(),
+            ["age", "name", "nick-name", "steps", "x_y", "one", "two", "three"]
+        );
+        assert_eq!(options("Use --age N or --is-dino. A dash -- is none, ---x neither, well--known too.").count(), 2);
+    }
+
+    #[test]
+    fn one_json_answer_among_other_lines_is_seen() {
+        for (stdout, expected) in [
+            (&b"{\"a\": 1}\n"[..], false),
+            (b"loading model\n{\"a\": 1}\n", true),
+            (b"plain\ntext\n", false),
+            (b"{\"a\": 1}\n{\"a\": 2}\n", false),
+            (b"", false),
+        ] {
+            assert_eq!(prints_around_json(stdout), expected, "{stdout:?}");
+        }
+    }
+}
