@@ -19,10 +19,10 @@ as_root() {
     if (( EUID == 0 )); then "$@"; else sudo -- "$@"; fi
 }
 
-# need COMMAND=PACKAGE… : installs the packages whose command is not there, or names them and fails.
+# need COMMAND=PACKAGE… : installs the packages whose command (or path) is not there, or names them and fails.
 need() {
     local pair packages=()
-    for pair; do command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}"); done
+    for pair; do [[ $pair == /* && -e ${pair%%=*} ]] || command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}"); done
     (( ${#packages[@]} )) || return 0
     if ! may_be_root || ! command -v apt-get >/dev/null; then
         die "these packages are missing (Debian's names), please install them: ${packages[*]}"
