@@ -11,6 +11,9 @@ use crate::support::servers::{self, Here, Server, Visit, Wrapper, http};
 /// The configuration that administrators get.
 const CONFIGURATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/nginx");
 
+/// What addresses begin with where the application is a CGI program.
+pub const SCRIPT: &str = "/cgi-bin/serve.cgi";
+
 /// A web server with the application below `mount`.
 pub struct Front {
     server: Server,
@@ -32,6 +35,26 @@ pub enum Cgi {
 }
 
 impl Front {
+    /// A server that was started elsewhere.
+    pub fn of(server: Server, mount: &'static str) -> Front {
+        Front { server, mount, _wrapper: None, _folder: None }
+    }
+
+    /// The web server's own process.
+    pub fn id(&self) -> u32 {
+        self.server.id()
+    }
+
+    /// The same server, asked below another address.
+    pub fn below(self, mount: &'static str) -> Front {
+        Front { mount, ..self }
+    }
+
+    /// What its addresses begin with.
+    pub fn mount(&self) -> &'static str {
+        self.mount
+    }
+
     /// nginx with the configuration of this repository; `change(file, text)` may change more of it than the addresses.
     pub fn nginx(sockets: &[PathBuf], change: impl Fn(&str, String) -> String) -> Option<Front> {
         let upstreams: String = sockets.iter().map(|socket| format!("server unix:{};\n", socket.display())).collect();
@@ -46,13 +69,13 @@ impl Front {
             });
             fs::read_to_string(here.folder.join("singularity-nginx/nginx.conf")).expect("a file")
         })?;
-        Some(Front { server, mount: "", _wrapper: None, _folder: None })
+        Some(Front::of(server, ""))
     }
 
     /// A web server that starts `program` by CGI.
     pub fn cgi(kind: Cgi, program: &Path) -> Option<Front> {
         let programs = program.parent().expect("a folder").display();
-        let started = |server| Front { server, mount: "/cgi-bin/serve.cgi", _wrapper: None, _folder: None };
+        let started = |server| Front::of(server, SCRIPT);
         match kind {
             Cgi::Fcgiwrap => Front::fcgiwrap(program),
             Cgi::Apache => servers::apache(|here| {
@@ -88,29 +111,24 @@ impl Front {
         let socket = folder.path().join("socket");
         let wrapper = servers::fcgiwrap(&socket, 4)?;
         let server = servers::nginx(|here| {
-            copy_configuration(here, |_, text| text);
+            copy_configuration(here, |name, text| match name {
+                "fcgiwrap.conf" => {
+                    let text = replaced(&text, "/usr/lib/cgi-bin/serve.cgi", program.to_str().expect("a plain path"));
+                    replaced(&text, "/run/fcgiwrap.socket", socket.to_str().expect("a plain path"))
+                }
+                _ => text,
+            });
             format!(
                 "daemon off; pid nginx.pid; events {{ }}
                 http {{
                     access_log off; client_body_temp_path temp; fastcgi_temp_path temp;
                     proxy_temp_path temp; scgi_temp_path temp; uwsgi_temp_path temp;
-                    server {{
-                        listen {address};
-                        location / {{
-                            include singularity-nginx/fastcgi_params.conf;
-                            fastcgi_param SCRIPT_FILENAME {program};
-                            fastcgi_param NO_BUFFERING 1;
-                            fastcgi_pass unix:{socket};
-                            fastcgi_buffering off;
-                        }}
-                    }}
+                    server {{ listen {address}; include singularity-nginx/fcgiwrap.conf; }}
                 }}",
                 address = here.address,
-                program = program.display(),
-                socket = socket.display(),
             )
         })?;
-        Some(Front { server, mount: "", _wrapper: Some(wrapper), _folder: Some(folder) })
+        Some(Front { server, mount: SCRIPT, _wrapper: Some(wrapper), _folder: Some(folder) })
     }
 
     /// Sends a GET.

@@ -7,11 +7,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "written for other tests")]
 mod front;
 mod house;
 
 mod n01_input;
 mod n12_paths;
+mod n17_trust;
 mod n20_images;
 mod n24_output;
 mod n34_fastcgi;

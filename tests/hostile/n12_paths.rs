@@ -1,15 +1,14 @@
-//! 12 to 19: addresses, and what may lie in the data folder.
+//! 12 to 16: addresses, and what may lie in the data folder.
 
 use std::ffi::OsStr;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::support::request::BROWSER;
-use crate::support::{Site, Wire, get, on_both_wires, real, sif};
+use crate::support::{Site, Wire, get, on_both_wires, sif};
 
 /// What `list --json` tells the administrator.
 fn list(site: &Site) -> Value {
@@ -217,137 +216,5 @@ fn hostile_16_reserved_words() {
         }
         assert_eq!(site.ask(&get("/container/")).json()["total"], 0);
         assert_eq!(refused(&site).len(), 12);
-    });
-}
-
-fn chmod(path: &std::path::Path, mode: u32) {
-    fs::set_permissions(path, Permissions::from_mode(mode)).expect("a file of ours");
-}
-
-#[test]
-fn hostile_17_what_others_may_write_to_is_not_run() {
-    on_both_wires(|wire| {
-        let site = Site::new(wire).image("argv.sif", &[]);
-        let (data, image) = (site.path("data"), site.path("data/argv.sif"));
-        for (path, wrong, right) in
-            [(&data, 0o757, 0o755), (&data, 0o1777, 0o755), (&image, 0o646, 0o644), (&image, 0o666, 0o644)]
-        {
-            chmod(path, wrong);
-            let (word, problem) = site.ask(&get("/container/run/argv.sif")).problem(403);
-            assert_eq!(word, "not-trusted");
-            assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("chmod")), "{problem}");
-            let page = site.ask(&get("/container/argv.sif")).json();
-            assert!(page["refused"].is_string(), "the page says why: {page}");
-            assert_eq!(site.runs().len(), 0);
-            chmod(path, right);
-        }
-        site.ask(&get("/container/run/argv.sif")).good();
-    });
-}
-
-#[test]
-fn hostile_17_a_runtime_that_others_may_write_to_is_not_run() {
-    on_both_wires(|wire| {
-        let site = Site::new(wire).image("argv.sif", &[]);
-        let runtime = site.path("runtime/open");
-        fs::copy(stub_runtime::PATH, &runtime).unwrap();
-        let site = site.set("runtime", runtime.display());
-        for (path, wrong, right) in [(&runtime, 0o757, 0o755), (&site.path("runtime"), 0o757, 0o755)] {
-            chmod(path, wrong);
-            let answer = site.ask(&get("/container/run/argv.sif"));
-            assert!(matches!(answer.status, 403 | 503), "{} {}", answer.status, answer.text());
-            assert_eq!(site.runs().len(), 0);
-            chmod(path, right);
-        }
-        site.ask(&get("/container/run/argv.sif")).good();
-    });
-}
-
-/// Renames two versions over the same name, as fast as it goes, while `requests` are made.
-fn rename_over(wire: Wire, requests: usize) {
-    let site = Site::new(wire);
-    let version = |word: &str| sif::with_labels(&[("VERSION", word), ("FILL", &word.repeat(20_000))]);
-    let (old, new, name) = (version("old"), version("newer"), site.data().join("argv.sif"));
-    let draft = site.path("draft");
-    fs::write(&name, &old).unwrap();
-    let done = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                for bytes in [&new, &old] {
-                    fs::write(&draft, bytes).unwrap();
-                    fs::rename(&draft, &name).unwrap();
-                }
-            }
-        });
-        let check = std::panic::AssertUnwindSafe(|| {
-            for number in 0..requests {
-                let address = ["/container/labels/argv.sif", "/container/", "/container/argv.sif"][number % 3];
-                let answer = site.ask(&get(address));
-                if number % 3 == 0 {
-                    let labels = answer.json();
-                    let word = labels["VERSION"].as_str().expect("a version");
-                    assert_eq!(labels["FILL"], word.repeat(20_000), "one whole version");
-                }
-                assert!(matches!(answer.status, 200 | 404), "{}", answer.text());
-            }
-        });
-        let checked = std::panic::catch_unwind(check);
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
-        checked.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    });
-}
-
-#[test]
-fn hostile_18_rename_over() {
-    on_both_wires(|wire| rename_over(wire, 120));
-}
-
-#[test]
-#[ignore = "long"]
-fn hostile_18_rename_over_long() {
-    on_both_wires(|wire| rename_over(wire, 10_000));
-}
-
-const ADDRESSES: [&str; 8] = [
-    "/container/",
-    "/container/argv.sif",
-    "/container/args/argv.sif",
-    "/container/labels/argv.sif",
-    "/container/run/argv.sif",
-    "/api/container/argv.sif",
-    "/container/openapi.json",
-    "/container/openapi/argv.sif.json",
-];
-
-#[test]
-fn hostile_19_environment_of_an_image_is_not_shown() {
-    const SECRET: &str = "AKIAIOSFODNN7";
-    on_both_wires(|wire| {
-        let definition = format!("Bootstrap: scratch\n%environment\n    export API_KEY={SECRET}\n");
-        let environment = json!({ "/.singularity.d/env/90-environment.sh": format!("export API_KEY={SECRET}") });
-        let attributes = json!({ "labels": {}, "environment": environment, "deffile": definition, "runscript": "id" });
-        let site = Site::new(wire).file("argv.sif", &sif::with_attributes(&attributes));
-        for address in ADDRESSES {
-            for accept in ["*/*", BROWSER] {
-                let answer = site.ask(&get(address).accept(accept));
-                assert!(!answer.text().contains(SECRET), "{address}: {}", answer.text());
-            }
-        }
-        let shown = Site::new(wire).set("show_definition", true).file("argv.sif", &sif::with_attributes(&attributes));
-        assert!(shown.ask(&get("/container/argv.sif")).text().contains(SECRET), "only where the site's owner says so");
-    });
-}
-
-#[test]
-fn hostile_19_environment_of_a_real_image_is_not_shown() {
-    on_both_wires(|wire| {
-        let Some(site) = real::site(wire) else { return };
-        for address in ADDRESSES.iter().filter(|address| !address.contains("/run/")) {
-            for accept in ["*/*", BROWSER] {
-                let answer = site.ask(&get(&address.replace("argv", "behave")).accept(accept));
-                assert!(!answer.text().contains(real::API_KEY), "{address}: {}", answer.text());
-            }
-        }
     });
 }

@@ -130,6 +130,32 @@ fn hostile_26_output_without_end_is_cut() {
     });
 }
 
+/// Bytes that become six in JSON: an envelope holds a part of the output, and says so.
+#[test]
+fn hostile_26_envelopes_are_bounded() {
+    on_both_wires(|wire| {
+        let site = Site::new(wire).prints("print.sif", &[1; 7 << 20]);
+        assert_eq!(site.ask(&get("/container/run/print.sif")).body.len(), 7 << 20);
+        let answer = site.ask(&get("/container/run/print.sif").accept(ENVELOPE));
+        assert!(answer.body.len() < 8 << 20, "{} bytes", answer.body.len());
+        assert_eq!(answer.json()["truncated"], true);
+    });
+}
+
+/// Half an answer is nobody's for later, whatever lifetime its author gives it.
+#[test]
+fn hostile_26_what_is_cut_is_not_kept() {
+    on_both_wires(|wire| {
+        let kept = |name| {
+            let site =
+                Site::new(wire).image(name, &[("SINGULARITY_RUNSCRIPT_MAX_AGE", "60")]).set("output_limit", 4096);
+            site.ask(&get(&format!("/container/run/{name}"))).header("Cache-Control").map(str::to_owned)
+        };
+        assert_eq!(kept("argv.sif").as_deref(), Some("public, max-age=60"));
+        assert_eq!(kept("stdout.sif").as_deref(), Some("no-store"));
+    });
+}
+
 #[test]
 fn hostile_26_output_by_drops_ends_at_the_deadline() {
     on_both_wires(|wire| {
@@ -145,7 +171,7 @@ fn hostile_26_output_by_drops_ends_at_the_deadline() {
 #[test]
 fn hostile_27_a_flood_of_stderr() {
     on_both_wires(|wire| {
-        let site = Site::new(wire).image("stderr-1024.sif", &[]);
+        let site = Site::new(wire).image("stderr-1024.sif", &[]).image("stderr-64.sif", &[]);
         let memory = || if wire == Wire::FastCgi { processes::memory(site.start()) } else { 0 };
         let before = memory();
         let answer = site.ask(&get("/container/run/stderr-1024.sif").accept(ENVELOPE)).json();
@@ -154,6 +180,10 @@ fn hostile_27_a_flood_of_stderr() {
         assert!(stderr.ends_with("the last line\n") && stderr.len() <= 64 << 10, "{} bytes", stderr.len());
         assert!(stderr.len() > 60 << 10, "the tail is kept: {} bytes", stderr.len());
         assert!(memory() < before + (64 << 10), "{before} KiB, then {} KiB", memory());
+        // who watches gets a beginning, and is told
+        let streamed = site.ask(&get("/container/run/stderr-64.sif").accept(EVENTS));
+        assert!(streamed.body.len() < 4 << 20, "{} bytes", streamed.body.len());
+        assert!(streamed.text().contains("[more was printed") && streamed.text().contains("after"));
     });
 }
 
@@ -214,6 +244,23 @@ fn hostile_29_log_lines_cannot_be_forged() {
     });
 }
 
+/// Whoever looks at an image in a terminal.
+#[test]
+fn hostile_29_a_terminal_is_told_no_sequences() {
+    let evil = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}2J\u{202e}";
+    let site = Site::new(Wire::Cgi).image("evil.sif", &[("EVIL", evil), (evil, "x"), ("VERSION", "2 – ✓")]);
+    for words in
+        [&["inspect", "evil.sif"][..], &["inspect", "evil.sif", "--json"], &["list"], &["check"], &["run", evil]]
+    {
+        let output = site.command().args(words).output().expect("the program");
+        let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!told.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{words:?}: {told:?}");
+        if words[0] == "inspect" {
+            assert!(told.contains("\\u001b]0;owned") && told.contains("2 – ✓"), "{told}");
+        }
+    }
+}
+
 #[test]
 fn hostile_30_other_sites_run_nothing() {
     on_both_wires(|wire| {
@@ -229,6 +276,9 @@ fn hostile_30_other_sites_run_nothing() {
             from(get(run), "cross-site", "navigate", "iframe"),
             from(get(run), "cross-site", "cors", "empty").header("Origin", "https://evil.example"),
             from(get(run), "same-site", "no-cors", "script"),
+            // fetched ahead of a click that may never come, by a page's speculation rules
+            from(get(run), "cross-site", "navigate", "document").header("Sec-Purpose", "prefetch"),
+            from(get(run), "same-origin", "navigate", "document").header("Sec-Purpose", "prefetch;prerender"),
             post(run, FORM, "").header("Origin", "https://evil.example"),
             post(run, FORM, "").header("Origin", "null"),
             get(run).header("Origin", "https://evil.example").accept(EVENTS),

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::front::Front;
-use crate::support::request::ENVELOPE;
+use crate::support::request::{ENVELOPE, EVENTS};
 use crate::support::{HANG, Site, Talk, Wire, get, on_both_wires, processes, real, skip, until};
 
 #[test]
@@ -59,7 +59,7 @@ fn hostile_40_a_fork_bomb_does_not_stop_other_runs() {
 fn hostile_40_a_real_fork_bomb_is_capped() {
     for wire in [Wire::Cgi, Wire::FastCgi] {
         let Some(site) = real::site(wire) else { return };
-        let site = site.set("deadline", 5).set("slots", 2).set("processes", 60);
+        let site = site.set("deadline", 12).set("slots", 2).set("processes", 60);
         let mark = real::mark();
         let run = |query: String| site.ask(&get(&format!("/container/run/behave.sif?{query}")).accept(ENVELOPE)).json();
         std::thread::scope(|scope| {
@@ -135,6 +135,65 @@ fn hostile_41_memory_of_a_real_container_is_limited() {
     });
 }
 
+/// Files in memory are as few as the container's own small file system holds.
+#[test]
+fn hostile_41_shared_memory_of_a_real_container_is_limited() {
+    on_both_wires(|wire| {
+        let Some(site) = real::site(wire) else { return };
+        let told = site.set("deadline", 50).ask(&get("/container/run/behave.sif?mode=share")).good();
+        let bytes: u64 = told.trim().parse().expect("a number of bytes");
+        assert!((1 << 20..=128 << 20).contains(&bytes), "{bytes} bytes");
+    });
+}
+
+/// What the kernel counts for the account as a whole is never used up by one run.
+#[test]
+fn hostile_40_descriptors_in_flight_do_not_stop_other_runs() {
+    // one after the other: the account is the same
+    for wire in [Wire::Cgi, Wire::FastCgi] {
+        let site =
+            Site::new(wire).image("inflight.sif", &[]).image("argv.sif", &[]).set("deadline", 60).set("slots", 3);
+        let mut full = site.open(&get("/container/run/inflight.sif").accept(EVENTS));
+        full.wait_for("on their way");
+        let sent = full.seen();
+        assert!(!sent.contains("\"0 on their way"), "{sent}");
+        site.ask(&get("/container/run/argv.sif")).good();
+        full.leave();
+    }
+}
+
+/// Namespaces, too, are counted for the account as a whole.
+#[test]
+fn hostile_40_namespaces_of_a_real_container_are_capped() {
+    on_both_wires(|wire| {
+        let Some(site) = real::site(wire) else { return };
+        if doctor(&site, "process-counting")["ok"] != true {
+            return skip("the kernel does not count what each run makes by itself");
+        }
+        let run = format!("/container/run/behave.sif?mode=spaces&mark={}", real::mark());
+        let made: u32 = site.set("deadline", 50).ask(&get(&run)).good().trim().parse().expect("a number");
+        assert!((1..=32).contains(&made), "{made} user namespaces in one run");
+    });
+}
+
+/// When the host has no memory left, runs end before servers.
+#[test]
+fn hostile_41_a_run_is_the_first_to_go() {
+    on_both_wires(|wire| {
+        let site = Site::new(wire).image("argv.sif", &[]).image("hang.sif", &[]).set("deadline", 60);
+        site.ask(&get("/container/run/argv.sif")).good();
+        assert_eq!(site.the_run().oom_score(), 1000);
+        site.nothing_runs();
+        let hanging = site.open(&get("/container/run/hang.sif").accept(EVENTS));
+        site.wait_for_runs(2);
+        let others = site.others();
+        let keeper = others.iter().find(|process| process.command.contains(" keep ")).expect("a keeper");
+        let score = std::fs::read_to_string(format!("/proc/{}/oom_score_adj", keeper.pid)).unwrap();
+        assert_ne!(score.trim(), "1000", "the keeper has to outlive the run");
+        hanging.leave();
+    });
+}
+
 /// Most runs that lived at the same time, by what the stub wrote down.
 fn most_at_once(site: &Site) -> usize {
     let mut changes: Vec<(u64, i32)> = Vec::new();
@@ -204,6 +263,33 @@ fn hostile_42_slots_are_counted_over_all_processes() {
     site.nothing_runs();
     let by_cgi = Talk::by_cgi(site.command(), &get("/container/run/argv.sif"), String::from("no path"));
     by_cgi.finish().good();
+}
+
+/// Some wait as long as the site says, the others are refused at once; who waited runs when a slot is free.
+#[test]
+fn hostile_42_a_visitor_may_wait_for_a_slot() {
+    const WAITING: usize = 64;
+    const SLOTS: usize = 8;
+    let site = Site::new(Wire::FastCgi).image("hang.sif", &[]).image("argv.sif", &[]);
+    let site = site.set("slots", SLOTS).set("wait", 30).set("deadline", 300);
+    let holding: Vec<Talk> = (0..SLOTS).map(|_| site.open(&get("/container/run/hang.sif"))).collect();
+    site.wait_for_runs(SLOTS);
+    let refused = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let ask = || {
+            let answer = site.ask(&get("/container/run/argv.sif"));
+            if answer.status != 200 {
+                assert_eq!(answer.problem(503).0, "busy");
+                refused.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            }
+        };
+        (0..WAITING + 6).for_each(|_| drop(scope.spawn(ask)));
+        // before anybody has waited in vain: the slots are still taken
+        until("six are refused", HANG, || refused.load(std::sync::atomic::Ordering::SeqCst) == 6);
+        assert_eq!(site.runs().len(), SLOTS);
+        holding.into_iter().for_each(|talk| drop(talk.leave()));
+    });
+    assert_eq!((refused.into_inner(), site.runs().len()), (6, SLOTS + WAITING));
 }
 
 /// Two servers of one site behind nginx; the first never answers, or dies while it runs. How many runs there were.

@@ -57,5 +57,9 @@ fn hostile_48_runs_that_fail_are_told_apart() {
         // a path in stderr is never shown (checked for every answer), the image's name is
         let problem = site.ask(&get("/container/run/fatal.sif")).problem(502).1;
         assert!(problem["stderr"].as_str().is_some_and(|stderr| stderr.contains("image fatal.sif:")), "{problem}");
+        // nor is where the runtime puts a container together
+        let site = Site::new(wire).image("mounts.sif", &[]);
+        let problem = site.ask(&get("/container/run/mounts.sif")).problem(502).1;
+        assert!(problem["stderr"].as_str().is_some_and(|stderr| stderr.contains("mounting /rootfs:")), "{problem}");
     });
 }

@@ -7,10 +7,11 @@
 //! Never: no test sees another's folder, and nothing outside the folder is written (but the cache of built images,
 //! see [`real`]).
 
-#![allow(dead_code, reason = "each test program uses a part")]
+#![allow(dead_code, unused_imports, reason = "each test program uses a part")]
 
 pub mod fcgi;
 pub mod processes;
+pub mod python;
 pub mod real;
 pub mod request;
 pub mod servers;
@@ -21,6 +22,7 @@ pub mod talk;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+#[allow(unused_imports, reason = "each test program uses a part")]
 pub use request::{Answer, Request, get, post};
 pub use site::Site;
 pub use talk::Talk;

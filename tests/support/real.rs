@@ -30,7 +30,7 @@ const BEHAVE: &str = r#"Bootstrap: scratch
 %setup
     mkdir -p "$APPTAINER_ROOTFS/bin" "$APPTAINER_ROOTFS/tmp"
     cp /bin/busybox "$APPTAINER_ROOTFS/bin/busybox"
-    for name in sh env echo sleep setsid kill seq cat id ls yes tail grep; do ln -s busybox "$APPTAINER_ROOTFS/bin/$name"; done
+    for name in sh env echo sleep setsid kill seq cat id ls yes tail grep wc unshare; do ln -s busybox "$APPTAINER_ROOTFS/bin/$name"; done
 
 %environment
     export API_KEY=sk-5f3759df-hostile
@@ -57,6 +57,9 @@ const BEHAVE: &str = r#"Bootstrap: scratch
         close) exec >&- 2>&-; sleep "$mark" ;;
         stop) sleep "$mark" & kill -STOP $$; wait ;;
         hog) tail /dev/zero ;;
+        spaces) for i in $(seq 100); do unshare -U sleep "$mark" 2>/dev/null & done; sleep 1
+            cat /proc/[0-9]*/comm 2>/dev/null | grep -c ^sleep ;;
+        share) cat /dev/zero >/dev/shm/all; cat /dev/shm/all | wc -c ;;
         forks) (for i in $(seq 400); do sleep "$mark" & done); exec sleep "$mark" ;;
         *) echo "no mode: $mode" >&2; exit 3 ;;
     esac
@@ -86,7 +89,7 @@ pub fn runtime() -> Option<PathBuf> {
 }
 
 /// The image of a definition.
-fn build(runtime: &Path, definition: &str) -> PathBuf {
+pub fn build(runtime: &Path, definition: &str) -> PathBuf {
     let cache = std::env::temp_dir().join(format!("sn-test-images-{}", rustix::process::geteuid().as_raw()));
     DirBuilder::new().recursive(true).mode(0o700).create(&cache).expect("a folder for images");
     let lock = File::create(cache.join("lock")).expect("a lock");

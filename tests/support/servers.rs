@@ -86,6 +86,22 @@ pub fn lighttpd(conf: impl Fn(&Here) -> String) -> Option<Server> {
     }))
 }
 
+/// chromedriver, which starts Chromium: what they keep lies in the server's folder.
+pub fn chromedriver() -> Option<Server> {
+    let [program, env] = ["chromedriver", "env"].map(program);
+    let (program, env) = (program?, env?);
+    Some(Server::start(
+        "chromedriver",
+        |_| String::new(),
+        |here, _| {
+            let mut command = Command::new(&env);
+            command.arg(format!("HOME={}", here.folder.display())).arg(&program);
+            command.arg(format!("--port={}", here.address.port()));
+            command
+        },
+    ))
+}
+
 /// What listens on a Unix socket in a web server's place: fcgiwrap, spawn-fcgi, systemd-socket-activate.
 pub struct Wrapper(Child);
 
@@ -247,7 +263,12 @@ impl Visit {
     /// Reads more; false at the end.
     fn more(&mut self) -> bool {
         let mut piece = vec![0; 65_536];
-        let length = self.stream.read(&mut piece).unwrap_or_else(|error| panic!("{error} after {}", self.seen()));
+        let length = loop {
+            match self.stream.read(&mut piece) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                read => break read.unwrap_or_else(|error| panic!("{error} after {}", self.seen())),
+            }
+        };
         self.bytes.extend(&piece[..length]);
         length > 0
     }
@@ -276,8 +297,8 @@ impl Visit {
         let head = String::from_utf8(head).expect("a header is text");
         let mut lines = head.trim_end().split("\r\n");
         let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status line");
-        let fields = lines.map(|line| line.split_once(": ").unwrap_or_else(|| panic!("no field: {line:?}")));
-        let headers = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let fields = lines.map(|line| line.split_once(':').unwrap_or_else(|| panic!("no field: {line:?}")));
+        let headers = fields.map(|(name, value)| (name.to_owned(), value.trim_start().to_owned())).collect();
         let mut answer = Answer { status, headers, body: Vec::new() };
         if self.asked_head || matches!(status, 204 | 304) {
             return answer;

@@ -156,9 +156,9 @@ impl Site {
         let folder = self.path("cgi-bin");
         fs::DirBuilder::new().mode(0o755).create(&folder).expect("a folder");
         let keys = self.variables.iter().filter_map(|(name, value)| Some((name.strip_prefix(VARIABLE)?, value)));
-        let lines = keys.map(|(key, value)| match value.parse::<u64>() {
-            Ok(number) => format!("{} = {number}\n", key.to_ascii_lowercase()),
-            Err(_) => format!("{} = {value:?}\n", key.to_ascii_lowercase()),
+        let lines = keys.map(|(key, value)| match value.parse::<u64>().is_ok() || value.parse::<bool>().is_ok() {
+            true => format!("{} = {value}\n", key.to_ascii_lowercase()),
+            false => format!("{} = {value:?}\n", key.to_ascii_lowercase()),
         });
         fs::write(folder.join(".ht-singularity-nginx.toml"), lines.collect::<String>()).expect("a configuration");
         let program = folder.join("serve.cgi");
@@ -349,6 +349,11 @@ impl Run {
 
     pub fn cwd(&self) -> String {
         self.text("cwd")
+    }
+
+    /// How soon the kernel ends it for want of memory.
+    pub fn oom_score(&self) -> i32 {
+        self.text("oom_score_adj").trim().parse().expect("a number")
     }
 
     /// A line of proc_pid_status(5).

@@ -6,7 +6,7 @@
 //! Never: waits for more than [`LIFE`], whatever it plays.
 //! Only std is at hand (see `build.rs`), so the system calls that std does not have are declared here.
 
-use std::ffi::{OsStr, OsString, c_int, c_uint};
+use std::ffi::{CStr, OsStr, OsString, c_int, c_long, c_uint};
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -25,7 +25,8 @@ const SIGSTOP: c_int = 19;
 const SIG_DFL: usize = 0;
 const SIG_IGN: usize = 1;
 
-// SAFETY: the prototypes are those of the C library; none takes a pointer, and this program has one thread.
+// SAFETY: the prototypes are those of the C library, and this program has one thread. Those that take a pointer
+// are unsafe to call.
 unsafe extern "C" {
     safe fn close(fd: c_int) -> c_int;
     safe fn fork() -> c_int;
@@ -34,6 +35,11 @@ unsafe extern "C" {
     safe fn setsid() -> c_int;
     safe fn signal(signal: c_int, handler: usize) -> usize;
     safe fn alarm(seconds: c_uint) -> c_uint;
+    fn syscall(number: c_long, ...) -> c_long;
+    fn getrlimit(resource: c_int, limit: *mut [u64; 2]) -> c_int;
+    fn setrlimit(resource: c_int, limit: *const [u64; 2]) -> c_int;
+    fn socketpair(domain: c_int, kind: c_int, protocol: c_int, pair: *mut [c_int; 2]) -> c_int;
+    fn sendmsg(socket: c_int, message: *const usize, flags: c_int) -> isize;
 }
 
 fn main() {
@@ -62,7 +68,7 @@ fn main() {
 fn record(home: &Path, run: &Path) -> io::Result<()> {
     let draft = home.join(format!("runs/.{}", getpid()));
     fs::create_dir_all(&draft)?;
-    for file in ["cmdline", "environ", "status", "limits"] {
+    for file in ["cmdline", "environ", "status", "limits", "oom_score_adj"] {
         fs::write(draft.join(file), fs::read(format!("/proc/self/{file}"))?)?;
     }
     let mut descriptors = String::new();
@@ -99,6 +105,16 @@ fn behave(home: &Path, image: &Path, name: &OsStr, arguments: &[OsString]) -> i3
             println!("some output");
             eprintln!("{} says why", image.display());
             return number as i32;
+        }
+        "inflight" => {
+            println!("{} on their way", in_flight());
+            let _ = io::stdout().flush();
+            sleep();
+        }
+        "keys" => println!("{}", session_key()),
+        "mounts" => {
+            eprintln!("FATAL:   while mounting /usr/lib/runtime/mnt/session/rootfs: no such thing");
+            return 255;
         }
         "fatal" => {
             eprintln!("FATAL:   could not open image {}: no such thing", image.display());
@@ -171,6 +187,64 @@ fn json(words: &[OsString]) -> String {
         format!("\"{escaped}\"")
     });
     format!("[{}]", quoted.collect::<Vec<_>>().join(","))
+}
+
+/// Raises its own limit and sends descriptors into sockets that nobody reads, until there is no room for more.
+fn in_flight() -> usize {
+    const NOFILE: c_int = 7;
+    const SCM_RIGHTS: c_int = 1;
+    const SOL_SOCKET: c_int = 1;
+    const EACH: usize = 250;
+    let mut limit = [0_u64; 2];
+    let mut sent = 0;
+    // SAFETY: the structures are those of the C library on 64-bit Linux; every pointer is to something that lives longer
+    // than the call, with the lengths given beside it.
+    unsafe {
+        getrlimit(NOFILE, &mut limit);
+        limit[0] = limit[1];
+        setrlimit(NOFILE, &limit);
+        'full: loop {
+            let mut pair: [c_int; 2] = [0; 2];
+            if socketpair(1, 1, 0, &mut pair) != 0 {
+                break;
+            }
+            for _ in 0..200 {
+                let mut control = [0_u32; 4 + EACH];
+                control[0] = 16 + 4 * EACH as u32;
+                control[2..4].copy_from_slice(&[SOL_SOCKET as u32, SCM_RIGHTS as u32]);
+                let byte = [0_u8; 1];
+                let part = [byte.as_ptr() as usize, 1];
+                let message = [0, 0, part.as_ptr() as usize, 1, control.as_ptr() as usize, size_of_val(&control), 0];
+                const DONTWAIT: c_int = 0x40;
+                match sendmsg(pair[0], message.as_ptr(), DONTWAIT) {
+                    1 => sent += EACH,
+                    _ if io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock => break,
+                    _ => break 'full,
+                }
+            }
+        }
+    }
+    sent
+}
+
+/// Whether a key of an earlier run is in the session keyring (keyctl(2) KEYCTL_SEARCH); and leaves one there
+/// (add_key(2)).
+fn session_key() -> &'static str {
+    const ADD_KEY: c_long = if cfg!(target_arch = "x86_64") { 248 } else { 217 };
+    const KEYCTL: c_long = if cfg!(target_arch = "x86_64") { 250 } else { 219 };
+    const SEARCH: c_long = 10;
+    const SESSION: c_long = -3;
+    let (kind, name, none): (&CStr, &CStr, c_long) = (c"user", c"note", 0);
+    // SAFETY: both calls read two C strings and one byte, which live longer than the calls, and write nothing here.
+    let (found, added) = unsafe {
+        let found = syscall(KEYCTL, SEARCH, SESSION, kind.as_ptr(), name.as_ptr(), none);
+        (found, syscall(ADD_KEY, kind.as_ptr(), name.as_ptr(), b"x".as_ptr(), 1 as c_long, SESSION))
+    };
+    match (found > 0, added > 0) {
+        (true, _) => "found",
+        (false, true) => "left",
+        (false, false) => "no keyrings",
+    }
 }
 
 fn say(bytes: &[u8]) {
