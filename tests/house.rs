@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("view", &["args", "error", "http", "image", "reply", "route", "run"]),
     ("reply", &["args", "error", "image", "route", "run"]),
     ("error", &["args", "http", "image", "run"]),
-    ("config", &["args", "http", "run"]),
+    ("config", &["args", "http", "run", "trust"]),
     ("route", &["http", "image"]),
     ("run", &["trust"]),
     ("args", &[]),

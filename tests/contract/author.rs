@@ -128,7 +128,7 @@ fn schema_keywords_are_told() {
             "Your name",
             "Who is greeted",
             "maxlength=\"5\"",
-            "placeholder=\"Amy\"",
+            "placeholder=\"e.g. Amy\"",
             "min=\"0\" max=\"150\"",
             "<select",
         ] {

@@ -99,6 +99,7 @@ fn defaults_are_those_of_the_contract() {
     for (key, value) in [
         ("data", "./data"),
         ("state", "/run/user/7/singularity-nginx"),
+        ("wait", "0"),
         ("deadline", "60"),
         ("output_limit", "8388608"),
         ("network", "none"),

@@ -66,6 +66,8 @@ fn pages_load_nothing_from_elsewhere() {
             for attribute in [" href=\"", " src=\"", " action=\""] {
                 for value in page.split(attribute).skip(1) {
                     let ours = (value.starts_with('/') && !value.starts_with("//")) || value.starts_with('#');
+                    // the output itself, to save it without a second run
+                    let ours = ours || value.starts_with("data:application/json;base64,");
                     assert!(ours, "{attribute}{}", &value[..40]);
                 }
             }

@@ -5,7 +5,8 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::{Site, Wire, get};
+use crate::support::site::PROGRAM;
+use crate::support::{Site, Wire, get, servers, sif};
 use crate::{HELLO, IMAGE, JSON, explained, hello};
 
 /// Exit status, stdout, stderr.
@@ -118,6 +119,179 @@ fn check_tells_an_author_what_to_improve() {
     let (code, out, _) = call(&site, &["check", "bad.sif"]);
     assert!(code == 1 && out.contains("bad.sif") && out.contains("`both`"), "{out}");
     assert_eq!(site.runs().len(), 0, "without --run nothing runs");
+}
+
+/// What `check` says of the image in `attributes`.
+fn advice(attributes: &Value, words: &[&str]) -> String {
+    let site = Site::new(Wire::Cgi).file("argv.sif", &sif::with_attributes(attributes));
+    call(&site, &[&["check", "argv.sif"], words].concat()).1
+}
+
+#[test]
+fn check_names_undeclared_names_bad_types_and_missing_help() {
+    let good = json!({
+        "labels": { crate::STR: "name", crate::SCHEMA: r#"{"name": {"description": "Who"}}"# },
+        "helpfile": "Says hello to --name.", "runscript": "#!/bin/sh\nexec hello \"$@\"\n",
+    });
+    assert_eq!(advice(&good, &[]), "argv.sif: fine\n");
+    for (member, value, told) in [
+        (
+            "helpfile",
+            json!("Says hello to --name, in --colour."),
+            "better: it tells of --colour, which no label declares",
+        ),
+        ("runscript", json!("case $1 in\n --age) age=$2 ;; --name) ;; esac; x \"$@\""), "it tells of --age, which no"),
+        ("runscript", json!("exec hello"), "wrong:  its runscript does not pass its arguments on"),
+        ("runscript", Value::Null, "wrong:  it has no runscript"),
+        ("helpfile", Value::Null, "better: it has no %help"),
+        ("labels", json!({ crate::INT: "age" }), "better: nothing describes age"),
+        ("labels", json!({ crate::INT: "name", crate::STR: "name" }), "wrong:  argument `name` is declared as"),
+        ("labels", json!({ crate::INT: "name", crate::SCHEMA: r#"{"name": {"minimum": "x"}}"# }), "minimum"),
+        ("labels", json!({ crate::STR: "name", crate::SCHEMA: r#"{"nome": {"title": "x"}}"# }), "wrong:  SINGULARITY_"),
+        ("labels", json!({ crate::STR: "name", crate::OUTPUT: "text/html" }), "wrong:  SINGULARITY_RUNSCRIPT_OUTPUT"),
+        ("labels", json!({ crate::STR: "name", crate::MAX_AGE: "soon" }), "wrong:  SINGULARITY_RUNSCRIPT_MAX_AGE"),
+    ] {
+        let mut image = good.clone();
+        image[member] = value;
+        let said = advice(&image, &[]);
+        assert!(said.contains(told), "{member}: no {told} in {said}");
+    }
+}
+
+#[test]
+fn check_looks_at_apps_too() {
+    let image = json!({
+        "labels": {}, "helpfile": "x", "runscript": "true",
+        "apps": { "foo": { "labels": { crate::INT: "age" }, "runscript": "foo \"$@\"" } },
+    });
+    let site = Site::new(Wire::Cgi).file("argv.sif", &sif::with_attributes(&image));
+    let (code, out, _) = call(&site, &["check"]);
+    assert!(code == 0 && out.starts_with("argv.sif: fine\nargv.sif/foo: \n  better: it has no %help"), "{out}");
+    let (_, told) = value(&site, &["check", "argv.sif/foo", "--json"]);
+    assert_eq!(told["images"][0]["image"], "argv.sif/foo");
+}
+
+#[test]
+fn check_runs_an_image_only_when_told_to() {
+    let site =
+        Site::new(Wire::Cgi).prints("print.json.sif", b"{\"a\": 1}\n").prints("print.text.sif", b"Give --name.\n");
+    let site = site.prints("print.mixed.sif", b"loading\n{\"a\": 1}\n").prints("print.bar.sif", b"10 %\r20 %\r\n");
+    let site = site.prints("print.nothing.sif", b"").image("exit-3.sif", &[]).image("hang.sif", &[]).set("deadline", 1);
+    let images =
+        ["print.json.sif", "print.text.sif", "print.mixed.sif", "print.bar.sif", "print.nothing.sif", "exit-3.sif"];
+    for image in images {
+        call(&site, &["check", image]);
+    }
+    assert_eq!(site.runs().len(), 0, "without --run nothing runs");
+    let expected = [
+        ("print.json.sif", ""),
+        ("print.text.sif", ""),
+        ("print.mixed.sif", "wrong:  it prints other things than its JSON answer"),
+        ("print.bar.sif", "wrong:  it prints colours or a progress bar"),
+        ("print.nothing.sif", "better: without arguments it prints nothing"),
+        ("exit-3.sif", "better: without arguments it ends with status 3"),
+        ("hang.sif", "wrong:  without arguments it does not end in time"),
+    ];
+    for (image, told) in expected {
+        let (before, after) = (call(&site, &["check", image]).1, call(&site, &["check", image, "--run"]).1);
+        let said: Vec<&str> = after.lines().filter(|line| !before.contains(line)).collect();
+        match told {
+            "" => assert_eq!(before, after),
+            _ => assert!(said.len() == 1 && said[0].contains(told), "{image}: {after}"),
+        }
+    }
+    assert_eq!(site.runs().len(), expected.len());
+}
+
+#[test]
+fn every_command_has_json() {
+    let site = hello(Wire::Cgi).image("exit-3.sif", &[]);
+    for (words, member) in [
+        (&["list"][..], "images"),
+        (&["inspect", "argv.sif"], "data"),
+        (&["check", "argv.sif"], "images"),
+        (&["run", "argv.sif", "age=7"], "stdout"),
+        (&["run", "argv.sif", "--dry-run"], "command"),
+        (&["openapi"], "paths"),
+        (&["openapi", "argv.sif"], "paths"),
+        (&["doctor"], "checks"),
+        (&["config"], "settings"),
+    ] {
+        let (_, told) = value(&site, &[words, &["--json"]].concat());
+        assert!(told.get(member).is_some(), "{words:?}: no {member} in {told}");
+    }
+    // the envelope of the web, and the same exit status as without
+    let (code, told) = value(&site, &["run", "argv.sif", "age=7", "evil=1", "--json"]);
+    assert_eq!((code, &told["stdout"], &told["ignored"]), (0, &json!("[\"--age\",\"7\"]\n"), &json!(["evil"])));
+    let (code, told) = value(&site, &["run", "exit-3.sif", "--json"]);
+    assert_eq!((code, &told["exit_code"], &told["stderr"]), (1, &json!(3), &json!("exit-3.sif says why\n")));
+    let (_, told) = value(&site, &["run", "argv.sif", "age=7", "--dry-run", "--json"]);
+    assert_eq!(told["command"].as_array().and_then(|words| words.last()), Some(&json!("7")));
+}
+
+/// Runs a shell with the program in its PATH; nothing where there is no such shell.
+fn shell(site: &Site, program: &str, script: &str) -> Option<String> {
+    let program = servers::program(program)?;
+    let ours = std::path::Path::new(PROGRAM).parent().unwrap().display();
+    let mut shell = std::process::Command::new(program);
+    for (name, value) in site.command().get_envs() {
+        shell.env(name, value.unwrap_or_default());
+    }
+    shell.env("PATH", format!("{ours}:/usr/bin:/bin")).env("HOME", site.folder());
+    let output = shell.args(["-c", script]).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn completion_offers_commands_and_images() {
+    let site = hello(Wire::Cgi).image("other.sif", &[]);
+    let bash = |words: &str, at: u32| {
+        let script = format!(
+            "eval \"$(singularity-nginx completion bash)\"; COMP_WORDS=(singularity-nginx {words}) COMP_CWORD={at}; \
+             _singularity_nginx; echo ${{COMPREPLY[@]}}"
+        );
+        shell(&site, "bash", &script)
+    };
+    for (words, at, expected) in [
+        ("in", 1, "inspect"),
+        ("inspect ar", 2, "argv.sif"),
+        ("run x --dr", 3, "--dry-run"),
+        ("completion z", 2, "zsh"),
+    ] {
+        let Some(offered) = bash(words, at) else { break };
+        assert_eq!(offered.trim(), expected, "{words}");
+    }
+    let fish =
+        |line: &str| shell(&site, "fish", &format!("singularity-nginx completion fish | source; complete -C '{line}'"));
+    for (line, expected) in [("singularity-nginx ins", "inspect"), ("singularity-nginx run ", "argv.sif\nother.sif")] {
+        let Some(offered) = fish(line) else { break };
+        assert_eq!(offered.trim(), expected, "{line}");
+    }
+    // zsh completes at a terminal only: its script is found in a folder of functions, and read
+    let script = "mkdir ~/functions; singularity-nginx completion zsh > ~/functions/_singularity-nginx; \
+                  fpath=(~/functions $fpath); autoload -Uz compinit; compinit -u -D; autoload +X _singularity-nginx; \
+                  echo $_comps[singularity-nginx]";
+    if let Some(told) = shell(&site, "zsh", script) {
+        assert_eq!(told.trim(), "_singularity-nginx");
+    }
+    assert_eq!(call(&site, &["completion", "tcsh"]).0, 2);
+}
+
+#[test]
+fn the_man_page_names_every_command_and_has_no_faults() {
+    let site = Site::new(Wire::Cgi);
+    let (_, help, _) = call(&site, &["--help"]);
+    let page = site.path("page.1");
+    fs::write(&page, call(&site, &["man"]).1).unwrap();
+    let Some(groff) = servers::program("groff") else { return };
+    let output =
+        std::process::Command::new(groff).args(["-man", "-ww", "-Tutf8", "-P-cbou"]).arg(&page).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let shown = String::from_utf8(output.stdout).unwrap();
+    for command in help.lines().filter_map(|line| line.trim().strip_prefix("singularity-nginx ")) {
+        assert!(shown.contains(command), "no {command} in {shown}");
+    }
 }
 
 #[test]

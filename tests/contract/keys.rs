@@ -1,0 +1,92 @@
+//! Keys of the configuration that no other test is about, each by what it does. The table in `tests/README.md` has all.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use crate::support::request::BROWSER;
+use crate::support::{Site, get, on_both_wires};
+use crate::{HELLO, IMAGE, RUN, explained, hello};
+
+#[test]
+fn key_data_is_the_folder_that_is_served() {
+    on_both_wires(|wire| {
+        let site = hello(wire);
+        let other = site.path("other");
+        fs::create_dir(&other).unwrap();
+        fs::copy(site.path("data/argv.sif"), other.join("copy.sif")).unwrap();
+        let site = site.set("data", other.display());
+        assert_eq!(site.ask(&get("/container/")).json()["images"][0]["name"], "copy.sif");
+        site.ask(&get(IMAGE)).problem(404);
+    });
+}
+
+#[test]
+fn key_runtime_is_the_program_that_runs() {
+    on_both_wires(|wire| {
+        let site = hello(wire);
+        let other = site.path("runtime/singularity");
+        fs::rename(site.path("runtime/apptainer"), &other).unwrap();
+        let site = site.set("runtime", other.display());
+        assert_eq!(site.ask(&get(RUN)).json(), json!([]));
+        assert_eq!(site.the_run().argv()[0], other.display().to_string());
+    });
+}
+
+#[test]
+fn key_wait_lets_visitors_wait_for_a_slot() {
+    on_both_wires(|wire| {
+        for (wait, second) in [(0, 503), (30, 200)] {
+            let site = hello(wire).image("sleep-700.sif", &[]).set("slots", 1).set("wait", wait);
+            let first = site.open(&get("/container/run/sleep-700.sif"));
+            site.wait_for_runs(1);
+            assert_eq!(site.ask(&get(RUN)).status, second, "wait = {wait}");
+            assert_eq!(first.finish().status, 200);
+        }
+    });
+}
+
+#[test]
+fn key_cpus_bounds_a_run() {
+    on_both_wires(|wire| {
+        let site = hello(wire).set("cpus", 1);
+        site.ask(&get(RUN)).good();
+        let run = site.the_run();
+        let one = |list: String| list.parse::<u32>().is_ok();
+        let by_runtime = run.argv().join(" ").contains("--cpus 1 ");
+        assert!(by_runtime || one(run.status("Cpus_allowed_list")), "{:?}", run.argv());
+    });
+}
+
+#[test]
+fn key_show_definition_shows_what_is_hidden_else() {
+    on_both_wires(|wire| {
+        let asked = |shown: bool| {
+            let site = Site::new(wire).file("argv.sif", &explained(&HELLO, "")).set("show_definition", shown);
+            (site.ask(&get(IMAGE)).json()["definition"].clone(), site.ask(&get(IMAGE).accept(BROWSER)).good())
+        };
+        let (hidden, page) = asked(false);
+        assert!(hidden == Value::Null && !page.contains("API_KEY=secret"), "{hidden}");
+        let (shown, page) = asked(true);
+        assert!(shown.as_str().is_some_and(|text| text.contains("API_KEY=secret")), "{shown}");
+        assert!(page.contains("API_KEY=secret"), "{page}");
+    });
+}
+
+#[test]
+fn key_state_is_a_folder_of_ours_alone_and_holds_the_locks() {
+    on_both_wires(|wire| {
+        let site = hello(wire);
+        let state = site.path("made/state");
+        let site = site.set("state", state.display());
+        site.ask(&get(RUN)).good();
+        let mode = || fs::metadata(&state).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o700);
+        assert!(fs::read_dir(&state).unwrap().flatten().any(|entry| entry.file_name() == "slot-0.lock"));
+        fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(site.ask(&get(RUN)).problem(503).0, "cannot-start");
+        assert!(site.log().contains("others can write to it"), "{}", site.log());
+        assert_eq!(site.runs().len(), 1);
+    });
+}
