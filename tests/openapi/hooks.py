@@ -1,15 +1,20 @@
 """What schemathesis must know beyond the document.
 
-In: generated cases. Out: the same without two kinds that JSON Schema cannot tell from others, so that no check has to
+In: generated cases. Out: the same without three kinds that JSON Schema cannot tell from others, so that no check has to
 be switched off for them. Only positive cases are concerned.
 
 - 425.0 is the integer 425 to JSON Schema (2020-12, Core §6.3), but no INT by the contract: decimal digits only.
   Such a number is sent as 425.
 - A STR needs a letter or digit of any script, `.` or `_`, else nothing is left when it is stripped. A portable
   pattern (Core §6.4) can say that for ASCII only; beyond, it also takes words like `€`. These are not sent.
+- A request line holds 8 KiB: 1,024 characters of which each takes twelve bytes, percent-encoded, are a case for POST.
 """
 
+from urllib.parse import urlencode
+
 import schemathesis
+
+LONGEST_QUERY = 7500
 
 
 def types(schema):
@@ -40,6 +45,8 @@ def leaves_a_word(text):
 def filter_case(context, case):
     if case.meta is None or case.meta.generation.mode.is_negative:
         return True
+    if len(urlencode(case.query or {}, doseq=True)) > LONGEST_QUERY:
+        return False
     for values, schemas in places(case):
         if isinstance(values, dict):
             for name, schema in schemas.items():

@@ -3,18 +3,17 @@
 //! A Python environment below the temporary folder, made once for each account, from PyPI; the demo images of `data/`;
 //! the real runtime; nginx with the configuration of this repository. What cannot be had is said, and the test ends.
 
-use std::fs::{self, File};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use crate::front::Front;
+use crate::support::python::{self, succeeds};
 use crate::support::{Site, Wire, real, skip};
 use crate::{FOLDER, document};
 
 const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openapi");
 const DEMOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data");
-const PYTHON: &str = "/usr/bin/python3";
 /// The same cases each time.
 const SEED: &str = "2026";
 /// Runs at once are no matter of this test: a 503 would be a good answer, but would hide the one that is asked for.
@@ -27,7 +26,10 @@ fn schemathesis_and_a_validator_find_nothing() {
     if !Path::new(DEMOS).join("hello-name.sif").exists() {
         return skip("the demo images are not built (data/generate_demos.sh)");
     }
-    let Some(tools) = tools() else { return skip("no python3 with venv (package python3-venv)") };
+    let list = Path::new(HERE).join("requirements.txt");
+    let Some(tools) = python::environment(&list, false).map(|folder| folder.join("bin")) else {
+        return skip("no python3 with venv (package python3-venv)");
+    };
     let site = Site::new(Wire::FastCgi).set("runtime", runtime.display()).set("data", DEMOS).set("slots", SLOTS);
     site.start();
     let Some(front) = Front::nginx(&[site.socket()], |_, text| text) else { return };
@@ -38,7 +40,10 @@ fn schemathesis_and_a_validator_find_nothing() {
     for (number, address) in addresses.iter().map(String::as_str).chain([FOLDER]).enumerate() {
         let file = folder.path().join(format!("{number}.json"));
         fs::write(&file, document(&site, address).to_string()).expect("a file");
-        succeeds(Command::new(tools.join("openapi-spec-validator")).args(["--schema", "3.1"]).arg(&file));
+        println!(
+            "{}",
+            succeeds(Command::new(tools.join("openapi-spec-validator")).args(["--schema", "3.1"]).arg(&file))
+        );
     }
 
     for name in ["schemathesis.toml", "hooks.py"] {
@@ -53,34 +58,13 @@ fn schemathesis_and_a_validator_find_nothing() {
     for words in [whole, &envelope, &events] {
         let mut command = Command::new(tools.join("st"));
         command.args(["run", &front.url(FOLDER), "--no-color", "--seed", SEED]).args(words);
-        succeeds(command.current_dir(folder.path()));
+        let told = std::panic::AssertUnwindSafe(|| succeeds(command.current_dir(folder.path())));
+        match std::panic::catch_unwind(told) {
+            Ok(told) => println!("{told}"),
+            Err(panic) => {
+                eprintln!("{}", site.log());
+                std::panic::resume_unwind(panic);
+            }
+        }
     }
-}
-
-/// Where the programs of `requirements.txt` are.
-fn tools() -> Option<PathBuf> {
-    let wanted = fs::read_to_string(Path::new(HERE).join("requirements.txt")).expect("a list");
-    let cache = std::env::temp_dir().join(format!("sn-test-python-{}", rustix::process::geteuid().as_raw()));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&cache).expect("a folder");
-    let lock = File::create(cache.join("lock")).expect("a lock");
-    lock.lock().expect("a lock");
-    let (environment, installed) = (cache.join("venv"), cache.join("installed"));
-    if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
-        return Some(environment.join("bin"));
-    }
-    let made = Command::new(PYTHON).args(["-m", "venv", "--clear"]).arg(&environment).stdin(Stdio::null()).status();
-    if !made.is_ok_and(|status| status.success()) {
-        return None;
-    }
-    let list = Path::new(HERE).join("requirements.txt");
-    succeeds(Command::new(environment.join("bin/pip")).args(["--quiet", "install", "--requirement"]).arg(list));
-    fs::write(installed, wanted).expect("a note");
-    Some(environment.join("bin"))
-}
-
-fn succeeds(command: &mut Command) {
-    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    assert!(output.status.success(), "{command:?}\n{out}\n{err}");
-    println!("{out}");
 }
