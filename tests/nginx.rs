@@ -4,6 +4,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "nginx/cache.rs"]
+mod cache;
+#[path = "nginx/download.rs"]
+mod download;
 #[path = "nginx/setup.rs"]
 mod setup;
 mod support;

@@ -73,13 +73,33 @@ pub fn install(here: &Here, socket: &Path) {
 
 /// Somebody's server, with these lines of ours at its http and server levels.
 pub fn own(root: &Path, socket: &Path, upstream: &str, locations: &str) -> Option<Server> {
+    own_with(root, socket, upstream, locations, |_| {})
+}
+
+/// The same, with changes to our files.
+pub fn own_with(
+    root: &Path,
+    socket: &Path,
+    upstream: &str,
+    locations: &str,
+    changes: impl Fn(&Here),
+) -> Option<Server> {
     servers::nginx(|here| {
         install(here, socket);
+        changes(here);
         OWN.replace("UPSTREAM", upstream)
             .replace("LOCATIONS", locations)
             .replace("ADDRESS", &here.address.to_string())
             .replace("ROOT", root.to_str().unwrap())
     })
+}
+
+/// What an administrator changes in one of our files.
+pub fn change(here: &Here, file: &str, from: &str, to: &str) {
+    let file = here.folder.join("singularity-nginx").join(file);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains(from), "{from} is not in {}", file.display());
+    fs::write(&file, text.replace(from, to)).unwrap();
 }
 
 pub const UPSTREAM: &str = "include singularity-nginx/upstream.conf;";
