@@ -18,10 +18,11 @@ function make(name, attributes = {}, ...children) {
   return element;
 }
 
-const later = (work, wait, timer) => (...given) => {
+// Does its work once, a while after the last of many calls; its promise is kept then.
+const later = (work, wait, timer) => (...given) => new Promise((done) => {
   clearTimeout(timer);
-  timer = setTimeout(() => work(...given), wait);
-};
+  timer = setTimeout(() => done(work(...given)), wait);
+});
 
 async function page(url, signal) {
   const answer = await fetch(url, { headers: { Accept: "text/html" }, signal });
@@ -30,11 +31,15 @@ async function page(url, signal) {
 
 /* ---- Copy buttons */
 
+// Pending while the form holds something that the code beside it does not show yet.
+let shown;
+
 function addCopyButtons(root = document) {
   for (const box of all(".copyable", root)) {
     if (find("button", box)) continue;
     const button = make("button", { type: "button", class: "copy" }, words.copy);
     button.addEventListener("click", async () => {
+      await shown?.catch(() => {});               // where the server does not answer: as it stands
       await copy(find("pre", box).textContent);
       button.textContent = words.copied;
       setTimeout(() => { button.textContent = words.copy; }, 1500);
@@ -124,13 +129,12 @@ const follow = later(async () => {
   try {
     const fresh = await page(pageUrl(), following.signal);
     if (!find("#form", fresh)) return;             // the image is gone, or cannot be read any more: a run will say it
-    const open = all("#calls details[open] summary").map((summary) => summary.textContent);
-    for (const id of ["command", "calls", "told"]) find("#" + id).replaceChildren(...find("#" + id, fresh).childNodes);
-    for (const details of all("#calls details")) details.open = open.includes(find("summary", details).textContent);
+    showSite(fresh);
+    const codes = all("#command code, #calls code", fresh);      // as many, in the same order
+    all("#command code, #calls code").forEach((code, at) => { code.textContent = codes[at].textContent; });
+    for (const id of ["link", "told"]) find("#" + id).replaceChildren(...find("#" + id, fresh).childNodes);
     const wrong = all("#form .field", fresh).map((field) => ({ name: find("input, select", field).name, reason: find(".error", field).textContent }));
     showErrors([...wrong.filter((error) => error.reason), ...unreadable()]);
-    showSite(document);
-    addCopyButtons();
   } catch (error) {
     if (error.name !== "AbortError") throw error;
   }
@@ -386,7 +390,7 @@ const printed = find("#printed[data-media]");
 if (printed) printed.replaceWith(laidOut(printed.textContent, printed.dataset.media) ?? printed);
 if (form && find("#result")) {
   form.setAttribute("novalidate", "");         // the server's messages, beside the fields
-  document.addEventListener("input", (event) => { if (event.target.closest("#form")) follow(); });
+  document.addEventListener("input", (event) => { if (event.target.closest("#form")) shown = follow(); });
   document.addEventListener("submit", (event) => {
     if (event.target !== form) return;
     event.preventDefault();

@@ -47,12 +47,13 @@ fn find_fill_run() {
     until("it is an image's page", HANG, || browser.text("h1").ends_with(".sif"));
 }
 
-/// Writes down what the page shows from now on, however slow the one who looks.
-fn record(browser: &Browser) {
-    browser.script(
-        "window.seen = []; const look = () => seen.push([document.querySelector('#output').textContent, document.querySelector('#progress').value]); \
-         new MutationObserver(look).observe(document.querySelector('#result'), { childList: true, subtree: true, attributes: true });",
-    );
+/// Writes down what a part of the page shows from now on, and the percentage, however slow the one who looks.
+fn record(browser: &Browser, part: &str) {
+    browser.script(&format!(
+        "window.seen = []; const part = document.querySelector('{part}'); \
+         const look = () => seen.push([part.textContent, document.querySelector('#progress').value]); \
+         new MutationObserver(look).observe(part, {{ childList: true, subtree: true, attributes: true }});"
+    ));
 }
 
 /// What was written down: text and percentage, each different from the one before.
@@ -67,7 +68,7 @@ fn output_arrives_live() {
     let Some(stack) = Stack::start() else { return };
     let browser = &stack.browser;
     stack.go("/container/slow.sif?steps=6");
-    record(browser);
+    record(browser, "#result");
     browser.click(RUN);
     browser.wait_for("#status", "Done");
     let seen = recorded(browser);
@@ -201,7 +202,7 @@ fn a_terminal_in_the_page() {
     let Some(stack) = Stack::with(site.file("terminal.sif", &image)) else { return };
     let browser = &stack.browser;
     stack.go("/container/terminal.sif");
-    record(browser);
+    record(browser, "#result");
     browser.click(RUN);
     browser.wait_for("#status", "It failed with exit status 3");
     let seen = recorded(browser);
@@ -227,11 +228,13 @@ fn a_copied_call_works() {
     browser.click("a[href$='hello-name.sif']");
     browser.write("#arg-name", "Zoë");
     browser.click("#arg-is_dino");
-    browser.wait_for("#calls", "name=Zoë");
+    // at once: what the form holds is copied, not what the page still shows
+    record(browser, "#calls");
     browser.click("#calls .copy");
-    browser.wait_for("#calls .copy", "Copied");
+    until("it is copied", HANG, || recorded(browser).iter().any(|(text, _)| text.contains("Copied")));
     let call = browser.script("return navigator.clipboard.readText()");
     let call = call.as_str().expect("a text");
+    assert!(call.contains("is_dino"), "{call}");
     assert!(call.starts_with("curl -fsS -G http://127.0.0.1:"), "{call}");
     let output = Command::new("sh").args(["-c", call]).output().expect("a shell");
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout)
