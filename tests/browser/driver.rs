@@ -183,12 +183,15 @@ impl Browser {
         self.devtools("Emulation.setScriptExecutionDisabled", &json!({ "value": true }));
     }
 
-    /// The page as PNG, at most so many pixels high.
-    pub fn picture(&self, highest: u64) -> Vec<u8> {
+    /// The page as PNG, from this element on, at most so many pixels high.
+    pub fn picture(&self, from: &str, highest: u64) -> Vec<u8> {
         self.script("scrollTo(0, 0)");
+        let top = self.script(&format!("return document.querySelector('{from}').getBoundingClientRect().top"));
+        let top = top.as_f64().expect("pixels");
         let size = self.devtools("Page.getLayoutMetrics", &json!({}));
         let [width, height] = ["width", "height"].map(|name| size["cssContentSize"][name].as_f64().unwrap_or(800.0));
-        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height.min(highest as f64), "scale": 1 });
+        let clip =
+            json!({ "x": 0, "y": top, "width": width, "height": (height - top).min(highest as f64), "scale": 1 });
         let shot = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
         let shot = self.devtools("Page.captureScreenshot", &shot);
         base64::engine::general_purpose::STANDARD.decode(shot["data"].as_str().expect("a picture")).expect("base64")

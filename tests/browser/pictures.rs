@@ -26,18 +26,23 @@ fn pictures() {
     for (look, width, dark) in LOOKS {
         let browser = &stack.browser;
         browser.look(width, dark);
-        let take = |name: &str| fs::write(folder.join(format!("{name}-{look}.png")), browser.picture(HIGHEST)).unwrap();
+        let picture = |name: &str, from| {
+            fs::write(folder.join(format!("{name}-{look}.png")), browser.picture(from, HIGHEST)).unwrap()
+        };
+        let take = |name| picture(name, "html");
+        // where the page scrolls to by itself
+        let take_result = |name| picture(name, if width < 600 { "#result" } else { "html" });
         stack.go("/");
         take("home");
         stack.go("/container/mandelbrot.sif?x=-0.745&y=0.113&zoom=100&iterations=300");
         take("image");
         browser.click(RUN);
         browser.wait_for("#status", "Done");
-        take("result");
+        take_result("result");
         stack.go("/container/slow.sif?steps=8");
         browser.click(RUN);
         browser.wait_for("#output", "step 4");
-        take("running");
+        take_result("running");
         stack.go("/container/run/hello-name.sif?name=Amy&age=ten&weight=nan");
         take("error");
     }
@@ -46,6 +51,6 @@ fn pictures() {
     for (look, width, dark) in LOOKS {
         stack.browser.look(width, dark);
         stack.go("/");
-        fs::write(folder.join(format!("empty-{look}.png")), stack.browser.picture(HIGHEST)).unwrap();
+        fs::write(folder.join(format!("empty-{look}.png")), stack.browser.picture("html", HIGHEST)).unwrap();
     }
 }

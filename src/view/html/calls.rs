@@ -70,14 +70,13 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// An argument a line, so that no word is broken where the page is narrow.
 fn curl(address: &str, passed: &[Passed<'_>], by_post: bool) -> String {
-    let how: &[&str] = if by_post { &["-X", "POST"] } else { &["-G"] };
-    let mut words: Vec<String> = ["curl", "-fsS"].iter().chain(how).map(|word| (*word).to_owned()).collect();
-    words.push(address.to_owned());
-    for one in passed {
-        words.extend(["--data-urlencode".to_owned(), format!("{}={}", one.name, one.value)]);
-    }
-    shell_quoted(&words)
+    let how = if by_post { "curl -fsS -X POST" } else { "curl -fsS -G" };
+    let sent = |one: &Passed<'_>| shell_quoted(&["--data-urlencode".to_owned(), format!("{}={}", one.name, one.value)]);
+    let mut lines = vec![format!("{how} {}", shell_quoted(&[address.to_owned()]))];
+    lines.extend(passed.iter().map(sent));
+    lines.join(" \\\n  ")
 }
 
 /// A list of pairs, not an object: a number keeps all its digits, and any name is as good as another.
@@ -141,7 +140,7 @@ mod tests {
         let curl = curl("https://SITE/x", &passed, false);
         assert_eq!(
             curl,
-            "curl -fsS -G https://SITE/x --data-urlencode 'name=Zoë' --data-urlencode weight=1e3 --data-urlencode is_dino=yes"
+            "curl -fsS -G https://SITE/x \\\n  --data-urlencode 'name=Zoë' \\\n  --data-urlencode weight=1e3 \\\n  --data-urlencode is_dino=yes"
         );
         let script = javascript("https://SITE/x", &passed, false);
         assert!(script.contains(r#"([["name", "Zoë"], ["weight", "1e3"], ["is_dino", "yes"]]);"#), "{script}");
