@@ -158,11 +158,11 @@ pub struct ImageFacts {
 }
 
 /// A form, filled in: what would run, or why not yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Asked {
     /// What was sent for declared arguments, to fill the form again.
     pub given: Vec<(String, String)>,
-    /// What the image would get; empty while something is wrong.
+    /// What the image would get, without what is wrong.
     pub argv: Vec<String>,
     /// `apptainer run hello-name.sif --name Amy`
     pub command: String,

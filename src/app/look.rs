@@ -1,7 +1,7 @@
 //! What there is to see: the folder, one image, a form as far as it is filled in.
 
 use super::{Opened, Site, own_group};
-use crate::args::{ArgSpec, BindError, Blank, Input, Rejected, bind};
+use crate::args::{ArgError, ArgSpec, BindError, Blank, Input, Rejected, Report, bind};
 use crate::error::Error;
 use crate::http::Method;
 use crate::image::{Catalog, Entry, FindError, ImageName, MetadataError};
@@ -108,37 +108,40 @@ impl Site {
     /// What would come of a form filled in like this. What is required and
     /// not there yet is no error before the run is asked for.
     pub(super) fn asked(&self, target: &Target, spec: &ArgSpec, query: &str) -> Result<Asked, Error> {
-        let runtime = Runtime::find(self.config.runtime.as_deref());
-        let runtime = runtime.unwrap_or_else(|_| Runtime::at("apptainer".as_ref()));
-        let image = target.image.as_str();
         let input = Input::Query { text: query.as_bytes(), blank: Blank::Absent };
-        let mut asked = Asked::default();
-        match bind(spec, input, &self.config.terms(image).sanitise) {
-            Ok(arguments) => {
-                asked.argv = arguments.argv().to_vec();
-                asked.report = arguments.report().clone();
-            }
-            Err(BindError::Input(error)) => return Err(BindError::Input(error).into()),
+        match bind(spec, input, &self.config.terms(target.image.as_str()).sanitise) {
+            Ok(arguments) => Ok(self.filled_in(target, arguments.argv(), arguments.report(), &[])),
             Err(BindError::Rejected(rejected)) => {
-                let told = rejected.errors().iter().filter(|error| error.why.word() != "required");
-                asked.errors = told.map(|one| (one.name.to_string(), one.why.word(), one.why.to_string())).collect();
-                asked.report = rejected.report().clone();
+                let mut asked = self.to_mend(target, &rejected);
+                asked.errors.retain(|(_, word, _)| *word != "required");
+                Ok(asked)
             }
+            Err(error) => Err(error.into()),
         }
-        asked.given = asked.report.given().iter().map(|(name, text)| (name.to_string(), text.clone())).collect();
-        asked.command = command(&runtime, image, target.app.as_ref().map(|app| app.as_str()), &asked.argv);
-        Ok(asked)
     }
 
     /// A page for a run whose arguments cannot be used: the form again.
     pub(super) fn rejected(&self, target: &Target, rejected: &Rejected) -> Result<Reply, Error> {
         let mut facts = self.facts(target, "", false)?;
-        facts.asked.given =
-            rejected.report().given().iter().map(|(name, text)| (name.to_string(), text.clone())).collect();
-        facts.asked.errors =
-            rejected.errors().iter().map(|one| (one.name.to_string(), one.why.word(), one.why.to_string())).collect();
-        facts.asked.report = rejected.report().clone();
+        facts.asked = self.to_mend(target, rejected);
         Ok(Reply::Rejected(Box::new(facts)))
+    }
+
+    fn to_mend(&self, target: &Target, rejected: &Rejected) -> Asked {
+        self.filled_in(target, rejected.others(), rejected.report(), rejected.errors())
+    }
+
+    fn filled_in(&self, target: &Target, argv: &[String], report: &Report, errors: &[ArgError]) -> Asked {
+        let runtime = Runtime::find(self.config.runtime.as_deref());
+        let runtime = runtime.unwrap_or_else(|_| Runtime::at("apptainer".as_ref()));
+        let app = target.app.as_ref().map(|app| app.as_str());
+        Asked {
+            given: report.given().iter().map(|(name, text)| (name.to_string(), text.clone())).collect(),
+            command: command(&runtime, target.image.as_str(), app, argv),
+            argv: argv.to_vec(),
+            errors: errors.iter().map(|one| (one.name.to_string(), one.why.word(), one.why.to_string())).collect(),
+            report: report.clone(),
+        }
     }
 }
 

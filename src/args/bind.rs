@@ -86,6 +86,7 @@ pub struct ArgError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     errors: Vec<ArgError>,
+    others: Vec<String>,
     report: Report,
 }
 
@@ -93,6 +94,11 @@ impl Rejected {
     /// At least one.
     pub fn errors(&self) -> &[ArgError] {
         &self.errors
+    }
+
+    /// The argv of those that could be passed: to be shown while somebody mends the rest, never run.
+    pub fn others(&self) -> &[String] {
+        &self.others
     }
 
     /// What else the visitor should be told.
@@ -131,7 +137,7 @@ pub fn bind(spec: &ArgSpec, input: Input<'_>, policy: &Policy) -> Result<Argumen
     if errors.is_empty() {
         Ok(Arguments { argv, report })
     } else {
-        Err(BindError::Rejected(Rejected { errors, report }))
+        Err(BindError::Rejected(Rejected { errors, others: argv, report }))
     }
 }
 

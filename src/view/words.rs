@@ -67,6 +67,7 @@ pub mod image {
     pub const LINK: &str = "Link to this form, filled in";
     pub const SAVE: &str = "Save the output";
     pub const COMMAND: &str = "This runs";
+    pub const NOT_YET: &str = "Nothing runs yet: values that cannot be used are left out here.";
     pub const RESULT: &str = "Result";
     pub const OUTPUT: &str = "Output";
     pub const MESSAGES: &str = "Messages";

@@ -143,6 +143,10 @@ fn errors_stand_beside_their_fields_in_the_servers_words() {
     browser.wait_for("#field-age .error", "this argument is required");
     browser.write("#arg-age", "200");
     browser.wait_for("#field-age .error", "write a number that is at most 150");
+    // the rest of the command is still that of the form
+    browser.click("#arg-loud");
+    browser.wait_for("#command", "everything.sif --loud");
+    assert!(browser.text("#command").contains("Nothing runs yet"));
     browser.click(RUN);
     browser.wait_for("#status", "Some arguments cannot be used");
     let focus = "return document.activeElement.id + ' ' + document.activeElement.getAttribute('aria-describedby')";

@@ -58,6 +58,8 @@ fn a_flag_is_passed_whatever_its_value() {
 
 #[test]
 fn all_errors_at_once_in_the_order_of_the_labels() {
+    let one = rejected(query(&spec(&DINO), "weight=nan&name=Amy&is_dino"));
+    assert_eq!(one.others(), ["--name", "Amy", "--is_dino"], "to be shown");
     let result = query(&spec(&DINO), "weight=nan&age=abc&name=$&x=1&is_dino=1&is_dino=1");
     let told = rejected(result.clone());
     assert_eq!(

@@ -48,7 +48,10 @@ pub fn image(facts: &ImageFacts, frame: &Frame<'_>) -> Markup {
                     h2 #command-title { (words::COMMAND) }
                     div #command {
                         div.copyable { pre tabindex="0" { code { (asked.command) } } }
-                        div #link { (filled_in(&facts.target, &asked.given, mount)) }
+                        div #link {
+                            @if !asked.errors.is_empty() { p.hint { (words::NOT_YET) } }
+                            (filled_in(&facts.target, &asked.given, mount))
+                        }
                     }
                 }
                 section #result aria-labelledby="result-title" hidden {
