@@ -177,7 +177,8 @@ fn limits(terms: &Terms, abilities: &Abilities) -> Limits {
         deadline: terms.deadline,
         output: terms.output_limit,
         memory: terms.memory,
-        processes: Some(terms.processes),
+        // carried elsewhere, it would count what others run there (Slurm passes limits on)
+        processes: terms.launcher.is_empty().then_some(terms.processes),
         cpus: terms.cpus,
         counted: abilities.has(Ability::UserNamespaces) && abilities.has(Ability::Counting),
     }
