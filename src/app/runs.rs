@@ -39,14 +39,15 @@ impl Site {
         slots.into_iter().map(take).collect()
     }
 
-    /// The same, waiting for them as long as `wait` says, where not too many wait already. Nobody tells when a slot
-    /// gets free: another process may hold it.
-    pub(super) fn take_slots(&self, image: &str) -> Result<Vec<Slot>, Error> {
+    /// The same, waiting for them as long as `wait` says and the visitor is there, where not too many wait already.
+    /// Nobody tells when a slot gets free: another process may hold it.
+    pub(super) fn take_slots(&self, image: &str, client: Option<&Client>) -> Result<Vec<Slot>, Error> {
         let until = Instant::now() + self.config.terms(image).wait;
+        let left = || client.is_some_and(|client| (client.aborted)());
         let mut pass = None;
         loop {
             let taken = self.try_slots(image);
-            if !matches!(taken, Err(Error::Busy)) || Instant::now() >= until {
+            if !matches!(taken, Err(Error::Busy)) || Instant::now() >= until || left() {
                 return taken;
             }
             if pass.is_none() {
@@ -131,7 +132,7 @@ impl Site {
         client: Option<Client>,
     ) -> Result<(Run, Invocation), Error> {
         opened.image.trust(own_group())?;
-        let slots = self.take_slots(opened.target.image.as_str())?;
+        let slots = self.take_slots(opened.target.image.as_str(), client.as_ref())?;
         let (invocation, limits) = self.invocation(opened, arguments.argv())?;
         if opened.replaced() {
             return Err(Error::Replaced); // while we waited for a slot

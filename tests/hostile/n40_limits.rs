@@ -292,6 +292,33 @@ fn hostile_42_a_visitor_may_wait_for_a_slot() {
     assert_eq!((refused.into_inner(), site.runs().len()), (6, SLOTS + WAITING));
 }
 
+/// Whoever leaves while it waits makes room for others, and nothing runs for it.
+#[test]
+fn hostile_42_who_leaves_waits_no_longer() {
+    const WAITING: usize = 64;
+    let site = Site::new(Wire::FastCgi).image("hang.sif", &[]).image("argv.sif", &[]);
+    let site = site.set("slots", 1).set("wait", 30).set("deadline", 300);
+    let holding = site.open(&get("/container/run/hang.sif"));
+    site.wait_for_runs(1);
+    let asking = get("/container/run/argv.sif");
+    let waiting: Vec<Talk> = (0..WAITING).map(|_| site.open(&asking)).collect();
+    // the last of them is refused when all the others are in
+    let talk = site.open(&asking);
+    until("the waiting room is full", HANG, || site.log().contains("status=503"));
+    waiting.into_iter().chain([talk]).for_each(|talk| drop(talk.leave()));
+    // they are looked for ten times a second
+    std::thread::sleep(Duration::from_secs(1));
+    std::thread::scope(|scope| {
+        let patient = scope.spawn(|| site.ask(&asking));
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(!patient.is_finished(), "no room to wait in");
+        drop(holding.leave());
+        patient.join().expect("an answer").good();
+    });
+    let begun = site.log().matches("event=run ").count();
+    assert_eq!(begun, 2, "the one that held the slot, and the one that waited to the end");
+}
+
 /// Two servers of one site behind nginx; the first never answers, or dies while it runs. How many runs there were.
 fn runs_behind_two_upstreams(dies: bool, change: impl Fn(&str, String) -> String) -> Option<usize> {
     let site = Site::new(Wire::FastCgi).image("hang.sif", &[]).set("deadline", 20).set("slots", 4);
