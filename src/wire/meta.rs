@@ -7,13 +7,16 @@
 //! joined to one (RFC 9110 §5.3).
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::http::{Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Request, RequestError};
 
 /// Most content bytes of a POST; more is 413.
 pub const MAX_BODY: usize = 64 * 1024;
+/// Most content bytes that are read at all. What nobody wants is read too: a web server that still writes when we end
+/// takes the closed pipe for our answer (mod_cgid, fcgiwrap).
+const MAX_READ: u64 = 1024 * 1024;
 /// Longest PATH_INFO: no route of ours is longer.
 const MAX_PATH: usize = 1024;
 
@@ -88,7 +91,11 @@ impl MetaVariables {
             body: Body::Bytes(Vec::new()),
             id: self.id(),
         };
-        match self.fill(&mut request, input) {
+        let mut content = input.take(self.announced());
+        let filled = self.fill(&mut request, &mut content);
+        // an error is the web server's, and ends the content
+        let _ = io::copy(&mut content, &mut io::sink());
+        match filled {
             Err(error) => Err(Box::new(Refused { error, request })),
             Ok(()) if method.is_none() => Err(Box::new(Refused { error: RequestError::NoMethod, request })),
             Ok(()) => match mount {
@@ -115,6 +122,16 @@ impl MetaVariables {
         request.query = self.text("QUERY_STRING").unwrap_or_default();
         request.body = self.body(request.method, input)?;
         Ok(())
+    }
+
+    /// Content bytes that may come: where the length is not told (RFC 9112 §6.3), up to the end.
+    fn announced(&self) -> u64 {
+        let length = self.raw("CONTENT_LENGTH");
+        match std::str::from_utf8(length).ok().and_then(|length| length.parse::<u64>().ok()) {
+            Some(length) => length.min(MAX_READ),
+            None if length.is_empty() && !self.raw("HTTP_TRANSFER_ENCODING").is_empty() => MAX_READ,
+            None => 0,
+        }
     }
 
     fn headers(&self) -> Headers {
@@ -255,6 +272,25 @@ mod tests {
         assert!(matches!(post("99999999999999999999", b""), Body::TooLarge));
         let get = request(&[("REQUEST_METHOD", "GET"), ("CONTENT_LENGTH", "3")], b"abc").unwrap();
         assert!(matches!(get.body, Body::Bytes(b) if b.is_empty()));
+    }
+
+    #[test]
+    fn what_nobody_wants_is_read_and_nothing_behind_it() {
+        // method, length, encoding → bytes that are left of a hundred
+        for (method, length, encoding, left) in [
+            ("GET", "60", "", 40),
+            ("POST", "60", "", 40),
+            ("GET", "", "", 100),
+            ("POST", "", "chunked", 0),
+            ("POST", "99999", "", 0),
+            ("POST", "-1", "", 100),
+        ] {
+            let pairs = [("REQUEST_METHOD", method), ("CONTENT_LENGTH", length), ("HTTP_TRANSFER_ENCODING", encoding)];
+            let pairs = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            let mut input = &[b'x'; 100][..];
+            let _ = MetaVariables::collect(pairs).request(&mut input);
+            assert_eq!(input.len(), left, "{method} {length} {encoding}");
+        }
     }
 
     #[test]

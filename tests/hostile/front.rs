@@ -139,6 +139,14 @@ impl Front {
         visit
     }
 
+    /// Sends a request with content.
+    pub fn send(&self, method: &str, address: &str, media: &str, content: &[u8]) -> Visit {
+        let mut visit = self.server.visit();
+        let fields = [("Content-Type", media), ("Connection", "close")];
+        visit.send(&http(method, &format!("{}{address}", self.mount), &fields, content));
+        visit
+    }
+
     /// The URL of an address.
     pub fn url(&self, address: &str) -> String {
         format!("http://{}{}{address}", self.server.address(), self.mount)

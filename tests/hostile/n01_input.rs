@@ -1,5 +1,6 @@
 //! 1 to 11: what a visitor sends, on its way to argv and environment.
 
+use crate::front::{Cgi, Front};
 use crate::support::request::{BROWSER, ENVELOPE};
 use crate::support::{Site, Wire, get, on_both_wires, post, processes, real, sif};
 
@@ -322,6 +323,31 @@ fn hostile_10_large_inputs_are_refused_in_flat_memory() {
         assert!(memory() < before + 8192, "{before} KiB, then {} KiB", memory());
         assert_eq!(site.runs().len(), 0);
     });
+}
+
+/// Content that the program has no use for: where the web server writes it to a program that has ended, the answer is lost.
+#[test]
+fn hostile_10_content_that_nobody_wants_costs_no_answer() {
+    let at = "/container/run/argv.sif";
+    for server in [Cgi::Apache, Cgi::Fcgiwrap, Cgi::Lighttpd] {
+        let site = hello(Wire::Cgi);
+        let Some(front) = Front::cgi(server, &site.cgi_program()) else { continue };
+        for (method, address, length, status) in [
+            ("POST", at, 70_000, 413),
+            ("POST", at, 600_000, 413),
+            ("GET", "/container/", 18, 200),
+            ("GET", "/container/", 300_000, 200),
+        ] {
+            // lighttpd takes no GET with content; nginx takes at most 1 MiB by itself
+            if method == "GET" && matches!(server, Cgi::Lighttpd) {
+                continue;
+            }
+            for _ in 0..10 {
+                let answer = front.send(method, address, "application/json", &vec![b'x'; length]).answer();
+                assert_eq!(answer.status, status, "{server:?} {method} {length}: {}", answer.text());
+            }
+        }
+    }
 }
 
 #[test]
