@@ -19,13 +19,17 @@ done
 (( ${#stale[@]} )) || { echo "generate_demos.sh: the demo images are up to date" >&2; exit 0; }
 [[ -w . ]] || { echo "generate_demos.sh: $(id -un) may not write into $data" >&2; exit 1; }
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# Of the temporary folder the account gets only the one inside: what root itself writes could be a link there.
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+work=$temporary/work
+mkdir "$work"
 cp -- *.def base.sh "$work"
 for file in *.{py,awk}; do cp -- "$file" "$work"; done
 build() { env -C "$work" "$@"; }
 if (( EUID == 0 )); then
     ../scripts/as-user true          # creates the account
+    chmod 0711 "$temporary"
     chown -R singularity-nginx: "$work"
     build() { (cd "$work" && "$data/../scripts/as-user" "$@"); }
 fi
@@ -40,8 +44,9 @@ for name in "${stale[@]}"; do
         bases+=("$base")
     fi
     echo "generate_demos.sh: building $name.sif" >&2
-    build env "HOME=$work" "$runtime" --quiet build "$name.sif" "$name.def" > "$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+    build env "HOME=$work" "$runtime" --quiet build "$name.sif" "$name.def" > "$temporary/log" 2>&1 || { cat "$temporary/log" >&2; exit 1; }
     # Beside its place first, then renamed: whoever reads the folder sees the old image or the new one.
-    install -m 0644 "$work/$name.sif" ".$name.sif.new"
+    build cat "$name.sif" > ".$name.sif.new"
+    chmod 0644 ".$name.sif.new"
     mv -f ".$name.sif.new" "$name.sif"
 done
