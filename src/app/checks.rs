@@ -111,7 +111,9 @@ impl Site {
             lost: "nothing runs",
             get: "set `state` to a folder of this account alone",
         };
-        needed(state, self.slots(None).map(|_| String::new()))
+        // locks that cannot be opened are found by opening them: a full or read-only disk, something else in their place
+        let usable = self.slots(None).and_then(|slots| Ok(slots.in_use().map_err(StartError::from)?));
+        needed(state, usable.map(|_| String::new()))
     }
 }
 

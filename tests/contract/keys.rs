@@ -88,5 +88,11 @@ fn key_state_is_a_folder_of_ours_alone_and_holds_the_locks() {
         assert_eq!(site.ask(&get(RUN)).problem(503).0, "cannot-start");
         assert!(site.log().contains("others can write to it"), "{}", site.log());
         assert_eq!(site.runs().len(), 1);
+        // a folder in which no lock can be taken is no folder for locks: nothing runs, and that is told
+        fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
+        fs::remove_file(state.join("slot-0.lock")).unwrap();
+        fs::create_dir(state.join("slot-0.lock")).unwrap();
+        assert_eq!(site.ask(&get(RUN)).problem(503).0, "cannot-start");
+        assert_eq!(site.ask(&get("/container/health")).status, 503);
     });
 }
