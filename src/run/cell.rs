@@ -27,6 +27,9 @@ const MOST: [(&str, u64); 9] = [
     ("inotify_instances", 32),
     ("inotify_watches", 8192),
 ];
+/// Queued signals, with them timers, and bytes of POSIX message queues (one of the usual size): small parts of what an
+/// account usually has (getrlimit(2)).
+const SHARES: [(Resource, u64); 2] = [(Resource::Sigpending, 1024), (Resource::Msgqueue, 128 * 1024)];
 /// Processes of a trial: itself and one more.
 const TRIAL: u64 = 2;
 
@@ -43,6 +46,10 @@ pub fn enter(processes: u64) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => break,
             written => written?,
         }
+    }
+    // in here, not before: the count of the account as a whole is held against the limits at the namespace's birth
+    for (what, most) in SHARES {
+        lower(what, most)?;
     }
     lower(Resource::Nproc, processes)
 }

@@ -162,6 +162,24 @@ fn hostile_40_descriptors_in_flight_do_not_stop_other_runs() {
     }
 }
 
+/// Timers and queued signals, too, are counted for the account as a whole: what one run has leaves enough for another.
+#[test]
+fn hostile_40_signals_of_one_run_do_not_stop_other_runs() {
+    for wire in [Wire::Cgi, Wire::FastCgi] {
+        let site = Site::new(wire).image("timers.sif", &[]).image("timers-1.sif", &[]).set("deadline", 60);
+        let site = site.set("slots", 3);
+        if doctor(&site, "process-counting")["ok"] != true {
+            return skip("the kernel does not count what each run makes by itself");
+        }
+        let mut full = site.open(&get("/container/run/timers.sif").accept(EVENTS));
+        full.wait_for(" timers");
+        let text = site.ask(&get("/container/run/timers-1.sif")).good();
+        let made: u32 = text.trim_end_matches(" timers\n").parse().expect("a number");
+        full.leave();
+        assert!((1..=1024).contains(&made), "{made} timers beside another run");
+    }
+}
+
 /// Namespaces, too, are counted for the account as a whole.
 #[test]
 fn hostile_40_namespaces_of_a_real_container_are_capped() {
