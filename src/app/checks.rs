@@ -2,6 +2,7 @@
 
 use super::Site;
 use crate::error::Error;
+use crate::image::Listing;
 use crate::log;
 use crate::reply::{Check, Metrics, Weight};
 use crate::run::{Abilities, Ability, Runtime, StartError};
@@ -11,9 +12,13 @@ impl Site {
     /// out, which starts processes; without, only what is written down of an
     /// earlier trial is told.
     pub fn checks(&self, probe: bool) -> Vec<Check> {
+        self.checks_of(&self.listing(), probe)
+    }
+
+    fn checks_of(&self, listing: &Result<Listing, Error>, probe: bool) -> Vec<Check> {
         let runtime = Runtime::find(self.config.runtime.as_deref());
-        let mut checks = vec![self.check_data(), self.check_state()];
-        checks.extend(self.check_tables());
+        let mut checks = vec![check_data(listing), self.check_state()];
+        checks.extend(listing.as_ref().ok().and_then(|listing| self.check_tables(listing)));
         checks.extend(self.check_logo());
         checks.extend(runtime.as_ref().ok().and_then(owned));
         let known = runtime.map_err(Error::from).and_then(|runtime| {
@@ -24,7 +29,7 @@ impl Site {
         });
         let version = |known: Option<&Abilities>| known.map(|known| known.version.clone()).unwrap_or_default();
         match known {
-            Err(error) => checks.push(needed(RUNTIME, Err(error))),
+            Err(error) => checks.push(needed(RUNTIME, Err(&error))),
             Ok(known) => {
                 checks.push(needed(RUNTIME, Ok(version(known.as_ref()))));
                 checks.extend(known.iter().flat_map(abilities));
@@ -35,12 +40,13 @@ impl Site {
 
     /// Logs what does not hold, once at the start of a server.
     pub fn announce(&self) {
-        for check in self.checks(true) {
+        let listing = self.listing();
+        for check in self.checks_of(&listing, true) {
             if let Some(wrong) = check.wrong {
                 log::event("missing", &[("what", &check.what), ("why", &wrong), ("lost", &check.lost)]);
             }
         }
-        for refused in self.catalog().and_then(|catalog| Ok(catalog.list()?.refused)).into_iter().flatten() {
+        for refused in listing.iter().flat_map(|listing| &listing.refused) {
             log::event("not-served", &[("entry", &refused.shown), ("why", &refused.why)]);
         }
     }
@@ -50,37 +56,21 @@ impl Site {
         if !self.config.metrics {
             return Err(Error::NoRoute);
         }
-        let listing = self.catalog()?.list()?;
-        let slots = self.slots(None)?;
+        let listing = self.listing();
+        let checks = self.checks_of(&listing, false);
+        let (listing, slots) = (listing?, self.slots(None)?);
         Ok(Metrics {
             slots: slots.count(),
             in_use: slots.in_use().map_err(StartError::from)?,
             refusals: slots.refusals().map_err(StartError::from)?,
             images: listing.images.len(),
             not_served: listing.refused.len(),
-            checks: self.checks(false),
+            checks,
         })
     }
 
-    fn check_data(&self) -> Check {
-        let data = Topic {
-            what: "data",
-            buys: "the images",
-            lost: "nothing is shown",
-            get: "set `data` to the folder with the images",
-        };
-        let listed = self.catalog().and_then(|catalog| Ok(catalog.list()?));
-        needed(
-            data,
-            listed.map(|listing| {
-                format!("{} images, {} entries not served", listing.images.len(), listing.refused.len())
-            }),
-        )
-    }
-
     /// Tables of images that are not there: a slip of the pen, or not yet copied.
-    fn check_tables(&self) -> Option<Check> {
-        let listing = self.catalog().and_then(|catalog| Ok(catalog.list()?)).ok()?;
+    fn check_tables(&self, listing: &Listing) -> Option<Check> {
         let there = |name: &str| listing.images.iter().any(|entry| entry.name.as_str() == name);
         let missing: Vec<&str> = self.config.special_images().filter(|name| !there(name)).collect();
         let tables = Topic {
@@ -113,7 +103,7 @@ impl Site {
         };
         // locks that cannot be opened are found by opening them: a full or read-only disk, something else in their place
         let usable = self.slots(None).and_then(|slots| Ok(slots.in_use().map_err(StartError::from)?));
-        needed(state, usable.map(|_| String::new()))
+        needed(state, usable.as_ref().map(|_| String::new()))
     }
 }
 
@@ -132,7 +122,19 @@ const RUNTIME: Topic = Topic {
     get: "Debian, Ubuntu: scripts/install-runtime; RHEL: dnf install apptainer (EPEL); or set `runtime`",
 };
 
-fn needed(topic: Topic, outcome: Result<String, Error>) -> Check {
+fn check_data(listing: &Result<Listing, Error>) -> Check {
+    let data = Topic {
+        what: "data",
+        buys: "the images",
+        lost: "nothing is shown",
+        get: "set `data` to the folder with the images",
+    };
+    let counted =
+        |listing: &Listing| format!("{} images, {} entries not served", listing.images.len(), listing.refused.len());
+    needed(data, listing.as_ref().map(counted))
+}
+
+fn needed(topic: Topic, outcome: Result<String, &Error>) -> Check {
     let Topic { what, buys, lost, get } = topic;
     let (detail, wrong, public) = match outcome {
         Ok(detail) => (detail, None, None),

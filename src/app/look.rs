@@ -47,7 +47,7 @@ impl Site {
     }
 
     pub(super) fn names(&self) -> Result<Vec<Target>, Error> {
-        Ok(self.catalog()?.list()?.images.iter().map(|entry| Target::image(&entry.name)).collect())
+        Ok(self.listing()?.images.iter().map(|entry| Target::image(&entry.name)).collect())
     }
 
     /// Some image, by the clock: nobody can predict or needs to.

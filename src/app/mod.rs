@@ -12,7 +12,7 @@ use crate::args::ArgSpec;
 use crate::config::Config;
 use crate::error::Error;
 use crate::http::{Method, Request, Response};
-use crate::image::{Catalog, Format, Image, Labels, Metadata};
+use crate::image::{Catalog, Format, Image, Labels, Listing, Metadata};
 use crate::log;
 use crate::reply::Reply;
 use crate::route::{LOGO, Route, Target};
@@ -179,6 +179,11 @@ impl Site {
 
     fn catalog(&self) -> Result<Catalog, Error> {
         Ok(Catalog::open(&self.config.data)?)
+    }
+
+    /// What the data folder holds at this moment.
+    fn listing(&self) -> Result<Listing, Error> {
+        Ok(self.catalog()?.list()?)
     }
 }
 
