@@ -210,6 +210,8 @@ pub struct Described {
     pub callables: Vec<Callable>,
     /// So many images did not fit in.
     pub left_out: usize,
+    /// Whether the site tells its numbers.
+    pub metrics: bool,
 }
 
 /// An image or an app, as far as its callers must know it.

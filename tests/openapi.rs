@@ -232,6 +232,19 @@ fn downloads_are_described_where_they_are_offered() {
 }
 
 #[test]
+fn metrics_are_described_where_the_site_has_them() {
+    on_both_wires(|wire| {
+        let path = "/container/metrics";
+        assert_eq!(document(&site(wire), FOLDER)["paths"].get(path), None);
+        let site = site(wire).set("metrics", true);
+        let get = &document(&site, FOLDER)["paths"][path]["get"];
+        assert_eq!(get["operationId"], "metrics");
+        assert_eq!(keys(&get["responses"]["200"]["content"]), ["text/plain"]);
+        assert_eq!(document(&site, IMAGE)["paths"].get(path), None, "it is not the image's");
+    });
+}
+
+#[test]
 fn mounted_elsewhere_the_server_is_the_prefix() {
     on_both_wires(|wire| {
         let site = site(wire);

@@ -21,11 +21,11 @@ const MAX_HELP: usize = 4096;
 impl Site {
     /// What can be called now. Images that cannot be read are left out; one that is asked for by name is an error.
     pub fn describe(&self, image: Option<ImageName>) -> Result<Described, Error> {
-        let catalog = self.catalog()?;
+        let (catalog, metrics) = (self.catalog()?, self.config.metrics);
         if let Some(name) = image {
             let opened = catalog.image(&name)?;
             let callables = self.callables(&name, &opened.metadata()?, opened.is_directory());
-            return Ok(Described { image: Some(name), callables, left_out: 0 });
+            return Ok(Described { image: Some(name), callables, left_out: 0, metrics });
         }
         let names = catalog.list()?.images;
         let mut callables = Vec::new();
@@ -43,7 +43,7 @@ impl Site {
             }
             seen += 1;
         }
-        Ok(Described { image: None, callables, left_out: names.len() - seen })
+        Ok(Described { image: None, callables, left_out: names.len() - seen, metrics })
     }
 
     /// An image and its apps.

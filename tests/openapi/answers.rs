@@ -36,6 +36,7 @@ fn what_is_described_is_what_is_answered() {
             "apps": { "foo": { "labels": { INT: "age" } } },
         });
         let site = site(wire)
+            .set("metrics", true)
             .file("argv-1.sif", &sif::with_attributes(&apps))
             .prints("print.sif", b"no JSON")
             .image("exit-3.sif", &[])

@@ -37,7 +37,7 @@ pub fn document(described: &Described, mount: &Mount) -> Value {
     let outputs = described.callables.iter().map(|callable| callable.spec.output());
     let mut components = schemas::components(outputs);
     if described.image.is_none() {
-        folder(&mut paths);
+        folder(described.metrics, &mut paths);
         any_image(described, &mut paths, &mut components);
     }
     for callable in &described.callables {
@@ -95,7 +95,7 @@ fn path(route: Route) -> String {
 }
 
 /// What does not belong to one image.
-fn folder(paths: &mut Map<String, Value>) {
+fn folder(has_metrics: bool, paths: &mut Map<String, Value>) {
     let list = answers(
         content(json!({ JSON: schemas::of("Folder"), "text/html": schemas::text() }), "The images"),
         &[400, 500],
@@ -122,6 +122,12 @@ fn folder(paths: &mut Map<String, Value>) {
         path(Route::Health),
         json!({ "get": { "operationId": "health", "summary": "Whether the site can do its work", "responses": health } }),
     );
+
+    if has_metrics {
+        let metrics = answers(content(json!({ "text/plain": schemas::text() }), "As Prometheus reads it"), &[500]);
+        let metrics = json!({ "operationId": "metrics", "summary": "The site in numbers", "responses": metrics });
+        paths.insert(path(Route::Metrics), json!({ "get": metrics }));
+    }
 
     let mut random = answers(Value::Null, &[500]);
     put(&mut random, "302", reference("responses", "Elsewhere"));
