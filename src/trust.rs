@@ -6,8 +6,7 @@
 //! sticky folder (`/tmp`) is no way in where the next step is one of ours.
 
 use std::ffi::CStr;
-use std::fs::Metadata;
-use std::os::fd::AsFd;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -30,16 +29,16 @@ pub fn way_changeable(path: &Path, owner: u32) -> Option<PathBuf> {
 /// `spared`: so many steps from the end may be anything.
 fn first_open_step(path: &Path, owner: Option<u32>, spared: usize) -> Option<PathBuf> {
     let Ok(mut way) = std::path::absolute(path) else { return Some(path.to_owned()) };
-    let me = rustix::process::geteuid().as_raw();
-    let trusted = [Some(0), Some(me), owner, *UNMAPPED];
     for _ in 0..MAX_LINKS {
         let mut below: Option<Metadata> = None;
         let mut link = None;
         for (number, step) in way.ancestors().enumerate() {
             let Ok(facts) = step.symlink_metadata() else { return Some(step.to_owned()) };
-            let ours = |facts: &Metadata| trusted.contains(&Some(facts.uid()));
+            let ours = |facts: &Metadata| trusted_owner(facts.uid(), owner);
+            // the mode of a link says nothing: its folder counts
+            let open = !facts.is_symlink() && Rights::of_step(step, &facts).foreign_writer().is_some();
             let sticky = facts.is_dir() && facts.mode() & 0o1000 != 0 && below.as_ref().is_some_and(ours);
-            if number >= spared && (!ours(&facts) || (others_write(step, &facts) && !sticky)) {
+            if number >= spared && (!ours(&facts) || (open && !sticky)) {
                 return Some(step.to_owned());
             }
             if facts.is_symlink() {
@@ -57,10 +56,64 @@ fn first_open_step(path: &Path, owner: Option<u32>, spared: usize) -> Option<Pat
 }
 
 /// Whether an owner can change nothing that root, this account or `also` could not change anyway.
-pub fn trusted_owner(owner: u32, also: u32) -> bool {
+pub fn trusted_owner(owner: u32, also: Option<u32>) -> bool {
     let me = rustix::process::geteuid().as_raw();
-    [Some(0), Some(me), Some(also), *UNMAPPED].contains(&Some(owner))
+    [Some(0), Some(me), also, *UNMAPPED].contains(&Some(owner))
 }
+
+/// Who may write to a file or folder, by its own facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rights {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Whether an access list (acl(5)) lets further accounts write. The mode's group bits are its mask: without `w`
+    /// there, nobody of the list can, and the list is not looked at.
+    pub list: bool,
+}
+
+/// Who can write that should not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writer {
+    /// Every account.
+    Everybody,
+    /// A group that is neither root's nor ours, or whom an access list names.
+    Group,
+}
+
+impl Rights {
+    /// Those of an open file.
+    pub fn of(file: &File, facts: &Metadata) -> Rights {
+        Rights::new(facts, || rustix::fs::fgetxattr(file, ACCESS_LIST, &mut [0_u8; 0]))
+    }
+
+    fn of_step(path: &Path, facts: &Metadata) -> Rights {
+        Rights::new(facts, || rustix::fs::lgetxattr(path, ACCESS_LIST, &mut [0_u8; 0]))
+    }
+
+    fn new(facts: &Metadata, look: impl FnOnce() -> rustix::io::Result<usize>) -> Rights {
+        use rustix::io::Errno;
+        let mode = facts.mode() & 0o7777;
+        let list = mode & 0o020 != 0 && !matches!(look(), Err(Errno::NODATA | Errno::OPNOTSUPP));
+        Rights { mode, uid: facts.uid(), gid: facts.gid(), list }
+    }
+
+    /// Whom the permissions let in, if anybody.
+    pub fn foreign_writer(&self) -> Option<Writer> {
+        let foreign = || self.list || (self.gid != 0 && self.gid != rustix::process::getegid().as_raw());
+        match self.mode {
+            mode if mode & 0o002 != 0 => Some(Writer::Everybody),
+            mode if mode & 0o020 != 0 && foreign() => Some(Writer::Group),
+            _ => None,
+        }
+    }
+}
+
+/// Where acl(5) keeps the accounts and groups that have rights besides the mode's.
+const ACCESS_LIST: &CStr = c"system.posix_acl_access";
 
 lazy_static! {
     /// A process does not change its user namespace while it asks this: a keeper asks before, or not at all.
@@ -79,32 +132,6 @@ fn unmapped_owner() -> Option<u32> {
         Some((first..first.saturating_add(count)).contains(&u64::from(overflow)))
     };
     (!map.lines().any(|line| covers(line) == Some(true))).then_some(overflow)
-}
-
-/// Writable by everybody, by a group that is neither root's nor ours, or by whom an access list names. The mode of a
-/// link says nothing: its folder counts.
-fn others_write(path: &Path, facts: &Metadata) -> bool {
-    if facts.is_symlink() {
-        return false;
-    }
-    let foreign = || {
-        let group = facts.gid() != 0 && facts.gid() != rustix::process::getegid().as_raw();
-        group || lists(rustix::fs::lgetxattr(path, ACCESS_LIST, &mut [0_u8; 0]))
-    };
-    facts.mode() & 0o002 != 0 || (facts.mode() & 0o020 != 0 && foreign())
-}
-
-/// Where acl(5) keeps the accounts and groups that have rights besides the mode's. Where there is a list, the mode's
-/// group bits are its mask: without `w` there, nobody of the list can write.
-const ACCESS_LIST: &CStr = c"system.posix_acl_access";
-
-/// Whether an open file has an access list.
-pub fn has_list(file: impl AsFd) -> bool {
-    lists(rustix::fs::fgetxattr(file, ACCESS_LIST, &mut [0_u8; 0]))
-}
-
-fn lists(found: rustix::io::Result<usize>) -> bool {
-    !matches!(found, Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP))
 }
 
 #[cfg(test)]

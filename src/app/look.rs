@@ -1,6 +1,6 @@
 //! What there is to see: the folder, one image, a form as far as it is filled in.
 
-use super::{Opened, Site, own_group};
+use super::{Opened, Site};
 use crate::args::{ArgError, ArgSpec, BindError, Blank, Input, Rejected, Report, bind};
 use crate::error::Error;
 use crate::http::Method;
@@ -83,7 +83,7 @@ impl Site {
             metadata.definition = None;
         }
         let asked = self.asked(&target, &spec, query)?;
-        let refused = image.trust(own_group()).err().map(|why| why.to_string());
+        let refused = image.trust().err().map(|why| why.to_string());
         let size = (!image.is_directory()).then(|| image.size());
         let modified = image.modified();
         let terms = self.config.terms(target.image.as_str());
@@ -159,7 +159,7 @@ fn row(catalog: &Catalog, entry: Entry) -> Row {
 fn row_facts(catalog: &Catalog, name: &ImageName) -> Result<RowFacts, Error> {
     let image = catalog.image(name)?;
     let metadata = image.metadata().map_err(|error: MetadataError| Error::from(error))?;
-    let refused = image.trust(own_group()).err().map(|why| why.to_string());
+    let refused = image.trust().err().map(|why| why.to_string());
     let summary = metadata.help.as_deref().and_then(view::first_line);
     let spec = ArgSpec::from_labels(metadata.labels.iter());
     Ok(RowFacts { format: metadata.format, architecture: metadata.architecture, summary, spec, refused })

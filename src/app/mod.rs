@@ -191,7 +191,3 @@ impl Site {
 pub fn misconfigured() -> Response {
     view::misconfigured()
 }
-
-fn own_group() -> u32 {
-    rustix::process::getegid().as_raw()
-}

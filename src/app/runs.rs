@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use super::{Client, Opened, Site, own_group};
+use super::{Client, Opened, Site};
 use crate::args::{Arguments, BindError, Blank, Input, bind};
 use crate::config::Terms;
 use crate::error::Error;
@@ -131,7 +131,7 @@ impl Site {
         arguments: &Arguments,
         client: Option<Client>,
     ) -> Result<(Run, Invocation), Error> {
-        opened.image.trust(own_group())?;
+        opened.image.trust()?;
         let slots = self.take_slots(opened.target.image.as_str(), client.as_ref())?;
         let (invocation, limits) = self.invocation(opened, arguments.argv())?;
         if opened.replaced() {

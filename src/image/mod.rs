@@ -6,7 +6,7 @@
 //! of an image, or returns the value of an environment variable.
 //!
 //! ```text
-//! Catalog ─ list ──▶ Listing                     name and size, nothing opened
+//! Catalog ─ list ──▶ Listing                     names, nothing opened
 //!    └───── image ─▶ Image ─ metadata ─▶ Metadata
 //!                                 │ recognised by content
 //!                                 ├─ sif ── inspect-metadata.json, descriptors, oci, or the partition inside
@@ -41,4 +41,4 @@ pub use format::{Architecture, Format};
 pub use labels::{Labels, MAX_LABELS};
 pub use metadata::{App, MAX_APPS, MAX_TEXT, Metadata, MetadataError, Note, Part};
 pub use name::{AppName, ImageName, MAX_APP_NAME, MAX_IMAGE_NAME, NameError, RESERVED};
-pub use opened::{Distrust, Image, Rights};
+pub use opened::{Distrust, Image};

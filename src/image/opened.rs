@@ -2,7 +2,7 @@
 //!
 //! In: a descriptor that the catalog opened below the data folder. Out: size, date, path for the runtime, metadata.
 //! Never: opens anything by path again, or writes.
-//! Rule for trust: as Apache's suEXEC has it, neither the file nor its folder is writable by others.
+//! Rule for trust: that of `trust`, for the file, the data folder, and the way to them.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -12,43 +12,7 @@ use std::time::SystemTime;
 use super::catalog::time;
 use super::metadata::{Metadata, MetadataError};
 use super::name::ImageName;
-
-/// Who may write: the facts of a file or folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rights {
-    /// Permission bits.
-    pub mode: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-    /// Whether an access list (acl(5)) gives rights to further accounts.
-    pub list: bool,
-}
-
-impl Rights {
-    fn of(file: &File) -> std::io::Result<(Self, std::fs::Metadata)> {
-        let facts = file.metadata()?;
-        Ok((
-            Self {
-                mode: facts.mode() & 0o7777,
-                uid: facts.uid(),
-                gid: facts.gid(),
-                list: crate::trust::has_list(file),
-            },
-            facts,
-        ))
-    }
-
-    fn others_write(self) -> bool {
-        self.mode & 0o002 != 0
-    }
-
-    /// Group-writable by a group that is neither root's nor `own`, or by whom an access list names.
-    fn foreign_group_writes(self, own: u32) -> bool {
-        self.mode & 0o020 != 0 && (self.list || (self.gid != 0 && self.gid != own))
-    }
-}
+use crate::trust::{self, Rights, Writer};
 
 /// Why an image must not be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -88,8 +52,9 @@ pub struct Image {
 
 impl Image {
     pub(super) fn new(name: ImageName, path: PathBuf, file: File, folder: &File) -> std::io::Result<Self> {
-        let (rights, facts) = Rights::of(&file)?;
-        let (folder_rights, _) = Rights::of(folder)?;
+        let facts = file.metadata()?;
+        let rights = Rights::of(&file, &facts);
+        let folder_rights = Rights::of(folder, &folder.metadata()?);
         Ok(Self { name, path, file, facts, rights, folder_rights })
     }
 
@@ -133,40 +98,26 @@ impl Image {
         self.facts.is_file()
     }
 
-    /// Mode, owner and group of the image.
-    #[must_use]
-    pub fn rights(&self) -> Rights {
-        self.rights
-    }
-
-    /// Mode, owner and group of the data folder.
-    #[must_use]
-    pub fn folder_rights(&self) -> Rights {
-        self.folder_rights
-    }
-
     /// Whether only accounts that this program trusts could have written the image: its owner, the owner of the
-    /// folder, root, and the group `own_group` (the effective group of this process).
+    /// folder, root, and the effective group of this process.
     ///
     /// # Errors
     /// Names what others may write to, and how to take it away.
-    pub fn trust(&self, own_group: u32) -> Result<(), Distrust> {
-        let checks = [
-            (self.folder_rights.others_write(), Distrust::FolderWritableByAll),
-            (self.folder_rights.foreign_group_writes(own_group), Distrust::FolderWritableByGroup),
-            (self.rights.others_write(), Distrust::ImageWritableByAll),
-            (self.rights.foreign_group_writes(own_group), Distrust::ImageWritableByGroup),
-        ];
-        if let Some((_, why)) = checks.into_iter().find(|(found, _)| *found) {
-            return Err(why);
+    pub fn trust(&self) -> Result<(), Distrust> {
+        match (self.folder_rights.foreign_writer(), self.rights.foreign_writer()) {
+            (Some(Writer::Everybody), _) => return Err(Distrust::FolderWritableByAll),
+            (Some(Writer::Group), _) => return Err(Distrust::FolderWritableByGroup),
+            (None, Some(Writer::Everybody)) => return Err(Distrust::ImageWritableByAll),
+            (None, Some(Writer::Group)) => return Err(Distrust::ImageWritableByGroup),
+            (None, None) => {}
         }
         // a folder that a group of ours writes to holds the images of its members
         let shared = self.folder_rights.mode & 0o020 != 0;
-        if !shared && !crate::trust::trusted_owner(self.rights.uid, self.folder_rights.uid) {
+        if !shared && !trust::trusted_owner(self.rights.uid, Some(self.folder_rights.uid)) {
             return Err(Distrust::Owner);
         }
         // who may write to the folder may own the images in it: only the way counts
-        crate::trust::way_changeable(&self.path, self.folder_rights.uid).map_or(Ok(()), |_| Err(Distrust::Way))
+        trust::way_changeable(&self.path, self.folder_rights.uid).map_or(Ok(()), |_| Err(Distrust::Way))
     }
 
     /// Whether something else is at its path by now: the arguments were checked against what this one declares.
@@ -210,24 +161,26 @@ mod tests {
 
     #[test]
     fn who_could_have_written_it() {
+        let own = rustix::process::getegid().as_raw();
+        let other = own.wrapping_add(77_777);
         let table = [
-            (0o755, 0o644, 100, Ok(())),
-            (0o755, 0o664, 100, Ok(())),
+            (0o755, 0o644, own, Ok(())),
+            (0o755, 0o664, own, Ok(())),
             (0o775, 0o664, 0, Ok(())),
-            (0o755, 0o664, 200, Err(Distrust::ImageWritableByGroup)),
-            (0o775, 0o644, 200, Err(Distrust::FolderWritableByGroup)),
-            (0o757, 0o644, 100, Err(Distrust::FolderWritableByAll)),
-            (0o1777, 0o644, 100, Err(Distrust::FolderWritableByAll)),
-            (0o755, 0o646, 100, Err(Distrust::ImageWritableByAll)),
+            (0o755, 0o664, other, Err(Distrust::ImageWritableByGroup)),
+            (0o775, 0o644, other, Err(Distrust::FolderWritableByGroup)),
+            (0o757, 0o644, own, Err(Distrust::FolderWritableByAll)),
+            (0o1777, 0o644, own, Err(Distrust::FolderWritableByAll)),
+            (0o755, 0o646, own, Err(Distrust::ImageWritableByAll)),
         ];
         for (folder, mode, group, expected) in table {
             let (image, _there) = image(folder, mode, group);
-            assert_eq!(image.trust(100), expected, "{folder:o} {mode:o} {group}");
+            assert_eq!(image.trust(), expected, "{folder:o} {mode:o} {group}");
         }
-        let (mut image, _there) = image(0o755, 0o644, 100);
+        let (mut image, _there) = image(0o755, 0o644, own);
         image.rights.uid = image.rights.uid.wrapping_add(77_777);
-        assert_eq!(image.trust(100), Err(Distrust::Owner));
+        assert_eq!(image.trust(), Err(Distrust::Owner));
         image.folder_rights.mode = 0o775;
-        assert_eq!(image.trust(100), Ok(()), "a member's, in a folder of the group");
+        assert_eq!(image.trust(), Ok(()), "a member's, in a folder of the group");
     }
 }
