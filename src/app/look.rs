@@ -4,7 +4,7 @@ use super::{Opened, Site};
 use crate::args::{ArgError, ArgSpec, BindError, Blank, Input, Rejected, Report, bind};
 use crate::error::Error;
 use crate::http::Method;
-use crate::image::{Catalog, Entry, FindError, ImageName, MetadataError};
+use crate::image::{Catalog, Entry, FindError, Image, ImageName};
 use crate::reply::{Asked, Download, Folder, ImageFacts, LAST_PAGE, Reply, Row, RowFacts};
 use crate::route::{Route, Target};
 use crate::run::{Runtime, command};
@@ -146,8 +146,13 @@ impl Site {
 }
 
 fn row(catalog: &Catalog, entry: Entry) -> Row {
-    let facts = row_facts(catalog, &entry.name).map_err(|error| error.detail());
-    let known = catalog.facts(&entry.name);
+    let opened = catalog.image(&entry.name);
+    // of one that may not be opened, what the folder tells
+    let known = match &opened {
+        Ok(image) => Some((image.size(), image.modified())),
+        Err(_) => catalog.facts(&entry.name),
+    };
+    let facts = opened.map_err(Error::from).and_then(|image| row_facts(&image)).map_err(|error| error.detail());
     Row {
         target: Target::image(&entry.name),
         size: known.filter(|_| !entry.directory).map(|(size, _)| size),
@@ -156,9 +161,8 @@ fn row(catalog: &Catalog, entry: Entry) -> Row {
     }
 }
 
-fn row_facts(catalog: &Catalog, name: &ImageName) -> Result<RowFacts, Error> {
-    let image = catalog.image(name)?;
-    let metadata = image.metadata().map_err(|error: MetadataError| Error::from(error))?;
+fn row_facts(image: &Image) -> Result<RowFacts, Error> {
+    let metadata = image.metadata()?;
     let refused = image.trust().err().map(|why| why.to_string());
     let summary = metadata.help.as_deref().and_then(view::first_line);
     let spec = ArgSpec::from_labels(metadata.labels.iter());

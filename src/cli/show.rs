@@ -36,13 +36,17 @@ pub fn list(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCode
     let mut wrong = !listing.refused.is_empty();
     let mut images = Vec::new();
     for entry in &listing.images {
-        let read = catalog.image(&entry.name).map_err(Error::from).and_then(|image| Ok(image.metadata()?));
+        let opened = catalog.image(&entry.name);
+        let size = match &opened {
+            Ok(image) => image.size(),
+            Err(_) => catalog.facts(&entry.name).map_or(0, |(size, _)| if entry.directory { 0 } else { size }),
+        };
+        let read = opened.map_err(Error::from).and_then(|image| Ok(image.metadata()?));
         wrong |= read.is_err();
         let (format, error) = match read {
             Ok(metadata) => (metadata.format.as_str(), None),
             Err(error) => ("", Some(error.detail())),
         };
-        let size = catalog.facts(&entry.name).map_or(0, |(size, _)| if entry.directory { 0 } else { size });
         images.push((entry, size, format, error));
     }
     if as_json {
