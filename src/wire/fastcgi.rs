@@ -5,6 +5,7 @@
 //! (FastCGI 1.0 §2.2). TERM and INT end the accepting, running requests are
 //! finished.
 
+use std::fmt::Display;
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
@@ -81,10 +82,12 @@ fn client(watch: ::fastcgi::Watch) -> Option<Client> {
 }
 
 fn open(listen: &Listen) -> io::Result<(OwnedFd, Option<Unlink>)> {
+    // the system's own words name no place
+    let at = |place: &dyn Display, error: io::Error| io::Error::new(error.kind(), format!("{place}: {error}"));
     match listen {
-        Listen::Tcp(address) => Ok((TcpListener::bind(address)?.into(), None)),
+        Listen::Tcp(address) => Ok((TcpListener::bind(address).map_err(|error| at(address, error))?.into(), None)),
         Listen::Unix(path) => {
-            let (socket, unlink) = open_unix(path)?;
+            let (socket, unlink) = open_unix(path).map_err(|error| at(&path.display(), error))?;
             Ok((socket, Some(unlink)))
         }
         Listen::Inherited if activated() => Ok((::fastcgi::adopt_listener(3)?, None)),
@@ -106,7 +109,7 @@ fn open_unix(path: &Path) -> io::Result<(OwnedFd, Unlink)> {
         std::fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
     }
     if let Ok(there) = path.symlink_metadata() {
-        let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::AddrInUse, format!("{}: {why}", path.display())));
+        let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::AddrInUse, why));
         if !there.file_type().is_socket() {
             return refuse("something that is not a socket is there: remove it, or choose another path");
         }
