@@ -4,7 +4,7 @@
 
 use thiserror::Error;
 
-use crate::args::{BindError, Rejected};
+use crate::args::{BindError, InputError, Rejected};
 use crate::http::RequestError;
 use crate::image::{CatalogError, Distrust, FindError, MetadataError};
 use crate::run::{Ability, RuntimeError, StartError, StateError};
@@ -80,11 +80,8 @@ impl Error {
             Error::MediaType => 415,
             Error::BodyTooLarge => 413,
             Error::BodyNoLength => 411,
-            Error::Arguments(BindError::Input(input)) => match input.word() {
-                "query-too-long" => 414,
-                "body-too-long" => 413,
-                _ => 400,
-            },
+            Error::Arguments(BindError::Input(InputError::QueryTooLong)) => 414,
+            Error::Arguments(BindError::Input(InputError::BodyTooLong)) => 413,
             Error::Arguments(_) => 400,
             Error::Busy
             | Error::Replaced
@@ -151,11 +148,13 @@ impl Error {
     /// What the visitor can do. Never a path of the server.
     pub fn detail(&self) -> String {
         match self {
-            Error::Request(error) => error.to_string(),
-            Error::NoRoute => "Look at the list of all images, and at the links on their pages.".to_owned(),
+            Error::Request(RequestError::Path) | Error::NoRoute => {
+                "Look at the list of all images, and at the links on their pages.".to_owned()
+            }
+            Error::Request(error) => sentence(error),
             Error::Method(allowed) => format!("Use one of: {allowed}."),
             Error::RunMethod(allowed) => {
-                format!("This image is run by {allowed} only: use the form on its page, or send the arguments by POST.")
+                format!("This image is run by {allowed} only: use the form on its page, or send the arguments by {allowed}.")
             }
             Error::Host => "Use the address that the site's owner gave you.".to_owned(),
             Error::CrossSite => "A page of another site asked for a run, and this site does not allow that. Its owner \
@@ -189,7 +188,12 @@ impl Error {
                 "Another file took the image's place while it was asked for: ask again, and look at its arguments first."
                     .to_owned()
             }
-            Error::Runtime(_) => "The site's owner has to install a container runtime, or to name it.".to_owned(),
+            Error::Runtime(RuntimeError::Missing | RuntimeError::NotExecutable(_)) => {
+                "The site's owner has to install a container runtime, or to name it.".to_owned()
+            }
+            Error::Runtime(_) => {
+                "The site's container runtime cannot be used: `singularity-nginx doctor` tells its owner why.".to_owned()
+            }
             Error::Strict(..) => {
                 "This host cannot keep all promises of isolation, and this site is strict about them: \
                  `singularity-nginx doctor` tells its owner what is missing."

@@ -123,7 +123,7 @@ pub enum RequestError {
     #[error("the path of this address cannot name anything here")]
     Path,
     /// CONTENT_LENGTH is not a number.
-    #[error("CONTENT_LENGTH is not a number of bytes")]
+    #[error("CONTENT_LENGTH is not a number of bytes: send the length of the content, or no content")]
     Length,
     /// QUERY_STRING over its bound.
     #[error("the query is longer than {MAX_QUERY} bytes: send the arguments as a POST")]

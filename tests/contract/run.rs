@@ -144,7 +144,8 @@ fn run_methods_decide_what_runs_and_get_explains() {
         assert_eq!(site.runs().len(), 0);
         assert_eq!(site.ask(&post(RUN, FORM, "age=1")).json(), json!(["--age", "1"]));
         let site = hello(wire).set("run_methods", "GET");
-        site.ask(&post(RUN, FORM, "age=1")).problem(405);
+        let (_, told) = site.ask(&post(RUN, FORM, "age=1")).problem(405);
+        assert!(told["detail"].as_str().is_some_and(|text| !text.contains("POST")), "what does not work: {told}");
         assert_eq!(site.runs().len(), 0);
         site.ask(&get(RUN)).good();
     });

@@ -29,7 +29,10 @@ fn hostile_48_runtimes_that_do_not_work() {
         ] {
             let site = broken(name, text, mode);
             let answer = site.ask(&get("/container/run/argv.sif"));
-            assert_eq!(answer.problem(503).0, "no-runtime", "{name}");
+            let (word, told) = answer.problem(503);
+            assert_eq!(word, "no-runtime", "{name}");
+            let absent = matches!(name, "missing" | "plain");
+            assert_eq!(told["detail"].as_str().unwrap().contains("install"), absent, "{name}: {told}");
             assert!(answer.header("Retry-After").is_some());
             assert!(site.log().contains(name), "the log names it: {}", site.log());
         }
