@@ -5,7 +5,7 @@
 //! path of the table is no route. Nothing is normalised: `//`, `.` and `..`
 //! are names that nothing has.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use crate::http::{Method, Mount};
 use crate::image::{AppName, ImageName};
@@ -77,11 +77,14 @@ impl Target {
         };
         Some(Target { image: ImageName::parse(image).ok()?, app })
     }
+}
 
-    fn path(&self) -> String {
+impl fmt::Display for Target {
+    /// `hello.sif`, or `hello.sif/app`: in addresses and at a terminal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.app {
-            None => self.image.to_string(),
-            Some(app) => format!("{}/{app}", self.image),
+            None => write!(f, "{}", self.image),
+            Some(app) => write!(f, "{}/{app}", self.image),
         }
     }
 }
@@ -127,10 +130,10 @@ impl Route {
         let path = match self {
             Route::Top => "/".to_owned(),
             Route::Home => "/container/".to_owned(),
-            Route::Image(target) => format!("/container/{}", target.path()),
-            Route::Run(target) => format!("/container/run/{}", target.path()),
-            Route::Args(target) => format!("/container/args/{}", target.path()),
-            Route::Labels(target) => format!("/container/labels/{}", target.path()),
+            Route::Image(target) => format!("/container/{target}"),
+            Route::Run(target) => format!("/container/run/{target}"),
+            Route::Args(target) => format!("/container/args/{target}"),
+            Route::Labels(target) => format!("/container/labels/{target}"),
             Route::Download(image) => format!("/container/download/{image}"),
             Route::OpenApi(None) => "/container/openapi.json".to_owned(),
             Route::OpenApi(Some(image)) => format!("/container/openapi/{image}.json"),
@@ -138,7 +141,7 @@ impl Route {
             Route::Random => "/container/random".to_owned(),
             Route::Health => "/container/health".to_owned(),
             Route::Metrics => "/container/metrics".to_owned(),
-            Route::OldRun(target) => format!("/containers/run/{}", target.path()),
+            Route::OldRun(target) => format!("/containers/run/{target}"),
             Route::OldRandom => "/containers/random".to_owned(),
             Route::ApiImages => "/api/containers".to_owned(),
             Route::ApiImage(image) => format!("/api/container/{image}"),

@@ -37,14 +37,14 @@ pub fn check(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<ExitCod
         wrong |= findings.iter().any(|finding| finding.wrong);
         if !asked.json {
             let verdict = if findings.is_empty() { "fine" } else { "" };
-            writeln!(out, "{}: {verdict}", named(&target))?;
+            writeln!(out, "{target}: {verdict}")?;
             for finding in &findings {
                 writeln!(out, "  {} {}", if finding.wrong { "wrong: " } else { "better:" }, finding.text)?;
             }
         }
         let findings: Vec<_> =
             findings.iter().map(|finding| json!({ "wrong": finding.wrong, "text": finding.text })).collect();
-        rows.push(json!({ "image": named(&target), "findings": findings }));
+        rows.push(json!({ "image": target.to_string(), "findings": findings }));
     }
     if asked.json {
         writeln!(out, "{:#}", json!({ "images": rows }))?;
@@ -63,14 +63,6 @@ fn everything(site: &Site) -> Result<Vec<Target>, Stop> {
         targets.extend(apps.into_iter().map(|app| Target { image: entry.name.clone(), app: Some(app.name) }));
     }
     Ok(targets)
-}
-
-/// As it is written at a terminal.
-fn named(target: &Target) -> String {
-    match &target.app {
-        None => target.image.to_string(),
-        Some(app) => format!("{}/{app}", target.image),
-    }
 }
 
 /// One sentence for an image's author.

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::human::timestamp;
-use crate::args::{Arg, ArgSpec, Kind};
+use crate::args::Arg;
 use crate::http::Mount;
-use crate::image::{App, Labels};
+use crate::image::App;
 use crate::reply::{Asked, Check, Folder, ImageFacts, Problem, Row, Weight};
 use crate::route::{Route, Target};
 
@@ -73,14 +73,14 @@ pub fn image(facts: &ImageFacts, mount: &Mount) -> Value {
         "args": facts.spec.names_by_kind(),
         "arguments": facts.spec.args().iter().map(argument).collect::<Vec<_>>(),
         "output": facts.spec.output().map(|output| output.as_str()),
-        "labels": labels(&facts.labels),
+        "labels": facts.labels,
         "apps": apps,
         "notes": metadata.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "warnings": facts.spec.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "links": links(&facts.target, facts.download, mount),
     });
     if let Some(definition) = &metadata.definition {
-        merge(&mut value, json!({ "definition": definition }));
+        put(&mut value, "definition", definition.as_str());
     }
     let Asked { errors, report, .. } = &facts.asked;
     if !errors.is_empty() || !report.ignored().is_empty() || !report.changed().is_empty() {
@@ -90,7 +90,7 @@ pub fn image(facts: &ImageFacts, mount: &Mount) -> Value {
         );
     }
     if let Some(why) = &facts.refused {
-        merge(&mut value, json!({ "refused": why }));
+        put(&mut value, "refused", why.as_str());
     }
     value
 }
@@ -100,18 +100,14 @@ pub fn image(facts: &ImageFacts, mount: &Mount) -> Value {
 /// program knows.
 pub fn inspection(facts: &ImageFacts) -> Value {
     let metadata = &facts.metadata;
-    let mut attributes = json!({ "labels": labels(&metadata.labels) });
-    let mut put = |key: &str, text: &Option<String>| {
-        if let Some(text) = text {
-            merge(&mut attributes, json!({ key: text }));
-        }
-    };
-    put("runscript", &metadata.runscript);
-    put("helpfile", &metadata.help);
-    put("deffile", &metadata.definition);
+    let mut attributes = json!({ "labels": metadata.labels });
+    put_texts(
+        &mut attributes,
+        [("runscript", &metadata.runscript), ("helpfile", &metadata.help), ("deffile", &metadata.definition)],
+    );
     if !metadata.apps.is_empty() {
         let apps = metadata.apps.iter().map(|app| (app.name.to_string(), self::app(app))).collect::<Map<_, _>>();
-        merge(&mut attributes, json!({ "apps": apps }));
+        put(&mut attributes, "apps", apps);
     }
     json!({
         "data": { "attributes": attributes },
@@ -134,21 +130,26 @@ pub fn inspection(facts: &ImageFacts) -> Value {
 fn app(app: &App) -> Value {
     let mut value = json!({});
     if !app.labels.is_empty() {
-        merge(&mut value, json!({ "labels": labels(&app.labels) }));
+        put(&mut value, "labels", json!(app.labels));
     }
-    for (key, text) in [("runscript", &app.runscript), ("helpfile", &app.help)] {
+    put_texts(&mut value, [("runscript", &app.runscript), ("helpfile", &app.help)]);
+    value
+}
+
+/// Sets those members that there are.
+fn put_texts<const N: usize>(value: &mut Value, texts: [(&str, &Option<String>); N]) {
+    for (key, text) in texts {
         if let Some(text) = text {
-            merge(&mut value, json!({ key: text }));
+            put(value, key, text.as_str());
         }
     }
-    value
 }
 
 fn argument(arg: &Arg) -> Value {
     let mut value = json!({ "name": arg.name.as_str(), "type": arg.kind.as_str(), "required": arg.required });
     let mut put = |key: &str, part: Option<Value>| {
         if let Some(part) = part {
-            merge(&mut value, json!({ key: part }));
+            self::put(&mut value, key, part);
         }
     };
     put("title", arg.title.as_deref().map(Value::from));
@@ -160,21 +161,6 @@ fn argument(arg: &Arg) -> Value {
     put("maxLength", arg.max_length.map(Value::from));
     put("examples", (!arg.examples.is_empty()).then(|| Value::from(arg.examples.clone())));
     value
-}
-
-/// `{"str":[…],"int":[…],"float":[…],"bool":[…]}`
-pub fn args(spec: &ArgSpec) -> Value {
-    let names = |kind: Kind| -> Vec<&str> {
-        spec.args().iter().filter(|arg| arg.kind == kind).map(|arg| arg.name.as_str()).collect()
-    };
-    json!({
-        "str": names(Kind::Str), "int": names(Kind::Int), "float": names(Kind::Float), "bool": names(Kind::Bool),
-    })
-}
-
-/// A flat object.
-pub fn labels(labels: &Labels) -> Value {
-    Value::Object(labels.iter().map(|(name, value)| (name.to_owned(), value.into())).collect::<Map<_, _>>())
 }
 
 fn links(target: &Target, download: bool, mount: &Mount) -> Value {
@@ -207,8 +193,8 @@ pub fn api_image(facts: &ImageFacts, mount: &Mount) -> Value {
             "args": Route::ApiArgs(image.clone()).href(mount),
             "labels": Route::ApiLabels(image.clone()).href(mount),
         },
-        "args": args(&facts.spec),
-        "labels": labels(&facts.labels),
+        "args": facts.spec.names_by_kind(),
+        "labels": facts.labels,
     })
 }
 
@@ -237,16 +223,16 @@ pub fn problem(problem: &Problem) -> Value {
         "instance": format!("urn:singularity-nginx:request:{}", problem.instance),
     });
     if !problem.errors.is_empty() {
-        merge(&mut value, json!({ "errors": errors(&problem.errors) }));
+        put(&mut value, "errors", errors(&problem.errors));
     }
     if !problem.ignored.is_empty() {
-        merge(&mut value, json!({ "ignored": problem.ignored }));
+        put(&mut value, "ignored", problem.ignored.as_slice());
     }
     if let Some(code) = problem.exit_code {
-        merge(&mut value, json!({ "exit_code": code }));
+        put(&mut value, "exit_code", code);
     }
     if let Some(stderr) = &problem.stderr {
-        merge(&mut value, json!({ "stderr": stderr }));
+        put(&mut value, "stderr", stderr.as_str());
     }
     value
 }
@@ -255,6 +241,13 @@ fn errors(errors: &[(String, &'static str, String)]) -> Vec<Value> {
     let one =
         |(name, word, reason): &(String, &'static str, String)| json!({ "name": name, "code": word, "reason": reason });
     errors.iter().map(one).collect()
+}
+
+/// Sets a member.
+pub fn put(value: &mut Value, key: &str, part: impl Into<Value>) {
+    if let Value::Object(members) = value {
+        members.insert(key.to_owned(), part.into());
+    }
 }
 
 /// Adds the members of `more` to `value`.

@@ -1,8 +1,9 @@
 //! [`Reply`] or [`Error`] → [`Response`]. Opens no file, starts no process.
 //!
-//! `html/` makes pages, `json` makes JSON, `run` shows what a container
-//! printed, `events` shows it while it prints, `assets` holds the embedded
-//! files, `human` words for sizes and dates, `words` all others.
+//! `html/` makes pages, `json` JSON, `openapi/` the documents, `metrics` the
+//! numbers. `run` shows what a container printed, `events` shows it while it
+//! prints, `file` the image itself. `assets` holds the embedded files, `human`
+//! words for sizes and dates, `words` all others.
 
 pub mod assets;
 mod events;
@@ -50,8 +51,8 @@ pub fn reply(reply: Reply, request: &Request, brand: &Brand<'_>) -> Response {
         Reply::Home(folder) => json_value(200, &json::home(&folder, &request.mount)),
         Reply::Image(facts) if page => tagged(html_page(200, html::image(&facts, &frame)), request),
         Reply::Image(facts) => tagged(json_value(200, &json::image(&facts, &request.mount)), request),
-        Reply::Args(spec) => tagged(json_value(200, &json::args(&spec)), request),
-        Reply::Labels(labels) => tagged(json_value(200, &json::labels(&labels)), request),
+        Reply::Args(spec) => tagged(json_value(200, &spec.names_by_kind()), request),
+        Reply::Labels(labels) => tagged(json_value(200, &labels), request),
         Reply::Rejected(facts) => html_page(400, html::image(&facts, &frame)).with("Cache-Control", "no-store"),
         Reply::Ran(ran) => run::show(*ran, request, &frame),
         Reply::OpenApi(described) => tagged(compact(&openapi::document(&described, &request.mount)), request),

@@ -12,7 +12,7 @@ mod stream;
 
 use serde_json::{Map, Value, json};
 
-use super::json::merge;
+use super::json::{merge, put};
 use super::{JSON, PROBLEM};
 use crate::args::bounds::{MAX_BODY_BYTES, MAX_PARAMETERS};
 use crate::http::Mount;
@@ -74,19 +74,11 @@ fn info(described: &Described) -> Value {
 }
 
 fn tag(callable: &Callable) -> Value {
-    let mut tag = json!({ "name": named(&callable.target) });
+    let mut tag = json!({ "name": callable.target.to_string() });
     if let Some(summary) = summary(callable) {
         merge(&mut tag, json!({ "description": summary }));
     }
     tag
-}
-
-/// `hello.sif`, or `hello.sif/app`.
-fn named(target: &Target) -> String {
-    match &target.app {
-        None => target.image.to_string(),
-        Some(app) => format!("{}/{app}", target.image),
-    }
 }
 
 /// The path of a route; the mount is the server's.
@@ -156,7 +148,7 @@ struct Named {
 
 impl Named {
     fn of(callable: &Callable) -> Named {
-        let name = named(&callable.target);
+        let name = callable.target.to_string();
         let target = callable.target.clone();
         Named { target, in_path: name.clone(), name, parameters: Value::Null, download: callable.download }
     }
@@ -177,7 +169,7 @@ impl Named {
     }
 
     fn path(&self, route: Route) -> String {
-        path(route).replacen(&named(&self.target), &self.in_path, 1)
+        path(route).replacen(&self.target.to_string(), &self.in_path, 1)
     }
 }
 
@@ -231,7 +223,7 @@ fn facts(of: &Named, paths: &mut Map<String, Value>) {
 
 /// The runs of an image or app.
 fn run(callable: &Callable, paths: &mut Map<String, Value>) {
-    let name = named(&callable.target);
+    let name = callable.target.to_string();
     let mut run = Map::new();
     if callable.get {
         run.insert("get".to_owned(), run_by_get(callable, &name));
@@ -299,8 +291,7 @@ fn told(callable: &Callable, name: &str) -> Value {
 }
 
 fn summary(callable: &Callable) -> Option<String> {
-    let mut lines = callable.help.as_deref()?.lines();
-    lines.find(|line| !line.trim().is_empty()).map(|line| line.trim().chars().take(200).collect())
+    callable.help.as_deref().and_then(super::human::first_line)
 }
 
 /// A text as CommonMark that shows it as it is: fenced by more backticks than stand in it (§4.5).
@@ -345,13 +336,6 @@ fn tagged(mut good: Value, problems: &[u16]) -> Value {
     let mut responses = answers(good, problems);
     put(&mut responses, "304", reference("responses", "NotModified"));
     responses
-}
-
-/// Sets a member.
-fn put(value: &mut Value, key: &str, part: impl Into<Value>) {
-    if let Value::Object(members) = value {
-        members.insert(key.to_owned(), part.into());
-    }
 }
 
 fn content(media: Value, description: &str) -> Value {

@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::put;
+use super::super::json::put;
 use crate::args::bounds::MAX_WORD_CHARS;
 use crate::args::{Arg, ArgValue, Kind, Mode, Policy, plain_text};
 

@@ -4,8 +4,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::super::json::{merge, put};
 use super::super::run::{ENVELOPE, EVENTS};
-use super::{JSON, PROBLEM, put};
+use super::{JSON, PROBLEM};
 use crate::args::MediaType;
 use crate::http::reason;
 
@@ -146,9 +147,9 @@ fn headers() -> Value {
 
 fn schemas() -> Value {
     let mut all = json!({ "Problem": problem_schema(), "Folder": folder(), "Image": image(), "Args": args() });
-    super::merge(&mut all, json!({ "Labels": { "type": "object", "additionalProperties": { "type": "string" } } }));
-    super::merge(&mut all, json!({ "Health": health(), "OpenApi": open_api(), "Envelope": envelope() }));
-    super::merge(&mut all, super::stream::schemas());
+    merge(&mut all, json!({ "Labels": { "type": "object", "additionalProperties": { "type": "string" } } }));
+    merge(&mut all, json!({ "Health": health(), "OpenApi": open_api(), "Envelope": envelope() }));
+    merge(&mut all, super::stream::schemas());
     all
 }
 
