@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::time::SystemTime;
 
-use crate::args::{ArgSpec, MediaType, Policy, Report};
+use crate::args::{ArgError, ArgSpec, MediaType, Policy, Report};
 use crate::error::Error;
 use crate::image::{Architecture, Format, ImageName, Labels, Metadata};
 use crate::route::{Route, Target};
@@ -160,15 +160,13 @@ pub struct ImageFacts {
 /// A form, filled in: what would run, or why not yet.
 #[derive(Debug)]
 pub struct Asked {
-    /// What was sent for declared arguments, to fill the form again.
-    pub given: Vec<(String, String)>,
     /// What the image would get, without what is wrong.
     pub argv: Vec<String>,
     /// `apptainer run hello-name.sif --name Amy`
     pub command: String,
-    /// What is wrong: name, machine word, reason.
-    pub errors: Vec<(String, &'static str, String)>,
-    /// What was ignored and changed.
+    /// What is wrong.
+    pub errors: Vec<ArgError>,
+    /// What was ignored, changed, given.
     pub report: Report,
 }
 
@@ -306,8 +304,8 @@ pub struct Problem {
     pub detail: String,
     /// The request's id, to be found in the log.
     pub instance: String,
-    /// Each refused argument: name, machine word, reason.
-    pub errors: Vec<(String, &'static str, String)>,
+    /// The refused arguments.
+    pub errors: Vec<ArgError>,
     /// Names that were ignored.
     pub ignored: Vec<String>,
     /// The exit status of a container that failed.
@@ -348,11 +346,7 @@ impl From<&Error> for Problem {
         problem.retry_after = error.retry_after();
         problem.allow = error.allow().map(str::to_owned);
         if let Some(rejected) = error.rejected() {
-            problem.errors = rejected
-                .errors()
-                .iter()
-                .map(|one| (one.name.to_string(), one.why.word(), one.why.to_string()))
-                .collect();
+            problem.errors = rejected.errors().to_vec();
             problem.ignored = rejected.report().ignored().to_vec();
         }
         problem

@@ -1,7 +1,7 @@
 //! What there is to see: the folder, one image, a form as far as it is filled in.
 
 use super::{Opened, Site};
-use crate::args::{ArgError, ArgSpec, BindError, Blank, Input, Rejected, Report, bind};
+use crate::args::{ArgError, ArgSpec, BindError, Blank, Input, Rejected, Report, ValueError, bind};
 use crate::error::Error;
 use crate::http::Method;
 use crate::image::{Catalog, Entry, FindError, Image, ImageName};
@@ -113,7 +113,7 @@ impl Site {
             Ok(arguments) => Ok(self.filled_in(target, arguments.argv(), arguments.report(), &[])),
             Err(BindError::Rejected(rejected)) => {
                 let mut asked = self.to_mend(target, &rejected);
-                asked.errors.retain(|(_, word, _)| *word != "required");
+                asked.errors.retain(|error| error.why != ValueError::Missing);
                 Ok(asked)
             }
             Err(error) => Err(error.into()),
@@ -136,10 +136,9 @@ impl Site {
         let runtime = runtime.unwrap_or_else(|_| Runtime::at("apptainer".as_ref()));
         let app = target.app.as_ref().map(|app| app.as_str());
         Asked {
-            given: report.given().iter().map(|(name, text)| (name.to_string(), text.clone())).collect(),
             command: command(&runtime, target.image.as_str(), app, argv),
             argv: argv.to_vec(),
-            errors: errors.iter().map(|one| (one.name.to_string(), one.why.word(), one.why.to_string())).collect(),
+            errors: errors.to_vec(),
             report: report.clone(),
         }
     }

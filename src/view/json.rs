@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::human::timestamp;
-use crate::args::Arg;
+use crate::args::{Arg, ArgError};
 use crate::http::Mount;
 use crate::image::App;
 use crate::reply::{Asked, Check, Folder, ImageFacts, Problem, Row, Weight};
@@ -237,9 +237,9 @@ pub fn problem(problem: &Problem) -> Value {
     value
 }
 
-fn errors(errors: &[(String, &'static str, String)]) -> Vec<Value> {
+fn errors(errors: &[ArgError]) -> Vec<Value> {
     let one =
-        |(name, word, reason): &(String, &'static str, String)| json!({ "name": name, "code": word, "reason": reason });
+        |error: &ArgError| json!({ "name": error.name, "code": error.why.word(), "reason": error.why.to_string() });
     errors.iter().map(one).collect()
 }
 

@@ -4,26 +4,26 @@
 use maud::{Markup, html};
 
 use super::{Mount, Route, Target};
-use crate::args::{Arg, ArgSpec, Kind, ValueError, plain_text};
+use crate::args::{Arg, ArgError, ArgName, ArgSpec, Kind, ValueError, plain_text};
 use crate::view::words::{bounds, image as words};
 
 /// What was typed, and what is wrong with it.
 pub struct Filled<'a> {
     /// Name and text of what was sent.
-    pub given: &'a [(String, String)],
-    /// Name, machine word, reason.
-    pub errors: &'a [(String, &'static str, String)],
+    pub given: &'a [(ArgName, String)],
+    /// What cannot be used.
+    pub errors: &'a [ArgError],
     /// Whether the image runs by POST only.
     pub by_post: bool,
 }
 
 impl Filled<'_> {
     fn text(&self, name: &str) -> Option<&str> {
-        self.given.iter().find(|(given, _)| given == name).map(|(_, text)| text.as_str())
+        self.given.iter().find(|(given, _)| given.as_str() == name).map(|(_, text)| text.as_str())
     }
 
-    fn error(&self, name: &str) -> Option<&str> {
-        self.errors.iter().find(|(wrong, ..)| wrong == name).map(|(.., reason)| reason.as_str())
+    fn error(&self, name: &str) -> Option<&ValueError> {
+        self.errors.iter().find(|error| error.name.as_str() == name).map(|error| &error.why)
     }
 }
 

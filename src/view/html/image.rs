@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::calls::{Call, calls};
 use super::form::{Filled, form};
 use super::{Frame, Mount, Route, Target, elsewhere, human, image_route, layout};
-use crate::args::Report;
+use crate::args::{ArgName, Report};
 use crate::reply::ImageFacts;
 use crate::view::words::image as words;
 
@@ -14,7 +14,7 @@ pub fn image(facts: &ImageFacts, frame: &Frame<'_>) -> Markup {
     let mount = frame.mount;
     let name = facts.target.image.as_str();
     let asked = &facts.asked;
-    let filled = Filled { given: &asked.given, errors: &asked.errors, by_post: facts.by_post };
+    let filled = Filled { given: asked.report.given(), errors: &asked.errors, by_post: facts.by_post };
     let call = Call {
         target: &facts.target,
         spec: &facts.spec,
@@ -50,7 +50,7 @@ pub fn image(facts: &ImageFacts, frame: &Frame<'_>) -> Markup {
                         div.copyable { pre tabindex="0" { code { (asked.command) } } }
                         div #link {
                             @if !asked.errors.is_empty() { p.hint { (words::NOT_YET) } }
-                            (filled_in(&facts.target, &asked.given, mount))
+                            (filled_in(&facts.target, asked.report.given(), mount))
                         }
                     }
                 }
@@ -80,8 +80,9 @@ pub fn image(facts: &ImageFacts, frame: &Frame<'_>) -> Markup {
 }
 
 /// The address that fills the form and runs nothing, to keep or to pass on.
-pub fn filled_in(target: &Target, given: &[(String, String)], mount: &Mount) -> Markup {
-    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();
+pub fn filled_in(target: &Target, given: &[(ArgName, String)], mount: &Mount) -> Markup {
+    let pairs = given.iter().map(|(name, text)| (name.as_str(), text));
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     html! {
         @if !given.is_empty() {
             p.hint { a href=(format!("{}?{query}", Route::Image(target.clone()).href(mount))) { (words::LINK) } }

@@ -20,7 +20,7 @@ pub fn problem(problem: &Problem, frame: &Frame<'_>) -> Markup {
         h1 { (problem.title) }
         @if problem.errors.is_empty() { p { (problem.detail) } } @else {
             dl.errors {
-                @for (name, _, reason) in &problem.errors { dt { code { (name) } } dd { (reason) } }
+                @for error in &problem.errors { dt { code { (error.name) } } dd { (error.why) } }
             }
         }
         @if let Some(stderr) = problem.stderr.as_deref().filter(|stderr| !stderr.trim().is_empty()) {

@@ -17,9 +17,8 @@ use crate::view::words::image as words;
 pub fn result(ran: &Ran, frame: &Frame<'_>) -> Markup {
     let mount = frame.mount;
     let name = ran.target.image.as_str();
-    let given: Vec<(String, String)> =
-        ran.report.given().iter().map(|(name, text)| (name.to_string(), text.clone())).collect();
-    let filled = Filled { given: &given, errors: &[], by_post: ran.by_post };
+    let given = ran.report.given();
+    let filled = Filled { given, errors: &[], by_post: ran.by_post };
     let call =
         Call { target: &ran.target, spec: &ran.spec, argv: &ran.argv, command: &ran.command, by_post: ran.by_post };
     let body = html! {
@@ -29,7 +28,7 @@ pub fn result(ran: &Ran, frame: &Frame<'_>) -> Markup {
         }
         h1 { (name) }
         div.copyable { pre tabindex="0" { code { (ran.command) } } }
-        (filled_in(&ran.target, &given, mount))
+        (filled_in(&ran.target, given, mount))
         (told(&ran.report))
         @match failure(ran) {
             Some(problem) => { section.wrong role="alert" { h2 { (problem.title) } p { (problem.detail) } } }
