@@ -81,10 +81,7 @@ impl From<Errno> for FindError {
     fn from(error: Errno) -> Self {
         match error {
             Errno::ACCESS | Errno::PERM => Self::Denied,
-            // Missing, leading out, dangling, circular, or a socket.
-            Errno::NOENT | Errno::NOTDIR | Errno::XDEV | Errno::LOOP | Errno::NXIO | Errno::NAMETOOLONG => {
-                Self::NotFound
-            }
+            error if confine::is_nothing(error) => Self::NotFound,
             other => Self::Io(other.into()),
         }
     }

@@ -38,6 +38,11 @@ pub(super) fn open(folder: BorrowedFd<'_>, path: &Path, flags: OFlags, edge: Edg
     }
 }
 
+/// Whether nothing is there that could be read: missing, leading out, dangling, circular, or a socket.
+pub(super) fn is_nothing(error: Errno) -> bool {
+    matches!(error, Errno::NOENT | Errno::NOTDIR | Errno::XDEV | Errno::LOOP | Errno::NXIO | Errno::NAMETOOLONG)
+}
+
 fn ask_kernel(folder: BorrowedFd<'_>, path: &Path, flags: OFlags, edge: Edge) -> Result<OwnedFd, Errno> {
     let rule = match edge {
         Edge::Refuse => ResolveFlags::BENEATH,

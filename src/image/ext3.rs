@@ -68,7 +68,7 @@ impl Tree for Ext3 {
     }
 
     fn child(&mut self, folder: &Node, name: &[u8]) -> Result<Option<Node>, MetadataError> {
-        bounded(folder.size, MAX_DIRECTORY as usize, Part::FileSystem)?;
+        MetadataError::within(folder.size, MAX_DIRECTORY as usize, Part::FileSystem)?;
         match Path::try_from(name) {
             Ok(name) => self.look(folder.path.join(name)),
             Err(_) => Ok(None),
@@ -76,13 +76,13 @@ impl Tree for Ext3 {
     }
 
     fn target(&mut self, link: &Node) -> Result<Vec<u8>, MetadataError> {
-        bounded(link.size, MAX_TARGET, Part::FileSystem)?;
+        MetadataError::within(link.size, MAX_TARGET, Part::FileSystem)?;
         let target = self.0.read_link(link.path.as_path()).map_err(translate)?;
         Ok(target.as_ref().to_vec())
     }
 
     fn content(&mut self, file: &Node, bound: usize, part: Part) -> Result<Vec<u8>, MetadataError> {
-        let size = bounded(file.size, bound, part)?;
+        let size = MetadataError::within(file.size, bound, part)?;
         let mut opened = self.0.open(file.path.as_path()).map_err(translate)?;
         let mut bytes = vec![0; size];
         let mut done = 0;
@@ -96,7 +96,7 @@ impl Tree for Ext3 {
     }
 
     fn names(&mut self, folder: &Node, most: usize) -> Result<Vec<Vec<u8>>, MetadataError> {
-        bounded(folder.size, MAX_DIRECTORY as usize, Part::FileSystem)?;
+        MetadataError::within(folder.size, MAX_DIRECTORY as usize, Part::FileSystem)?;
         let mut names = Vec::new();
         for entry in self.0.read_dir(folder.path.as_path()).map_err(translate)? {
             if names.len() >= most {
@@ -109,11 +109,6 @@ impl Tree for Ext3 {
         }
         Ok(names)
     }
-}
-
-fn bounded(size: u64, bound: usize, part: Part) -> Result<usize, MetadataError> {
-    let fits = usize::try_from(size).ok().filter(|size| *size <= bound);
-    fits.ok_or(MetadataError::TooLarge { part, bound, unit: "bytes" })
 }
 
 /// The superblock's counts: sane in themselves and within the file.

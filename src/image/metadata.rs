@@ -110,6 +110,12 @@ impl MetadataError {
         Self::Corrupt { part, why: Cow::Borrowed(why) }
     }
 
+    /// A size that is read within a bound.
+    pub(super) fn within(size: u64, bound: usize, part: Part) -> Result<usize, Self> {
+        let fits = usize::try_from(size).ok().filter(|size| *size <= bound);
+        fits.ok_or(Self::TooLarge { part, bound, unit: "bytes" })
+    }
+
     pub(super) fn unsupported(what: &'static str) -> Self {
         Self::Unsupported { what: Cow::Borrowed(what) }
     }

@@ -10,7 +10,6 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use rustix::fs::{Dir, OFlags};
-use rustix::io::Errno;
 
 use super::confine::{self, Edge};
 use super::metadata::{MetadataError, Part};
@@ -24,10 +23,7 @@ impl Sandbox<'_> {
         let below = Path::new(path.trim_start_matches('/'));
         match confine::open(self.0, below, OFlags::RDONLY, Edge::Root) {
             Ok(file) => Ok(Some(file.into())),
-            // Missing, a link that leads nowhere or in a circle, or a socket.
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::NXIO | Errno::NAMETOOLONG) => {
-                Ok(None)
-            }
+            Err(error) if confine::is_nothing(error) => Ok(None),
             Err(error) => Err(std::io::Error::from(error).into()),
         }
     }

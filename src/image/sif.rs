@@ -225,10 +225,7 @@ impl<'a> Descriptor<'a> {
 
     /// The whole object.
     pub(super) fn bytes(&self, bound: usize, part: Part) -> Result<Vec<u8>, MetadataError> {
-        match usize::try_from(self.data.len()) {
-            Ok(len) if len <= bound => self.data.bytes(0, len, part),
-            _ => Err(MetadataError::TooLarge { part, bound, unit: "bytes" }),
-        }
+        self.data.bytes(0, MetadataError::within(self.data.len(), bound, part)?, part)
     }
 }
 

@@ -179,9 +179,7 @@ impl Tree for Squashfs<'_> {
 
     fn content(&mut self, file: &Inode, bound: usize, part: Part) -> Result<Vec<u8>, MetadataError> {
         let Inode::File(file) = file else { return Err(corrupt("a file is none")) };
-        let size = usize::try_from(file.size).ok().filter(|size| *size <= bound);
-        let size = size.ok_or(MetadataError::TooLarge { part, bound, unit: "bytes" })?;
-        self.read_file(file, size)
+        self.read_file(file, MetadataError::within(file.size, bound, part)?)
     }
 
     fn names(&mut self, folder: &Inode, most: usize) -> Result<Vec<Vec<u8>>, MetadataError> {
