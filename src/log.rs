@@ -27,15 +27,7 @@ fn plain(value: &str) -> String {
     if !cut.is_empty() && cut.chars().all(word) {
         return cut;
     }
-    let mut quoted = String::from("\"");
-    for c in cut.chars() {
-        match c {
-            ' ' => quoted.push(c),
-            _ => quoted.extend(c.escape_debug()),
-        }
-    }
-    quoted.push('"');
-    quoted
+    format!("\"{}\"", cut.chars().flat_map(char::escape_debug).collect::<String>())
 }
 
 #[cfg(test)]
