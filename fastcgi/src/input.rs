@@ -2,7 +2,7 @@
 //!
 //! In: bytes from the socket. Out: the same, cut at the borders of records. Pure: it never touches a socket and never grows.
 
-use crate::record::{HEADER, Header};
+use crate::record::headers;
 
 /// The buffer: what nginx sends for an ordinary request fits in at once.
 const INPUT: usize = 16 * 1024;
@@ -72,22 +72,15 @@ impl Input {
 
     /// Whether an empty record of this type for this request waits behind the current one.
     pub fn holds_empty(&self, kind: u8, id: u16) -> bool {
-        let mut rest = self.bytes().get(self.content + self.padding..).unwrap_or_default();
-        while let Some(header) = rest.first_chunk().copied().and_then(Header::decode) {
-            if header.kind == kind && header.id == id && header.content == 0 {
-                return true;
-            }
-            let length = HEADER + usize::from(header.content) + usize::from(header.padding);
-            rest = rest.get(length..).unwrap_or_default();
-        }
-        false
+        let rest = self.bytes().get(self.content + self.padding..).unwrap_or_default();
+        headers(rest).any(|header| header.kind == kind && header.id == id && header.content == 0)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::kind;
+    use crate::record::{Header, kind};
 
     fn holding(bytes: &[u8]) -> Input {
         let mut input = Input::default();

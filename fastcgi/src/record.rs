@@ -70,6 +70,16 @@ impl Header {
     }
 }
 
+/// The headers of the records that stand one after the other in `bytes`, each as soon as all of it is there.
+pub fn headers(mut bytes: &[u8]) -> impl Iterator<Item = Header> + '_ {
+    std::iter::from_fn(move || {
+        let header = bytes.first_chunk().copied().and_then(Header::decode)?;
+        let length = HEADER + usize::from(header.content) + usize::from(header.padding);
+        bytes = bytes.get(length..).unwrap_or_default();
+        Some(header)
+    })
+}
+
 /// The body of BEGIN_REQUEST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Begin {

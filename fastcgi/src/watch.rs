@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{RecvFlags, recv};
 
-use crate::record::{HEADER, Header, kind};
+use crate::record::{headers, kind};
 
 /// Bytes that are looked at: an abort behind more than that is seen once the request has read them.
 const LOOK: usize = 4096;
@@ -45,15 +45,8 @@ impl AsFd for Watch {
 }
 
 /// Whether one of these records aborts the request.
-fn aborts(mut records: &[u8], id: u16) -> bool {
-    while let Some(header) = records.first_chunk::<HEADER>().and_then(|bytes| Header::decode(*bytes)) {
-        if header.kind == kind::ABORT_REQUEST && header.id == id {
-            return true;
-        }
-        let length = HEADER + usize::from(header.content) + usize::from(header.padding);
-        records = records.get(length..).unwrap_or_default();
-    }
-    false
+fn aborts(records: &[u8], id: u16) -> bool {
+    headers(records).any(|header| header.kind == kind::ABORT_REQUEST && header.id == id)
 }
 
 #[cfg(test)]

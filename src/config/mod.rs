@@ -19,8 +19,8 @@ use crate::args;
 use crate::http::Method;
 use crate::run::Network;
 
-pub use setting::{ConfigError, Origin, Setting};
-use setting::{Layer, Settings};
+pub use setting::ConfigError;
+use setting::{Layer, Origin, Setting, Settings};
 
 pub use brand::Brand;
 
@@ -94,6 +94,7 @@ pub struct Config {
     /// What holds for an image without a table of its own.
     terms: Terms,
     images: BTreeMap<String, Terms>,
+    /// What was set, and where; all other keys have their defaults.
     settings: Vec<Setting>,
 }
 
@@ -194,11 +195,6 @@ impl Config {
     /// What holds for the site as a whole.
     pub fn site_terms(&self) -> &Terms {
         &self.terms
-    }
-
-    /// What was set, and where; all other keys have their defaults.
-    pub fn settings(&self) -> &[Setting] {
-        &self.settings
     }
 
     /// What is in force, a line a key, each with where it comes from.
