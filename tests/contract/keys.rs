@@ -38,10 +38,17 @@ fn key_runtime_is_the_program_that_runs() {
 fn key_wait_lets_visitors_wait_for_a_slot() {
     on_both_wires(|wire| {
         for (wait, second) in [(0, 503), (30, 200)] {
-            let site = hello(wire).image("sleep-700.sif", &[]).set("slots", 1).set("wait", wait);
-            let first = site.open(&get("/container/run/sleep-700.sif"));
+            let site = hello(wire).image("wait.sif", &[]).set("slots", 1).set("wait", wait);
+            let first = site.open(&get("/container/run/wait.sif"));
             site.wait_for_runs(1);
-            assert_eq!(site.ask(&get(RUN)).status, second, "wait = {wait}");
+            let asked = site.open(&get(RUN));
+            if wait > 0 {
+                // time to be refused in, if nobody waited
+                std::thread::sleep(std::time::Duration::from_millis(300));
+                site.go();
+            }
+            assert_eq!(asked.finish().status, second, "wait = {wait}");
+            site.go();
             assert_eq!(first.finish().status, 200);
         }
     });

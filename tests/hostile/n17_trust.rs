@@ -199,22 +199,23 @@ fn rename_over(wire: Wire, requests: usize) {
 fn hostile_18_replaced_while_it_runs() {
     let with_rename = |renamed: bool| {
         on_both_wires(|wire| {
-            let site = Site::new(wire).image("sleep-700.sif", &[]).set("slots", 4);
+            let site = Site::new(wire).image("wait.sif", &[]).set("slots", 4);
             std::thread::scope(|scope| {
-                let asked = scope.spawn(|| site.ask(&get("/container/run/sleep-700.sif")));
+                let asked = scope.spawn(|| site.ask(&get("/container/run/wait.sif")));
                 site.wait_for_runs(1);
-                let (draft, image) = (site.path("draft"), site.data().join("sleep-700.sif"));
+                let (draft, image) = (site.path("draft"), site.data().join("wait.sif"));
                 fs::write(&draft, sif::with_labels(&[("VERSION", "2")])).unwrap();
                 if renamed {
                     fs::rename(draft, image).unwrap();
                 } else {
                     fs::copy(draft, image).unwrap(); // into the file that is there
                 }
+                site.go();
                 let answer = asked.join().unwrap();
                 assert_eq!(answer.problem(503).0, "replaced");
                 assert!(answer.header("Retry-After").is_some());
             });
-            site.ask(&get("/container/run/sleep-700.sif")).good();
+            site.ask(&get("/container/run/wait.sif")).good();
         })
     };
     with_rename(true);

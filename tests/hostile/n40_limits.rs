@@ -324,8 +324,7 @@ fn hostile_42_who_leaves_waits_no_longer() {
     let talk = site.open(&asking);
     until("the waiting room is full", HANG, || site.log().contains("status=503"));
     waiting.into_iter().chain([talk]).for_each(|talk| drop(talk.leave()));
-    // they are looked for ten times a second
-    std::thread::sleep(Duration::from_secs(1));
+    until("each of them is answered", HANG, || site.log().matches("event=request ").count() > WAITING);
     std::thread::scope(|scope| {
         let patient = scope.spawn(|| site.ask(&asking));
         std::thread::sleep(Duration::from_secs(1));
@@ -337,8 +336,9 @@ fn hostile_42_who_leaves_waits_no_longer() {
     assert_eq!(begun, 2, "the one that held the slot, and the one that waited to the end");
 }
 
-/// Two servers of one site behind nginx; the first never answers, or dies while it runs. How many runs there were.
-fn runs_behind_two_upstreams(dies: bool, change: impl Fn(&str, String) -> String) -> Option<usize> {
+/// Two servers of one site behind nginx; the first never answers, or dies while it runs. How many runs there were,
+/// once there are as many as `expected` and a moment has passed in which there could be more.
+fn runs_behind_two_upstreams(dies: bool, expected: usize, change: impl Fn(&str, String) -> String) -> Option<usize> {
     let site = Site::new(Wire::FastCgi).image("hang.sif", &[]).set("deadline", 20).set("slots", 4);
     site.start();
     let second = site.path("run/second");
@@ -357,6 +357,7 @@ fn runs_behind_two_upstreams(dies: bool, change: impl Fn(&str, String) -> String
         }
         let answer = visitor.answer();
         assert!(matches!(answer.status, 502 | 504), "{}", answer.status);
+        site.wait_for_runs(expected);
         std::thread::sleep(Duration::from_millis(300));
         site.runs().len()
     });
@@ -369,11 +370,11 @@ fn runs_behind_two_upstreams(dies: bool, change: impl Fn(&str, String) -> String
 fn hostile_43_a_run_happens_once_behind_two_upstreams() {
     std::thread::scope(|scope| {
         for dies in [false, true] {
-            let runs = scope.spawn(move || runs_behind_two_upstreams(dies, |_, text| text));
+            let runs = scope.spawn(move || runs_behind_two_upstreams(dies, 1, |_, text| text));
             let again = scope.spawn(move || {
                 let from = "fastcgi_next_upstream off";
                 let change = |_: &str, text: String| text.replace(from, "fastcgi_next_upstream error timeout");
-                runs_behind_two_upstreams(dies, change)
+                runs_behind_two_upstreams(dies, 2, change)
             });
             let (Some(runs), Some(again)) = (runs.join().unwrap(), again.join().unwrap()) else { return };
             assert_eq!(runs, 1);

@@ -260,6 +260,11 @@ impl Site {
         until(&format!("{count} runs"), HANG, || self.runs().len() >= count);
     }
 
+    /// Lets runs of `wait….sif` go on, now and from now on.
+    pub fn go(&self) {
+        fs::write(self.path("runtime/go"), "").expect("a file");
+    }
+
     /// The processes of the site, but its server.
     pub fn others(&self) -> Vec<Process> {
         let servers = self.server.lock().unwrap().as_ref().map_or([0, 0], |server| [server.child.id(), server.pid]);

@@ -139,6 +139,13 @@ fn behave(home: &Path, image: &Path, name: &OsStr, arguments: &[OsString]) -> i3
             std::thread::sleep(Duration::from_millis(number));
             println!("slept");
         }
+        // until the test lets it go on
+        "wait" => {
+            while !home.join("go").exists() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            println!("waited");
+        }
         "slow" => lines(Duration::from_millis(number)),
         "stdout" => flood(&mut io::stdout().lock(), number),
         "stderr" => {
