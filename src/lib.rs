@@ -12,7 +12,9 @@
 //! [`http`] (plain values), [`route`] (addresses), [`image`] (the data
 //! folder), [`args`] (the contract with image authors), [`run`] (processes),
 //! [`reply`] (what is known), [`view`] (how it looks). [`error`] stands above
-//! them, [`app`] joins them, [`cli`] is for people at a terminal.
+//! them, [`app`] joins them, [`cli`] is for people at a terminal. Beside the
+//! flow: [`config`] (what the owner set), [`trust`] (what others could have
+//! changed), [`log`].
 
 #![deny(unsafe_code)]
 

@@ -95,6 +95,25 @@ fn imports(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
+fn the_map_draws_the_same_arrows() {
+    let map = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    let rows = map.lines().filter_map(|line| line.strip_prefix("| `src/")?.strip_suffix(" |"));
+    let drawn: BTreeMap<&str, BTreeSet<&str>> = rows
+        .map(|row| {
+            let (place, imports) = (row.split('`').next().unwrap(), row.rsplit(" | ").next().unwrap());
+            let room = place.trim_end_matches('/').trim_end_matches(".rs");
+            (room, imports.split(", ").filter(|room| *room != "–").collect())
+        })
+        .collect();
+    let held: BTreeMap<&str, BTreeSet<&str>> = ARROWS
+        .iter()
+        .filter(|(room, _)| *room != "lib")
+        .map(|(room, to)| (*room, to.iter().copied().collect()))
+        .collect();
+    assert_eq!(drawn, held);
+}
+
+#[test]
 fn imports_follow_the_arrows() {
     let arrows: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
     let mut drawn: BTreeSet<(&str, &str)> = BTreeSet::new();

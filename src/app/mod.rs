@@ -30,7 +30,7 @@ const LOOKING: usize = 4;
 /// Visitors that may wait for a slot at the same time (`wait`); further ones are refused at once.
 const WAITING: usize = 64;
 
-/// A site: its configuration. Everything else is looked at afresh.
+/// A site: its configuration, and how many may do what at once. Everything else is looked at afresh.
 #[derive(Debug)]
 pub struct Site {
     config: Config,
