@@ -116,11 +116,8 @@ fn logo(logo: Logo, request: &Request) -> Response {
 /// With a tag and a lifetime: a year, where the address names the content.
 fn kept(response: Response, tag: &str, request: &Request) -> Response {
     let pinned = request.query.strip_prefix("v=") == Some(tag.trim_matches('"'));
-    if request.headers.if_none_match.as_deref().is_some_and(|field| matches(field, tag)) {
-        return Response::empty(304).with("ETag", tag);
-    }
     let lifetime = if pinned { "public, max-age=31536000, immutable" } else { "public, max-age=300" };
-    response.with("ETag", tag).with("Cache-Control", lifetime)
+    conditional(response, tag, request).with("Cache-Control", lifetime)
 }
 
 /// A page that needs nothing: the configuration cannot be read.
@@ -183,10 +180,19 @@ fn varied(response: Response) -> Response {
 fn tagged(response: Response, request: &Request) -> Response {
     let crate::http::Payload::Bytes(bytes) = &response.payload else { return response };
     let tag = entity_tag(bytes);
-    if request.headers.if_none_match.as_deref().is_some_and(|field| matches(field, &tag)) {
-        return varied(Response::empty(304)).with("ETag", tag).with("Cache-Control", "no-cache");
+    conditional(response, &tag, request).with("Cache-Control", "no-cache")
+}
+
+/// The answer with its tag, or 304 with the fields that RFC 9110 §15.4.5 wants of it.
+fn conditional(response: Response, tag: &str, request: &Request) -> Response {
+    if !request.headers.if_none_match.as_deref().is_some_and(|field| matches(field, tag)) {
+        return response.with("ETag", tag);
     }
-    response.with("ETag", tag).with("Cache-Control", "no-cache")
+    let unchanged = Response::empty(304).with("ETag", tag);
+    match response.header("Vary") {
+        Some(vary) => unchanged.with("Vary", vary),
+        None => unchanged,
+    }
 }
 
 /// A link to an image's page.
