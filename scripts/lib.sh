@@ -40,6 +40,17 @@ need() {
     hash -r
 }
 
+# host_target : the target that cargo builds for by itself.
+host_target() { rustc -vV | sed -n 's/^host: //p'; }
+
+# static_target : the musl target of this machine where the toolchain has it, else the machine's own.
+static_target() {
+    local host musl
+    host=$(host_target)
+    musl=${host/%-gnu/-musl}
+    if [[ -d $(rustc --print target-libdir --target "$musl" 2>/dev/null) ]]; then echo "$musl"; else echo "$host"; fi
+}
+
 # need_account : creates the system account, root only.
 need_account() {
     getent passwd "$account" >/dev/null || {
