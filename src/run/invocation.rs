@@ -6,7 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::abilities::{Abilities, Ability, session};
+use super::abilities::{Abilities, session};
+use super::ability::Ability;
 use super::limits::Limits;
 use super::runtime::Runtime;
 

@@ -13,7 +13,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::{Deserialize, Serialize};
 
-use super::abilities::{Abilities, Ability};
+use super::abilities::Abilities;
+use super::ability::Ability;
 use super::cell;
 
 /// The bounds of a run.

@@ -14,6 +14,7 @@
 //! ```
 
 mod abilities;
+mod ability;
 mod cell;
 mod family;
 mod invocation;
@@ -25,7 +26,8 @@ mod runtime;
 mod slots;
 mod supervise;
 
-pub use abilities::{Abilities, Ability};
+pub use abilities::Abilities;
+pub use ability::Ability;
 pub use family::adopt;
 pub use invocation::{Invocation, Means, Network, command, shell_quoted};
 pub use keeper::{COMMAND as KEEPER, keep};

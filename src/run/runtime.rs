@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::abilities::{Abilities, Ability};
+use super::abilities::Abilities;
+use super::ability::Ability;
 use super::invocation::Network;
 
 /// Where a runtime is looked for when none is configured, in this order.

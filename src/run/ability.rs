@@ -1,0 +1,116 @@
+//! The abilities of a host and its runtime, in words: what each one buys, what
+//! is lost without it, how to get it. Whether it holds here: `abilities.rs`.
+
+use serde::{Deserialize, Serialize};
+
+/// Something that a run can be kept apart or bounded with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ability {
+    /// A runtime that knows all the flags: Apptainer 1.1, SingularityCE 3.10.
+    Release,
+    /// user_namespaces(7) for ordinary accounts.
+    UserNamespaces,
+    /// network_namespaces(7) inside them.
+    NetworkNamespaces,
+    /// pid_namespaces(7) inside them, with a /proc of their own.
+    ProcessNamespaces,
+    /// `/dev/fuse` can be opened.
+    Fuse,
+    /// The kernel counts the processes and namespaces of each run by itself.
+    Counting,
+    /// The runtime can limit memory, processes and processors by cgroups.
+    Cgroups,
+}
+
+impl Ability {
+    /// All of them, in the order in which people should mend them.
+    pub const ALL: [Ability; 7] = [
+        Ability::Release,
+        Ability::UserNamespaces,
+        Ability::ProcessNamespaces,
+        Ability::NetworkNamespaces,
+        Ability::Fuse,
+        Ability::Counting,
+        Ability::Cgroups,
+    ];
+
+    /// A machine word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Ability::Release => "runtime-release",
+            Ability::UserNamespaces => "user-namespaces",
+            Ability::NetworkNamespaces => "network-namespaces",
+            Ability::ProcessNamespaces => "process-namespaces",
+            Ability::Fuse => "fuse",
+            Ability::Counting => "process-counting",
+            Ability::Cgroups => "cgroups",
+        }
+    }
+
+    /// What it buys.
+    pub fn buys(self) -> &'static str {
+        match self {
+            Ability::Release => "arguments reach an image as they are, with no shell in between (--no-eval)",
+            Ability::UserNamespaces => "containers run without any privilege of the host",
+            Ability::NetworkNamespaces => "containers have no network unless the site allows it",
+            Ability::ProcessNamespaces => "containers do not see, and cannot signal, other processes of the account",
+            Ability::Fuse => "images are mounted instead of unpacked for each run",
+            Ability::Counting => "a run that makes many processes or namespaces takes none from the others",
+            Ability::Cgroups => "limits of memory and processors hold for a run as a whole",
+        }
+    }
+
+    /// What is lost without it.
+    pub fn without(self) -> &'static str {
+        match self {
+            Ability::Release => {
+                "a shell in the image evaluates the arguments, from which everything is stripped that it would look at"
+            }
+            Ability::UserNamespaces => "only a runtime that is installed setuid can run anything",
+            Ability::NetworkNamespaces => "containers reach the host's network",
+            Ability::ProcessNamespaces => "containers see the other processes of the account",
+            Ability::Fuse => "each run unpacks its image first, into /tmp, or fails",
+            Ability::Counting => {
+                "processes and namespaces are counted for the whole account, so runs can take them from each other"
+            }
+            Ability::Cgroups => {
+                "memory is limited for each process by itself, and only what is private to it; processors are assigned, not enforced"
+            }
+        }
+    }
+
+    /// How to get it on Debian, Ubuntu and RHEL.
+    pub fn get(self) -> &'static str {
+        match self {
+            Ability::Release => {
+                "Debian, Ubuntu: scripts/install-runtime; RHEL: dnf install apptainer (EPEL): Apptainer 1.1 or SingularityCE 3.10 at least"
+            }
+            Ability::UserNamespaces => {
+                "Debian: sysctl kernel.unprivileged_userns_clone=1; Ubuntu 24.04 and later: install the runtime's own \
+                 package, which brings its AppArmor profile; RHEL: sysctl user.max_user_namespaces=15000"
+            }
+            Ability::NetworkNamespaces => {
+                "Debian, Ubuntu, RHEL: sysctl user.max_net_namespaces=15000; in Docker also --security-opt seccomp=unconfined"
+            }
+            Ability::ProcessNamespaces => {
+                "Debian, Ubuntu, RHEL: nothing to do on the host itself; in Docker --security-opt systempaths=unconfined"
+            }
+            Ability::Fuse => {
+                "Debian, Ubuntu: apt install fuse3; RHEL: dnf install fuse3; then chmod 666 /dev/fuse; in Docker --device /dev/fuse"
+            }
+            Ability::Counting => "Debian, Ubuntu, RHEL: Linux 5.14 or later, and user namespaces",
+            Ability::Cgroups => {
+                "Debian 11, Ubuntu 21.10, RHEL 9 and later with systemd: run the service in a user session, or with Delegate=yes"
+            }
+        }
+    }
+
+    /// Whether the isolation that is promised to the administrator needs it.
+    pub fn promised(self) -> bool {
+        matches!(
+            self,
+            Ability::Release | Ability::UserNamespaces | Ability::NetworkNamespaces | Ability::ProcessNamespaces
+        )
+    }
+}
