@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::ability::Ability;
 use super::family::ends_within;
 use super::invocation::ENVIRONMENT;
-use super::keeper::{COMMAND, TRIAL};
+use super::keeper::{COMMAND, TRY_CELL, TRY_FILTER};
 use super::runtime::{Runtime, RuntimeError};
 
 /// How long the runtime, or a trial, may take to answer.
@@ -109,6 +109,8 @@ impl Ability {
                 .open("/dev/fuse")
                 .err()
                 .map(|error| format!("/dev/fuse: {error}")),
+            // a runtime that is installed setuid could not run behind it
+            Ability::Filter => Ability::UserNamespaces.missing(version).or_else(|| trial(TRY_FILTER)),
             Ability::Counting => counting(),
             Ability::Cgroups => cgroups(),
         }
@@ -126,9 +128,14 @@ fn old(version: &str) -> bool {
 
 /// Whether a keeper can be in a namespace with counts of its own.
 fn counting() -> Option<String> {
-    match answer(Path::new("/proc/self/exe"), &[COMMAND, TRIAL]) {
-        Ok(_) if release() >= (5, 14) => None,
-        Ok(_) => Some("the kernel is older than Linux 5.14".to_owned()),
+    let old = || (release() < (5, 14)).then(|| "the kernel is older than Linux 5.14".to_owned());
+    trial(TRY_CELL).or_else(old)
+}
+
+/// Why a keeper cannot do this here.
+fn trial(word: &str) -> Option<String> {
+    match answer(Path::new("/proc/self/exe"), &[COMMAND, word]) {
+        Ok(_) => None,
         Err(Silent::Late) => Some("the trial did not end".to_owned()),
         Err(Silent::Failed(why)) => Some(why),
     }

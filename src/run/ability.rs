@@ -15,6 +15,8 @@ pub enum Ability {
     NetworkNamespaces,
     /// pid_namespaces(7) inside them, with a /proc of their own.
     ProcessNamespaces,
+    /// Filters of system calls (seccomp(2)), for a runtime that is not setuid.
+    Filter,
     /// `/dev/fuse` can be opened.
     Fuse,
     /// The kernel counts the processes and namespaces of each run by itself.
@@ -25,11 +27,12 @@ pub enum Ability {
 
 impl Ability {
     /// All of them, in the order in which people should mend them.
-    pub const ALL: [Ability; 7] = [
+    pub const ALL: [Ability; 8] = [
         Ability::Release,
         Ability::UserNamespaces,
         Ability::ProcessNamespaces,
         Ability::NetworkNamespaces,
+        Ability::Filter,
         Ability::Fuse,
         Ability::Counting,
         Ability::Cgroups,
@@ -42,6 +45,7 @@ impl Ability {
             Ability::UserNamespaces => "user-namespaces",
             Ability::NetworkNamespaces => "network-namespaces",
             Ability::ProcessNamespaces => "process-namespaces",
+            Ability::Filter => "call-filter",
             Ability::Fuse => "fuse",
             Ability::Counting => "process-counting",
             Ability::Cgroups => "cgroups",
@@ -55,6 +59,9 @@ impl Ability {
             Ability::UserNamespaces => "containers run without any privilege of the host",
             Ability::NetworkNamespaces => "containers have no network unless the site allows it",
             Ability::ProcessNamespaces => "containers do not see, and cannot signal, other processes of the account",
+            Ability::Filter => {
+                "containers reach less of the kernel: no sockets to the hypervisor, no keyrings, io_uring, bpf"
+            }
             Ability::Fuse => "images are mounted instead of unpacked for each run",
             Ability::Counting => "a run that makes many processes or namespaces takes none from the others",
             Ability::Cgroups => "limits of memory and processors hold for a run as a whole",
@@ -70,6 +77,9 @@ impl Ability {
             Ability::UserNamespaces => "only a runtime that is installed setuid can run anything",
             Ability::NetworkNamespaces => "containers reach the host's network",
             Ability::ProcessNamespaces => "containers see the other processes of the account",
+            Ability::Filter => {
+                "containers reach all of the kernel that an ordinary account reaches, and AF_VSOCK in a virtual machine"
+            }
             Ability::Fuse => "each run unpacks its image first, into /tmp, or fails",
             Ability::Counting => {
                 "processes and namespaces are counted for the whole account, so runs can take them from each other"
@@ -96,6 +106,9 @@ impl Ability {
             Ability::ProcessNamespaces => {
                 "Debian, Ubuntu, RHEL: nothing to do on the host itself; in Docker --security-opt systempaths=unconfined"
             }
+            Ability::Filter => {
+                "Debian, Ubuntu, RHEL: nothing to do on x86-64 and 64-bit ARM, where user namespaces are; other processors have no list yet"
+            }
             Ability::Fuse => {
                 "Debian, Ubuntu: apt install fuse3; RHEL: dnf install fuse3; then chmod 666 /dev/fuse; in Docker --device /dev/fuse"
             }
@@ -110,7 +123,11 @@ impl Ability {
     pub fn promised(self) -> bool {
         matches!(
             self,
-            Ability::Release | Ability::UserNamespaces | Ability::NetworkNamespaces | Ability::ProcessNamespaces
+            Ability::Release
+                | Ability::UserNamespaces
+                | Ability::NetworkNamespaces
+                | Ability::ProcessNamespaces
+                | Ability::Filter
         )
     }
 }

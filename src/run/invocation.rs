@@ -53,6 +53,8 @@ pub struct Invocation {
     pub arguments: Vec<String>,
     /// Variables on top of the fixed environment, where the runtime sets limits itself.
     pub session: Vec<(String, String)>,
+    /// Whether its system calls are filtered: not those of a launcher, which may need privileges to get elsewhere.
+    pub filtered: bool,
     /// The same for people: `apptainer run hello-name.sif --name Amy`.
     pub shown: String,
     /// What the runtime calls itself: `apptainer version 1.4.5`.
@@ -88,6 +90,7 @@ impl Invocation {
             program,
             arguments,
             session: if abilities.has(Ability::Cgroups) { session() } else { Vec::new() },
+            filtered: launcher.is_empty() && abilities.has(Ability::Filter),
             shown,
             runtime: abilities.version.clone(),
             secret: (path, name.to_owned()),
@@ -201,6 +204,7 @@ mod tests {
     #[test]
     fn a_launcher_stands_in_front() {
         let carried = invocation(&["/usr/bin/srun", "-n1"], Network::None, None);
+        assert!(!carried.filtered && invocation(&[], Network::None, None).filtered);
         assert_eq!(carried.program, Path::new("/usr/bin/srun"));
         assert_eq!(carried.arguments[..3], words(&["-n1", "/usr/bin/apptainer", "--quiet"]));
     }

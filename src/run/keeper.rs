@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cell;
 use super::family;
+use super::filter;
 use super::invocation::ENVIRONMENT;
 use super::limits::{self, Limits};
 use super::raw;
@@ -34,8 +35,10 @@ use super::raw;
 pub const MAX_LOCKS: usize = 2;
 /// The command by which the executable is started as a keeper.
 pub const COMMAND: &str = "keep";
-/// The word behind it for a trial: what [`super::Ability::Counting`] needs.
-pub const TRIAL: &str = "try";
+/// The words behind it for a trial: what [`super::Ability::Counting`] needs,
+/// and what [`super::Ability::Filter`] does.
+pub const TRY_CELL: &str = "try-cell";
+pub const TRY_FILTER: &str = "try-filter";
 /// Largest order in bytes: arguments come from at most 64 KiB of content.
 const MAX_ORDER: usize = 1024 * 1024;
 /// From TERM to KILL when the deadline is over.
@@ -54,6 +57,8 @@ pub struct Order {
     /// them to reach its own systemd session.
     pub session: Vec<(String, String)>,
     pub limits: Limits,
+    /// Whether system calls are filtered.
+    pub filtered: bool,
 }
 
 /// How it ended.
@@ -70,8 +75,10 @@ pub enum Report {
 
 /// The life of a keeper. The error says why it could not even begin.
 pub fn keep(word: Option<&str>) -> io::Result<()> {
-    if word == Some(TRIAL) {
-        return cell::tried();
+    match word {
+        Some(TRY_CELL) => return cell::tried(),
+        Some(TRY_FILTER) => return filter::set(),
+        _ => {}
     }
     // away from the terminal of whoever started the server: /dev/tty would be theirs (TIOCSTI types into it)
     rustix::process::setsid()?;
@@ -136,6 +143,9 @@ fn ending_signals() -> io::Result<UnixStream> {
 /// Starts the runtime, then lets go of its pipes, so that they end with it.
 fn start(order: &Order) -> io::Result<Child> {
     order.limits.set()?;
+    if order.filtered {
+        filter::set()?;
+    }
     let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
     let mut command = Command::new(&order.program);
     command

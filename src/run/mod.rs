@@ -17,6 +17,7 @@ mod abilities;
 mod ability;
 mod cell;
 mod family;
+mod filter;
 mod invocation;
 mod keeper;
 mod limits;

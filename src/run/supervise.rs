@@ -99,6 +99,7 @@ impl Run {
             arguments: invocation.arguments.clone(),
             session: invocation.session.clone(),
             limits,
+            filtered: invocation.filtered,
         };
         let given = give(&mut control, &order, slots);
         let run = Run {

@@ -15,6 +15,7 @@ mod n01_input;
 mod n12_paths;
 mod n17_trust;
 mod n20_images;
+mod n23_surroundings;
 mod n24_output;
 mod n34_fastcgi;
 mod n35_start;

@@ -1,4 +1,4 @@
-//! 20 to 23: images made to hurt, and what a run is started with. (The readers' own corpus and mutations are in
+//! 20 to 22: images made to hurt. (The readers' own corpus and mutations are in
 //! `tests/images` and in the unit tests; here a small one goes through the whole program.)
 
 use std::fs;
@@ -11,7 +11,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::support::request::BROWSER;
-use crate::support::{HANG, Site, Wire, get, on_both_wires, processes, real, sif, site::PROGRAM, skip};
+use crate::support::{HANG, Site, Wire, get, on_both_wires, processes, real, sif, skip};
 
 /// A small image that a listing must still show.
 fn site(wire: Wire) -> Site {
@@ -278,85 +278,5 @@ fn hostile_22_no_program_of_a_real_image_is_run_to_look_at_it() {
             .output();
         assert!(touched.exists(), "{started:?}");
         fs::remove_file(touched).unwrap();
-    });
-}
-
-#[test]
-fn hostile_23_descriptors_and_surroundings_of_a_run() {
-    on_both_wires(|wire| {
-        // as if the web server had left descriptors open
-        let leaky = ["/bin/sh", "-c", "umask 0; exec \"$0\" \"$@\" 5</etc/passwd 7>>/dev/null 11</"];
-        for prefix in [&[][..], &leaky] {
-            let site = site(wire).under(prefix);
-            site.ask(&get("/container/run/good.sif")).good();
-            let run = site.the_run();
-            let descriptors = run.descriptors();
-            assert_eq!(descriptors.keys().copied().collect::<Vec<_>>(), [0, 1, 2], "{descriptors:?}");
-            assert_eq!(descriptors[&0], "/dev/null");
-            assert!(descriptors[&1].starts_with("pipe:") && descriptors[&2].starts_with("pipe:"), "{descriptors:?}");
-            assert_eq!(run.cwd(), "/");
-            assert_eq!(run.status("Umask"), "0077");
-            assert_eq!(run.status("SigBlk").trim_matches('0'), "", "no signal is blocked");
-        }
-    });
-}
-
-/// What one run leaves in its session keyring is not there for the next one, although the server has a session.
-#[test]
-fn hostile_23_runs_share_no_keyring() {
-    // keyctl(2) KEYCTL_JOIN_SESSION_KEYRING, as a login does
-    let number = if cfg!(target_arch = "x86_64") { 250 } else { 219 };
-    let session = format!("syscall({number}, 1, 0); exec @ARGV");
-    let site = Site::new(Wire::FastCgi).image("keys.sif", &[]).under(&["/usr/bin/perl", "-e", &session]);
-    for _ in 0..2 {
-        let told = site.ask(&get("/container/run/keys.sif")).good();
-        if told == "no keyrings\n" {
-            return skip("this kernel gives no keyrings");
-        }
-        assert_eq!(told, "left\n");
-    }
-}
-
-/// A container has no terminal to type into (ioctl_tty(2) TIOCSTI), although the server has one.
-#[test]
-fn hostile_23_a_run_has_no_terminal() {
-    // script(1) gives the server a terminal of its own
-    if !Path::new("/usr/bin/script").exists() {
-        return skip("there is no script(1) here (package bsdutils)");
-    }
-    let site = Site::new(Wire::FastCgi).image("good.sif", &[]);
-    let runtime = site.path("runtime/tty");
-    fs::write(&runtime, "#!/bin/sh\n(exec 3<>/dev/tty) 2>/dev/null && echo a terminal || echo none\n").unwrap();
-    fs::set_permissions(&runtime, fs::Permissions::from_mode(0o755)).unwrap();
-    let site = site.set("runtime", runtime.display());
-    let shell = "exec /usr/bin/script -qec \"$0 run good.sif\" /dev/null";
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", shell, PROGRAM]).stdin(std::process::Stdio::null());
-    for (name, value) in site.command().get_envs() {
-        command.env(name, value.unwrap_or_default());
-    }
-    let told = command.output().expect("script(1)");
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    assert!(told.contains("none"), "{told}");
-}
-
-/// Of the signals 1 to 31; a web server may have passed on more, but then the test itself has it too. The stub would not
-/// tell: its language ignores PIPE by itself.
-#[test]
-fn hostile_23_no_signal_is_ignored() {
-    let ignored = |status: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("a line");
-        u64::from_str_radix(line.trim(), 16).unwrap() & 0x7fff_ffff
-    };
-    let pipe = 1 << 12;
-    let ours = ignored(&fs::read_to_string("/proc/self/status").unwrap()) & !pipe;
-    on_both_wires(|wire| {
-        let site = site(wire);
-        let runtime = site.path("runtime/shell");
-        fs::write(&runtime, "#!/bin/sh\nexec cat /proc/self/status\n").unwrap();
-        fs::set_permissions(&runtime, fs::Permissions::from_mode(0o755)).unwrap();
-        let site = site.set("runtime", runtime.display());
-        let status = site.ask(&get("/container/run/good.sif")).good();
-        assert_eq!(ignored(&status) & !ours, 0, "{status}");
     });
 }

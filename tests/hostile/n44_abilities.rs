@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::n23_surroundings::UNFILTERED;
 use crate::support::{Site, Wire, get, on_both_wires, real, skip};
 
 /// A lack, how to make it, and the flags that must be left out because the runtime would refuse to start.
@@ -135,6 +136,26 @@ fn hostile_44_strict_refuses_where_a_promise_does_not_hold() {
                 assert_eq!(row(&doctor(&site), ability)["weight"], "better");
             }
         }
+    });
+}
+
+/// The one lack that no shell can make.
+#[test]
+fn hostile_44_a_kernel_without_filters_is_named() {
+    on_both_wires(|wire| {
+        let site = Site::new(wire).image("argv.sif", &[]).under(&["/usr/bin/perl", "-e", UNFILTERED]);
+        site.ask(&get("/container/run/argv.sif")).good();
+        let told = row(&doctor(&site), "call-filter");
+        assert_eq!(told["ok"], false, "{told}");
+        for text in ["reason", "buys", "lost", "get"] {
+            assert!(told[text].as_str().is_some_and(|text| text.len() > 10), "{text} in {told}");
+        }
+        if wire == Wire::FastCgi {
+            assert!(site.log().contains("event=missing what=call-filter"), "{}", site.log());
+            site.end(rustix::process::Signal::TERM);
+        }
+        let strict = site.set("strict", true).ask(&get("/container/run/argv.sif"));
+        assert_eq!(strict.problem(503).0, "isolation");
     });
 }
 

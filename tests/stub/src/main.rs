@@ -6,6 +6,8 @@
 //! Never: waits for more than [`LIFE`], whatever it plays.
 //! Only std is at hand (see `build.rs`), so the system calls that std does not have are declared here.
 
+mod calls;
+
 use std::ffi::{CStr, OsStr, OsString, c_int, c_long, c_uint};
 use std::fs;
 use std::io::{self, Write};
@@ -126,6 +128,8 @@ fn behave(home: &Path, image: &Path, name: &OsStr, arguments: &[OsString]) -> i3
                 sleep();
             }
         }
+        "calls" if number == 32 => println!("{}", calls::of_32_bits()),
+        "calls" => println!("{}", calls::native()),
         "keys" => println!("{}", session_key()),
         "mounts" => {
             eprintln!("FATAL:   while mounting /usr/lib/runtime/mnt/session/rootfs: no such thing");

@@ -1,0 +1,273 @@
+//! What no process of a run may ask of the kernel: a filter of system calls (seccomp(2)).
+//!
+//! Set by the keeper on itself before it starts anything, so it holds for the runtime, for what mounts the image, and
+//! for the container, with any runtime; nothing takes it off again. It lets everything pass but what is named here,
+//! because images are programs of every kind; a run sees a kernel that was built without the rest, as programs expect
+//! of kernels (ENOSYS, EAFNOSUPPORT, EPROTONOSUPPORT). The runtime comes after the filter: what it needs itself
+//! (namespaces, mounts) cannot be in it.
+//! Numbers: each processor's table of system calls in the kernel (arch/*/…/syscall*.tbl, asm-generic/unistd.h).
+
+use std::io;
+
+use libc::{EAFNOSUPPORT, ENOSYS, EPROTONOSUPPORT, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, sock_filter};
+
+use super::raw;
+
+/// One way to call the kernel. A processor has several, each with numbers of its own.
+struct Abi {
+    /// How the filter is told of it (linux/audit.h).
+    arch: u32,
+    /// What does not pass.
+    refused: &'static [u32],
+    /// `socket` and `socketpair`.
+    sockets: [u32; 2],
+}
+
+/// Numbers from here on are those of x32, which hardly a kernel has.
+const X32: u32 = 0x4000_0000;
+/// A call that a debugger took back.
+const NONE: u32 = u32::MAX;
+
+/// In this order: keys (`add_key`, `request_key`, `keyctl`); `io_uring_setup`, `_enter`, `_register`; `userfaultfd`;
+/// `perf_event_open`, `bpf`; another kernel and modules (`kexec_load`, `kexec_file_load`, `init_module`,
+/// `finit_module`, `delete_module`); whole file systems (`fanotify_init`, `open_by_handle_at`, `quotactl`,
+/// `quotactl_fd`); the host (`acct`, `swapon`, `swapoff`, `reboot`, `syslog`).
+#[cfg(target_arch = "x86_64")]
+const ABIS: [Abi; 2] = [
+    Abi {
+        arch: 0xC000_003E,
+        refused: &[
+            248, 249, 250, 425, 426, 427, 323, 298, 321, 246, 320, 175, 313, 176, 300, 304, 179, 443, 163, 167, 168,
+            169, 103,
+        ],
+        sockets: [41, 53],
+    },
+    // i386: without `kexec_file_load`; the last one is `socketcall`, which hides from a filter what it asks for
+    Abi {
+        arch: 0x4000_0003,
+        refused: &[
+            286, 287, 288, 425, 426, 427, 374, 336, 357, 283, 128, 350, 129, 338, 342, 131, 443, 51, 87, 115, 88, 103,
+            102,
+        ],
+        sockets: [359, 360],
+    },
+];
+#[cfg(target_arch = "aarch64")]
+const ABIS: [Abi; 2] = [
+    Abi {
+        arch: 0xC000_00B7,
+        refused: &[
+            217, 218, 219, 425, 426, 427, 282, 241, 280, 104, 294, 105, 273, 106, 262, 265, 60, 443, 89, 224, 225, 142,
+            116,
+        ],
+        sockets: [198, 199],
+    },
+    // 32-bit ARM
+    Abi {
+        arch: 0x4000_0028,
+        refused: &[
+            309, 310, 311, 425, 426, 427, 388, 364, 386, 347, 401, 128, 379, 129, 367, 371, 131, 443, 51, 87, 115, 88,
+            103,
+        ],
+        sockets: [281, 288],
+    },
+];
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const ABIS: [Abi; 0] = [];
+
+/// Sockets of a run: between processes, IP, and netlink. Not the hypervisor (AF_VSOCK), the kernel's ciphers (AF_ALG),
+/// and the many rare ones, for each of which the kernel would load a module.
+const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+/// Not by netlink: packet filters and IPsec, which are for whoever administers a network.
+const PROTOCOLS: [i32; 2] = [libc::NETLINK_NETFILTER, libc::NETLINK_XFRM];
+
+/// Sets the filter on this process, which must have one thread, and on all that it starts.
+pub fn set() -> io::Result<()> {
+    if ABIS.is_empty() {
+        return Err(io::Error::other("there is no list of system calls for this kind of processor"));
+    }
+    raw::filter(&mut program()).map_err(|error| io::Error::other(format!("the kernel takes no filter: {error}")))
+}
+
+/// The filter as a program (seccomp(2), bpf(4) of the BSDs): the first answer counts.
+fn program() -> Vec<sock_filter> {
+    let mut program = vec![load(ARCH)];
+    for abi in &ABIS {
+        let calls = calls(abi);
+        program.push(unless(abi.arch, calls.len()));
+        program.extend(calls);
+    }
+    // no other way is known: a kernel that was built without it
+    program.push(refuse(ENOSYS));
+    program
+}
+
+fn calls(abi: &Abi) -> Vec<sock_filter> {
+    let mut calls = vec![load(NUMBER)];
+    if cfg!(target_arch = "x86_64") {
+        calls.extend([unless(NONE, 1), answer(SECCOMP_RET_ALLOW), unless_from(X32, 1), refuse(ENOSYS)]);
+    }
+    calls.extend(abi.refused.iter().flat_map(|number| [unless(*number, 1), refuse(ENOSYS)]));
+    let families = families();
+    for number in abi.sockets {
+        calls.push(unless(number, families.len()));
+        calls.extend(families.iter());
+    }
+    calls.push(answer(SECCOMP_RET_ALLOW));
+    calls
+}
+
+/// What holds for a call that makes sockets. Its arguments are numbers of 32 bits.
+fn families() -> Vec<sock_filter> {
+    let mut families = vec![load(FIRST)];
+    for family in FAMILIES {
+        let mut protocols = Vec::new();
+        if family == libc::AF_NETLINK {
+            protocols.push(load(THIRD));
+            protocols.extend(PROTOCOLS.iter().flat_map(|one| [unless(*one as u32, 1), refuse(EPROTONOSUPPORT)]));
+        }
+        protocols.push(answer(SECCOMP_RET_ALLOW));
+        families.push(unless(family as u32, protocols.len()));
+        families.extend(protocols);
+    }
+    families.push(refuse(EAFNOSUPPORT));
+    families
+}
+
+/// Where a filter finds what it looks at (struct seccomp_data): the number, the ABI, the lower halves of arguments.
+const NUMBER: u32 = 0;
+const ARCH: u32 = 4;
+const FIRST: u32 = 16;
+const THIRD: u32 = 32;
+
+fn load(at: u32) -> sock_filter {
+    step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, at, 0)
+}
+
+/// Skips so many steps where something else was loaded.
+fn unless(value: u32, skipped: usize) -> sock_filter {
+    step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value, skipped)
+}
+
+/// Skips so many steps where something smaller was loaded.
+fn unless_from(value: u32, skipped: usize) -> sock_filter {
+    step(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, value, skipped)
+}
+
+fn refuse(errno: i32) -> sock_filter {
+    answer(SECCOMP_RET_ERRNO | errno as u32)
+}
+
+fn answer(answer: u32) -> sock_filter {
+    step(libc::BPF_RET | libc::BPF_K, answer, 0)
+}
+
+fn step(code: u32, k: u32, jf: usize) -> sock_filter {
+    // the longest jump is over the calls of one ABI, which a test counts
+    sock_filter { code: code as u16, jt: 0, jf: jf as u8, k }
+}
+
+#[cfg(test)]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod tests {
+    use super::*;
+
+    /// What the kernel would answer; `None` lets it pass.
+    fn asked(arch: u32, number: u32, first: i32, third: i32) -> Option<i32> {
+        let program = program();
+        let (mut at, mut loaded) = (0, 0);
+        loop {
+            let sock_filter { code, jf, k, .. } = program[at];
+            let skipped = usize::from(jf);
+            at += 1;
+            match code {
+                0x20 => {
+                    loaded = match k {
+                        NUMBER => number,
+                        ARCH => arch,
+                        FIRST => first as u32,
+                        THIRD => third as u32,
+                        _ => panic!("nothing is at {k}"),
+                    }
+                }
+                0x15 if loaded != k => at += skipped,
+                0x35 if loaded < k => at += skipped,
+                0x15 | 0x35 => {}
+                0x06 if k == SECCOMP_RET_ALLOW => return None,
+                0x06 => return Some((k & 0xFFFF) as i32),
+                _ => panic!("{code:x}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_named_is_refused_by_every_abi_and_all_else_passes() {
+        for abi in &ABIS {
+            assert!(calls(abi).len() < 256, "a jump is one byte");
+            assert!((22..=23).contains(&abi.refused.len()));
+            for number in 0..600 {
+                let expected = abi.refused.contains(&number).then_some(ENOSYS);
+                assert_eq!(asked(abi.arch, number, libc::AF_UNIX, 0), expected, "{:x} {number}", abi.arch);
+            }
+        }
+        assert_eq!(asked(0xC000_00F3, 1, 0, 0), Some(ENOSYS), "the ABI of another processor");
+    }
+
+    #[test]
+    fn numbers_are_those_of_this_kernel() {
+        use libc::*;
+        let calls = [
+            SYS_add_key,
+            SYS_request_key,
+            SYS_keyctl,
+            SYS_io_uring_setup,
+            SYS_io_uring_enter,
+            SYS_io_uring_register,
+            SYS_userfaultfd,
+            SYS_perf_event_open,
+            SYS_bpf,
+            SYS_kexec_load,
+            SYS_kexec_file_load,
+            SYS_init_module,
+            SYS_finit_module,
+            SYS_delete_module,
+            SYS_fanotify_init,
+            SYS_open_by_handle_at,
+            SYS_quotactl,
+            SYS_quotactl_fd,
+            SYS_acct,
+            SYS_swapon,
+            SYS_swapoff,
+            SYS_reboot,
+            SYS_syslog,
+        ];
+        assert_eq!(ABIS[0].refused, calls.map(|number| number as u32));
+        assert_eq!(ABIS[0].sockets, [SYS_socket, SYS_socketpair].map(|number| number as u32));
+    }
+
+    #[test]
+    fn sockets_are_of_few_kinds() {
+        for abi in &ABIS {
+            for number in abi.sockets {
+                for family in -1..60 {
+                    let expected = (!FAMILIES.contains(&family)).then_some(EAFNOSUPPORT);
+                    assert_eq!(asked(abi.arch, number, family, 0), expected, "{family}");
+                }
+                for protocol in 0..30 {
+                    let expected = PROTOCOLS.contains(&protocol).then_some(EPROTONOSUPPORT);
+                    assert_eq!(asked(abi.arch, number, libc::AF_NETLINK, protocol), expected);
+                    assert_eq!(asked(abi.arch, number, libc::AF_INET, protocol), None);
+                }
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn x32_is_no_way_around() {
+        for number in [X32, X32 | 321, X32 | 41, 0x8000_0000 | 321] {
+            assert_eq!(asked(ABIS[0].arch, number, libc::AF_UNIX, 0), Some(ENOSYS), "{number:x}");
+        }
+        assert_eq!(asked(ABIS[0].arch, NONE, 0, 0), None);
+    }
+}
