@@ -57,10 +57,8 @@ impl Abilities {
     /// What is found out now; it replaces what is written down.
     pub fn renew(runtime: &Runtime, state: &Path) -> Result<Abilities, RuntimeError> {
         let found = Abilities::probe(runtime)?;
-        if let Err(error) = found.record(&file(runtime, state)) {
-            // another process may be writing it, or the disk is full: then the next one looks again
-            let _ = error;
-        }
+        // where it cannot be written, the disk is full say, the next one looks again
+        let _ = found.record(&file(runtime, state));
         Ok(found)
     }
 
@@ -74,7 +72,8 @@ impl Abilities {
 
     fn record(&self, path: &Path) -> std::io::Result<()> {
         let new = path.with_extension(format!("{}.new", std::process::id()));
-        let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&new)?;
+        // a draft may be there, of a process that was killed; what two threads mix up is no JSON, and looked at afresh
+        let mut file = std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         let written = file.write_all(&serde_json::to_vec(self)?).and_then(|()| std::fs::rename(&new, path));
         if written.is_err() {
             let _ = std::fs::remove_file(&new);
@@ -231,12 +230,13 @@ fn answer_in(program: &Path, words: &[&str], more: &[(String, String)]) -> Resul
 
 /// Named by all that the finding depends on.
 fn file(runtime: &Runtime, state: &Path) -> PathBuf {
-    let facts = runtime.path().metadata();
-    let (inode, mtime) = facts.map_or((0, 0), |facts| (facts.ino(), facts.mtime()));
+    let identity = |path: &Path| path.metadata().map_or((0, 0), |facts| (facts.ino(), facts.mtime()));
+    let (inode, mtime) = identity(runtime.path());
+    // what is tried differs from one version of ours to the next
+    let (own_inode, own_mtime) = identity(Path::new("/proc/self/exe"));
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let path: String = runtime.path().to_string_lossy().chars().map(|c| if c == '/' { '+' } else { c }).collect();
-    let version = env!("CARGO_PKG_VERSION");
-    state.join(format!("abilities-{version}-{}-{inode}-{mtime}-{path}.json", boot.trim()))
+    state.join(format!("abilities-{own_inode}-{own_mtime}-{}-{inode}-{mtime}-{path}.json", boot.trim()))
 }
 
 #[cfg(test)]
