@@ -11,6 +11,9 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin   # Debian keeps these from ordinary 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$@"; exit 1; }
 
+# help : the comment that a script begins with.
+help() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+
 may_be_root() {
     (( EUID == 0 )) || { [[ -z ${NO_SUDO:-} ]] && command -v sudo >/dev/null; }
 }
