@@ -80,8 +80,9 @@ fn insert(
         let why = format!("there is no such key here; there are: {}", keys.join(", "));
         return Err(ConfigError::new(&origin, name, &why));
     }
-    let raw = raw(value.get_ref())
-        .ok_or_else(|| ConfigError::new(&origin, name, "must be a text, a number, true, false, or a list of texts"))?;
+    let raw = raw(value.get_ref()).ok_or_else(|| {
+        ConfigError::new(&origin, name, "must be a text, a whole number, true, false, or a list of texts")
+    })?;
     layer.insert(name.to_owned(), (raw, origin));
     Ok(())
 }

@@ -151,7 +151,9 @@ impl Config {
             (None, Some(path)) => Some((file::read(&path, owner())?, path)),
             (None, None) => None,
         };
-        Config::from(text.as_ref().map(|(text, path)| (path.as_path(), text.as_str())), &variables)
+        let file = text.as_ref().map(|(text, path)| (path.as_path(), text.as_str()));
+        let named = |error: ConfigError| file.map_or(error.clone(), |(path, _)| error.within(path));
+        Config::from(file, &variables).map_err(named)
     }
 
     /// The same from texts: pure.
@@ -313,7 +315,8 @@ fn variable_layer(variables: &[(String, String)]) -> Result<Layer, ConfigError> 
         let key = name.strip_prefix(PREFIX).unwrap_or(name).to_ascii_lowercase();
         let origin = Origin::Variable(name.clone());
         if !known_keys().contains(&key.as_str()) {
-            return Err(ConfigError::new(&origin, &key, "there is no such key"));
+            let why = format!("there is no such key; there are: {}", known_keys().join(", "));
+            return Err(ConfigError::new(&origin, &key, &why));
         }
         layer.insert(key, (setting::Raw::Text(value.clone()), origin));
     }

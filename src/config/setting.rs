@@ -47,6 +47,14 @@ impl ConfigError {
         ConfigError { place: origin.to_string(), why: format!("`{key}`: {why}") }
     }
 
+    /// The same, told of a line of this file.
+    pub fn within(self, file: &Path) -> ConfigError {
+        match self.place.starts_with("line ") {
+            true => ConfigError { place: format!("{}, {}", file.display(), self.place), ..self },
+            false => self,
+        }
+    }
+
     /// Something is wrong with the file as a whole.
     pub fn file(place: impl fmt::Display, why: impl fmt::Display) -> ConfigError {
         ConfigError { place: place.to_string(), why: why.to_string() }
@@ -113,12 +121,24 @@ impl<'a> Settings<'a> {
     }
 
     pub fn number(&self, key: &str, bounds: RangeInclusive<u64>) -> Result<Option<u64>, ConfigError> {
-        self.bounded(key, bounds, |text| text.parse().ok())
+        let wrong = format!("must be a number from {} to {}", bounds.start(), bounds.end());
+        self.bounded(key, bounds, &wrong, |text| text.parse().ok())
     }
 
     /// A number of bytes: `8388608` or `"8 MiB"`.
     pub fn bytes(&self, key: &str, bounds: RangeInclusive<u64>) -> Result<Option<u64>, ConfigError> {
-        self.bounded(key, bounds, |text| {
+        let written = |bytes: &u64| match bytes >> 20 {
+            0 => format!("{} KiB", bytes >> 10),
+            mebibytes if mebibytes % 1024 == 0 => format!("{} GiB", mebibytes >> 10),
+            mebibytes => format!("{mebibytes} MiB"),
+        };
+        let given = match self.raw(key) {
+            Some((Raw::Text(text), _)) => format!("`{text}`: "),
+            _ => String::new(),
+        };
+        let (least, most) = (written(bounds.start()), written(bounds.end()));
+        let wrong = format!("{given}write bytes or KiB, MiB, GiB, from {least} to {most}");
+        self.bounded(key, bounds, &wrong, |text| {
             let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
             let shift = match text.strip_prefix(digits)?.trim() {
                 "" | "B" => 0,
@@ -135,6 +155,7 @@ impl<'a> Settings<'a> {
         &self,
         key: &str,
         bounds: RangeInclusive<u64>,
+        wrong: &str,
         parse: impl Fn(&str) -> Option<u64>,
     ) -> Result<Option<u64>, ConfigError> {
         let number = match self.raw(key) {
@@ -143,8 +164,7 @@ impl<'a> Settings<'a> {
             Some((Raw::Text(text), _)) => parse(text),
             Some(_) => None,
         };
-        let wrong = || self.refuse(key, &format!("must be a number from {} to {}", bounds.start(), bounds.end()));
-        number.filter(|number| bounds.contains(number)).map(Some).ok_or_else(wrong)
+        number.filter(|number| bounds.contains(number)).map(Some).ok_or_else(|| self.refuse(key, wrong))
     }
 
     pub fn flag(&self, key: &str) -> Result<Option<bool>, ConfigError> {

@@ -49,6 +49,9 @@ fn what_is_wrong_stops_the_start_with_line_and_reason() {
         ("extra_characters = ';'\n", "line 1", "`extra_characters`"),
         ("run_methods = ['HEAD']\n", "line 1", "HEAD"),
         ("strict = 1\n", "line 1", "true or false"),
+        ("slots = 'x'\n", "sn.toml, line 1", "a number"),
+        ("memory = '1 GB'\n", "line 1", "`1 GB`: write bytes or KiB, MiB, GiB, from 256 MiB to 1024 GiB"),
+        ("deadline = 1.5\n", "line 1", "a whole number"),
         ("data = [\n", "line", ""),
     ] {
         let site = with_file(Wire::FastCgi, text);
