@@ -17,7 +17,8 @@ impl Site {
 
     fn checks_of(&self, listing: &Result<Listing, Error>, probe: bool) -> Vec<Check> {
         let runtime = Runtime::find(self.config.runtime.as_deref());
-        let mut checks = vec![check_data(listing), self.check_state()];
+        let mut checks = vec![self.in_folder(check_data(listing)), self.check_state()];
+        checks.extend(self.check_trust());
         checks.extend(listing.as_ref().ok().and_then(|listing| self.check_tables(listing)));
         checks.extend(self.check_logo());
         checks.extend(runtime.as_ref().ok().and_then(owned));
@@ -67,6 +68,26 @@ impl Site {
             not_served: listing.refused.len(),
             checks,
         })
+    }
+
+    /// A folder that others can change: pages are shown, and nothing is run.
+    fn check_trust(&self) -> Option<Check> {
+        let why = self.catalog().ok()?.trust().err()?;
+        let trust = Topic {
+            what: "data-trust",
+            buys: "nobody else can change what is run",
+            lost: "nothing runs",
+            get: "take the right to write away from others: chmod go-w, for each folder on the way, too",
+        };
+        Some(self.in_folder(needed(trust, Err(&why.into()))))
+    }
+
+    /// Its owner is told which folder it is.
+    fn in_folder(&self, check: Check) -> Check {
+        let folder = std::path::absolute(&self.config.data).unwrap_or_else(|_| self.config.data.clone());
+        let folder = folder.display();
+        let wrong = check.wrong.as_ref().map(|why| format!("{folder}: {why}"));
+        Check { detail: format!("{folder}, {}", check.detail), wrong, ..check }
     }
 
     /// Tables of images that are not there: a slip of the pen, or not yet copied.
@@ -130,7 +151,7 @@ fn check_data(listing: &Result<Listing, Error>) -> Check {
         get: "set `data` to the folder with the images",
     };
     let counted =
-        |listing: &Listing| format!("{} images, {} entries not served", listing.images.len(), listing.refused.len());
+        |listing: &Listing| format!("images: {}, entries not served: {}", listing.images.len(), listing.refused.len());
     needed(data, listing.as_ref().map(counted))
 }
 

@@ -18,7 +18,8 @@ use rustix::io::Errno;
 
 use super::confine::{self, Edge};
 use super::name::{ImageName, NameError};
-use super::opened::Image;
+use super::opened::{Distrust, Image, folder_trust};
+use crate::trust::{self, Rights};
 
 /// Extensions that say "this file wants to be an image", compared without case.
 pub const EXTENSIONS: [&str; 4] = ["sif", "img", "simg", "sqfs"];
@@ -190,6 +191,19 @@ impl Catalog {
         listing.images.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         listing.refused.sort_unstable_by(|a, b| a.shown.cmp(&b.shown));
         Ok(listing)
+    }
+
+    /// Whether accounts that this program does not trust could change what the folder holds: then none of its images
+    /// is run ([`Image::trust`]).
+    ///
+    /// # Errors
+    /// Names what others may write to, and how to take it away.
+    pub fn trust(&self) -> Result<(), Distrust> {
+        let rights = self.folder.metadata().map(|facts| Rights::of(&self.folder, &facts));
+        // of a folder that cannot be looked at any more nothing is run anyway
+        let Ok(rights) = rights else { return Ok(()) };
+        folder_trust(&rights)?;
+        trust::changeable(&self.path, Some(rights.uid)).map_or(Ok(()), |_| Err(Distrust::Way))
     }
 
     /// One image, opened.

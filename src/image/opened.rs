@@ -39,6 +39,15 @@ pub enum Distrust {
     Way,
 }
 
+/// Whether only accounts that this program trusts can write to the data folder itself.
+pub(super) fn folder_trust(rights: &Rights) -> Result<(), Distrust> {
+    match rights.foreign_writer() {
+        Some(Writer::Everybody) => Err(Distrust::FolderWritableByAll),
+        Some(Writer::Group) => Err(Distrust::FolderWritableByGroup),
+        None => Ok(()),
+    }
+}
+
 /// An image that is open for reading.
 #[derive(Debug)]
 pub struct Image {
@@ -104,12 +113,11 @@ impl Image {
     /// # Errors
     /// Names what others may write to, and how to take it away.
     pub fn trust(&self) -> Result<(), Distrust> {
-        match (self.folder_rights.foreign_writer(), self.rights.foreign_writer()) {
-            (Some(Writer::Everybody), _) => return Err(Distrust::FolderWritableByAll),
-            (Some(Writer::Group), _) => return Err(Distrust::FolderWritableByGroup),
-            (None, Some(Writer::Everybody)) => return Err(Distrust::ImageWritableByAll),
-            (None, Some(Writer::Group)) => return Err(Distrust::ImageWritableByGroup),
-            (None, None) => {}
+        folder_trust(&self.folder_rights)?;
+        match self.rights.foreign_writer() {
+            Some(Writer::Everybody) => return Err(Distrust::ImageWritableByAll),
+            Some(Writer::Group) => return Err(Distrust::ImageWritableByGroup),
+            None => {}
         }
         // a folder that a group of ours writes to holds the images of its members
         let shared = self.folder_rights.mode & 0o020 != 0;

@@ -1,6 +1,7 @@
 //! The command line: the same rooms for people, `--json` for programs, exit status 0, 1 or 2.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -362,4 +363,30 @@ fn under_cgi_the_command_line_is_not_read() {
     let site = hello(Wire::Cgi).words(&["list", "--json", "--config", "/nonexistent"]);
     let answer = site.ask(&get(IMAGE));
     assert_eq!((answer.status, answer.media()), (200, JSON));
+}
+
+#[test]
+fn doctor_names_the_folder_and_sees_when_nothing_in_it_will_run() {
+    let site = hello(Wire::Cgi);
+    let data = |site: &Site| {
+        let (_, told) = value(site, &["doctor", "--json"]);
+        let found = |what: &str| told["checks"].as_array().unwrap().iter().find(|one| one["check"] == what).cloned();
+        (found("data").expect("data"), found("data-trust"))
+    };
+    let folder = site.data();
+    let shown = folder.display().to_string();
+    let (there, trust) = data(&site);
+    assert!(there["detail"].as_str().is_some_and(|detail| detail.contains(&shown)), "{there}");
+    assert_eq!(trust, None);
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+    let (there, trust) = data(&site);
+    let trust = trust.expect("nothing runs");
+    assert_eq!((&there["ok"], &trust["ok"], &trust["weight"]), (&json!(true), &json!(false), &json!("needed")));
+    assert!(trust["reason"].as_str().is_some_and(|why| why.contains(&shown) && why.contains("chmod o-w")), "{trust}");
+    let health = site.ask(&get("/container/health"));
+    assert!(health.status == 503 && !health.text().contains(&shown), "{}", health.text());
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(site.ask(&get("/container/health")).status, 200);
+    let (there, _) = data(&site.set("data", "/nonexistent"));
+    assert!(there["reason"].as_str().is_some_and(|why| why.contains("/nonexistent")), "{there}");
 }
