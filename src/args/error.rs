@@ -61,7 +61,7 @@ pub enum ValueError {
     WrongType(Kind),
 }
 
-fn wanted(kind: Kind) -> &'static str {
+pub(super) fn wanted(kind: Kind) -> &'static str {
     match kind {
         Kind::Str => "a JSON string",
         Kind::Int => "a JSON number that is whole",

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 use thiserror::Error;
 
-use super::error::ValueError;
+use super::error::{ValueError, wanted};
 use super::json::{self, Scalar};
 use super::spec::{Arg, MAX_ARGUMENTS, SCHEMA};
 use super::value::{ArgValue, Kind, MAX_WORD_CHARS, Policy};
@@ -40,7 +40,7 @@ const WHOLE: &str = "{…}";
 /// Why a keyword is left out; completes a warning.
 #[derive(Debug, Error)]
 enum Unusable {
-    #[error("it is not known: use {}", KEYWORDS.join(", "))]
+    #[error("there is no such keyword; use {}", KEYWORDS.join(", "))]
     Unknown,
     #[error("it is there twice, the first is used")]
     Twice,
@@ -60,6 +60,8 @@ enum Unusable {
     NoValueLeft,
     #[error("value {which}: {why}")]
     Value { which: String, why: ValueError },
+    #[error("value {which}: write {}", wanted(*.kind))]
+    WrongType { which: String, kind: Kind },
 }
 
 /// Adds to `args` what `text` says about them.
@@ -232,7 +234,7 @@ fn typed(kind: Kind, raw: &RawValue) -> Result<(Value, ArgValue), Unusable> {
             Ok((value, parsed))
         }
         (Kind::Bool, Scalar::Bool(flag)) => Ok((Value::Bool(flag), ArgValue::Bool)),
-        _ => Err(refused(raw, ValueError::WrongType(kind))),
+        _ => Err(Unusable::WrongType { which: excerpt(raw.get()), kind }),
     }
 }
 

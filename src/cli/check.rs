@@ -19,7 +19,7 @@ use crate::run::{End, Outcome};
 pub fn check(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<ExitCode, Stop> {
     let targets = match &asked.words[..] {
         [] => everything(site)?,
-        words => words.iter().map(|word| target(word)).collect::<Result<Vec<_>, _>>()?,
+        words => words.iter().map(|word| target(word, asked)).collect::<Result<Vec<_>, _>>()?,
     };
     let mut rows = Vec::new();
     let mut wrong = false;
@@ -98,7 +98,7 @@ fn advice(opened: &Opened) -> Vec<Advice> {
         None if metadata.entrypoint.is_empty() => {
             found.push(Advice::wrong("it has no runscript: there is nothing to run"))
         }
-        Some(script) if declares && !["$@", "$*", "$1"].iter().any(|word| script.contains(word)) => {
+        Some(script) if declares && !passes_on(script) => {
             found.push(Advice::wrong("its runscript does not pass its arguments on: end the command with \"$@\""));
         }
         _ => {}
@@ -110,6 +110,10 @@ fn advice(opened: &Opened) -> Vec<Advice> {
     let expected = options(help).chain(expected(runscript.as_deref().unwrap_or_default()));
     for name in expected.filter(|name| opened.spec.get(name).is_none()).collect::<BTreeSet<_>>() {
         found.push(Advice::better(format!("it tells of --{name}, which no label declares: visitors cannot send it")));
+    }
+    for arg in opened.spec.args().iter().filter(|arg| arg.required && arg.default.is_some()) {
+        let text = format!("{} is required, so its default is never used: take one of the two out", arg.name);
+        found.push(Advice::better(text));
     }
     for arg in opened.spec.args().iter().filter(|arg| arg.description.is_none()) {
         if !help.contains(arg.name.as_str()) {
@@ -124,6 +128,12 @@ fn advice(opened: &Opened) -> Vec<Advice> {
         found.push(Advice::wrong(format!("it is made for {architecture}, and this host is {here}")));
     }
     found
+}
+
+/// Whether a shell script looks at its arguments: `"$@"`, `$1`, `${2:-none}`, `$#`.
+fn passes_on(script: &str) -> bool {
+    let parameters = script.split('$').skip(1).map(|rest| rest.trim_start_matches('{'));
+    parameters.into_iter().any(|name| name.starts_with(|c: char| matches!(c, '@' | '*' | '#' | '1'..='9')))
 }
 
 /// Options that a text tells of: `--name`.
@@ -161,7 +171,7 @@ fn trial(site: &Site, opened: &Opened) -> Result<Vec<Advice>, Stop> {
         End::Exited(code) => found.push(Advice::better(format!(
             "without arguments it ends with status {code} ({last}): better say how to call it, with status 0"
         ))),
-        other => found.push(Advice::wrong(format!("without arguments it ends badly: {other:?} ({last})"))),
+        other => found.push(Advice::wrong(format!("without arguments it ended {other} ({last})"))),
     }
     if stdout.is_empty() && end == End::Exited(0) {
         found.push(Advice::better("without arguments it prints nothing: better say how to call it"));

@@ -18,7 +18,7 @@ use lexopt::prelude::*;
 use crate::app::Site;
 use crate::config::{Config, ConfigError};
 use crate::error::Error;
-use crate::image::{AppName, ImageName};
+use crate::image::{AppName, FindError, ImageName};
 use crate::route::Target;
 use crate::run;
 use crate::wire::fastcgi::{self, Listen};
@@ -46,8 +46,24 @@ enum Stop {
 impl From<Error> for Stop {
     fn from(error: Error) -> Stop {
         // its owner may see what visitors may not
-        let log = if error.status() >= 500 { format!(" ({error})") } else { String::new() };
+        let log = match &error {
+            Error::Catalog(_) => " (`singularity-nginx config` tells where it is looked for)".to_owned(),
+            _ if error.status() >= 500 => format!(" ({error}) `singularity-nginx doctor` tells more."),
+            _ => String::new(),
+        };
         Stop::Wrong(format!("{}. {}{log}", error.title(), error.detail()))
+    }
+}
+
+impl Stop {
+    /// What is said about `image` where it is not there: no page is at hand to look at.
+    fn about(image: &ImageName) -> impl Fn(Error) -> Stop {
+        move |error| match error {
+            Error::Find(FindError::NotFound) => {
+                Stop::Wrong(format!("{image}: {}. `singularity-nginx list` tells which there are.", error.title()))
+            }
+            other => other.into(),
+        }
     }
 }
 
@@ -80,7 +96,7 @@ pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
 /// Serves FastCGI with the configuration in `named`.
 pub fn serve(named: Option<&Path>, listen: &Listen) -> ExitCode {
     let served = allowed(Config::load(named))
-        .and_then(|config| fastcgi::serve(Site::new(config), listen).map_err(|error| error.to_string()));
+        .and_then(|config| fastcgi::serve(Site::new(config), listen).map_err(|error| unheard(listen, &error)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -88,6 +104,19 @@ pub fn serve(named: Option<&Path>, listen: &Listen) -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// Why nothing listens, and what to do about it.
+fn unheard(listen: &Listen, error: &io::Error) -> String {
+    let advice = match (listen, error.kind()) {
+        (Listen::Inherited, io::ErrorKind::InvalidInput) => "; or name a place: --listen unix:PATH or ADDRESS:PORT",
+        (Listen::Tcp(_), io::ErrorKind::AddrInUse) => ": stop it first, or choose another port",
+        (Listen::Tcp(_), io::ErrorKind::PermissionDenied) => ": choose a port from 1024 on",
+        (_, io::ErrorKind::PermissionDenied) => ": choose a folder that this account may write to",
+        (_, io::ErrorKind::InvalidInput) => ": the path of a socket has at most 107 bytes",
+        _ => "",
+    };
+    format!("{error}{advice}")
 }
 
 /// A configuration with which a server may start: not as root.
@@ -116,10 +145,22 @@ fn parse(words: impl Iterator<Item = OsString>) -> Result<Asked, Stop> {
             Long("run") => asked.run = true,
             Value(word) if asked.command.is_none() => asked.command = Some(word.string().map_err(usage)?),
             Value(word) => asked.words.push(word.string().map_err(usage)?),
+            other if asked.command.as_deref() == Some("run") => {
+                let wrong = other.unexpected();
+                return Err(Stop::Usage(format!("{wrong}; arguments of the image are written NAME=VALUE")));
+            }
             other => return Err(usage(other.unexpected())),
         }
     }
-    Ok(asked)
+    let most = match asked.command.as_deref() {
+        Some("run" | "check" | run::KEEPER) => usize::MAX,
+        Some("inspect" | "openapi" | "completion") => 1,
+        _ => 0,
+    };
+    match (&asked.command, asked.words.get(most)) {
+        (Some(command), Some(word)) => Err(Stop::Usage(format!("`{command}` does nothing with `{word}`"))),
+        _ => Ok(asked),
+    }
 }
 
 fn obey(asked: Asked) -> Result<ExitCode, Stop> {
@@ -137,10 +178,11 @@ fn obey(asked: Asked) -> Result<ExitCode, Stop> {
         }
         Some("config") => show::config(&site(&asked)?, asked.json, &mut out)?,
         Some("list") => return show::list(&site(&asked)?, asked.json, &mut out),
-        Some("inspect") => show::inspect(&site(&asked)?, &target(first(&asked, IMAGE)?)?, asked.json, &mut out)?,
+        Some("inspect") => {
+            show::inspect(&site(&asked)?, &target(first(&asked, IMAGE)?, &asked)?, asked.json, &mut out)?
+        }
         Some("openapi") => {
-            let usage = |error: crate::image::NameError| Stop::Usage(error.to_string());
-            let image = asked.words.first().map(|word| ImageName::parse(word).map_err(usage)).transpose()?;
+            let image = asked.words.first().map(|word| target(word, &asked)).transpose()?.map(|target| target.image);
             show::openapi(&site(&asked)?, image, &mut out)?;
         }
         Some("doctor") => return show::doctor(&site(&asked)?, asked.json, &mut out),
@@ -164,7 +206,17 @@ fn first<'a>(asked: &'a Asked, wanted: &str) -> Result<&'a str, Stop> {
 }
 
 /// `IMAGE` or `IMAGE/APP`.
-fn target(word: &str) -> Result<Target, Stop> {
+fn target(word: &str, asked: &Asked) -> Result<Target, Stop> {
+    if word.starts_with(['.', '/'])
+        && let Some((folder, name)) = word.rsplit_once('/')
+    {
+        let command = asked.command.as_deref().unwrap_or_default();
+        let folder = if folder.is_empty() { "/" } else { folder };
+        return Err(Stop::Usage(format!(
+            "`{word}`: an image is called by its name in the data folder. For another folder: \
+             SINGULARITY_NGINX_DATA={folder} singularity-nginx {command} {name}"
+        )));
+    }
     let (image, app) = word.split_once('/').map_or((word, None), |(image, app)| (image, Some(app)));
     let usage = |error: crate::image::NameError| Stop::Usage(format!("`{word}`: {error}"));
     let app = app.map(AppName::parse).transpose().map_err(usage)?;

@@ -69,7 +69,7 @@ pub fn list(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCode
 }
 
 pub fn inspect(site: &Site, target: &Target, as_json: bool, out: &mut impl Write) -> Result<(), Stop> {
-    let facts = site.facts(target, "", true)?;
+    let facts = site.facts(target, "", true).map_err(Stop::about(&target.image))?;
     if as_json {
         return Ok(writeln!(out, "{:#}", view::inspection(&facts))?);
     }
@@ -94,7 +94,11 @@ pub fn inspect(site: &Site, target: &Target, as_json: bool, out: &mut impl Write
 }
 
 pub fn openapi(site: &Site, image: Option<ImageName>, out: &mut impl Write) -> Result<(), Stop> {
-    Ok(writeln!(out, "{:#}", view::openapi_json(&site.describe(image)?, &Mount::default()))?)
+    let described = match &image {
+        Some(name) => site.describe(Some(name.clone())).map_err(Stop::about(name))?,
+        None => site.describe(None)?,
+    };
+    Ok(writeln!(out, "{:#}", view::openapi_json(&described, &Mount::default()))?)
 }
 
 pub fn doctor(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCode, Stop> {
@@ -123,7 +127,7 @@ pub fn doctor(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCo
     }
     for check in &checks {
         match &check.wrong {
-            None => writeln!(out, "yes  {:<20} {} {}", check.what, check.buys, bracketed(&check.detail))?,
+            None => writeln!(out, "yes  {:<20} {}{}", check.what, check.buys, bracketed(&check.detail))?,
             Some(why) => writeln!(
                 out,
                 "no   {:<20} {why}\n     without it: {}\n     to get it:  {}",
@@ -135,5 +139,5 @@ pub fn doctor(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCo
 }
 
 fn bracketed(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!("({text})") }
+    if text.is_empty() { String::new() } else { format!(" ({text})") }
 }

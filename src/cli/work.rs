@@ -16,13 +16,13 @@ use crate::view;
 
 /// Runs an image as a visitor would.
 pub fn run_image(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<ExitCode, Stop> {
-    let target = target(first(asked, IMAGE)?)?;
+    let target = target(first(asked, IMAGE)?, asked)?;
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     for word in asked.words.iter().skip(1) {
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
         query.append_pair(name, value);
     }
-    let opened = site.open(&target)?;
+    let opened = site.open(&target).map_err(Stop::about(&target.image))?;
     let terms = site.config().terms(target.image.as_str());
     let query = query.finish();
     let input = Input::Query { text: query.as_bytes(), blank: Blank::Value };
@@ -59,7 +59,7 @@ pub fn run_image(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<Exi
             }
             run::Event::Silence => {}
             run::Event::End(End::Exited(0)) => return Ok(ExitCode::SUCCESS),
-            run::Event::End(end) => return Err(Stop::Wrong(format!("the run of {} ended: {end:?}", target.image))),
+            run::Event::End(end) => return Err(Stop::Wrong(format!("the run of {} ended {end}", target.image))),
         }
     }
 }

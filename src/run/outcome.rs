@@ -1,5 +1,6 @@
 //! What came of a run: plain values, for whoever shows them.
 
+use std::fmt;
 use std::time::Duration;
 
 /// How a run ended. A container that fails is an outcome, not an error.
@@ -19,6 +20,21 @@ pub enum End {
     NotExecuted(String),
     /// The keeper vanished without a report.
     Lost,
+}
+
+/// Completes "it ended …".
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            End::Exited(status) => write!(f, "with status {status}"),
+            End::Signalled(signal) => write!(f, "by signal {signal}"),
+            End::Deadline => f.write_str("at its deadline"),
+            End::OutputLimit => f.write_str("at the limit of its output"),
+            End::Cancelled => f.write_str("because nobody waited for it"),
+            End::NotExecuted(why) => write!(f, "before it began: {why}"),
+            End::Lost => f.write_str("without a word: what looked after it was killed"),
+        }
+    }
 }
 
 /// A piece of a run, as it happens.

@@ -142,6 +142,17 @@ fn check_names_undeclared_names_bad_types_and_missing_help() {
             "better: it tells of --colour, which no label declares",
         ),
         ("runscript", json!("case $1 in\n --age) age=$2 ;; --name) ;; esac; x \"$@\""), "it tells of --age, which no"),
+        (
+            "labels",
+            json!({ crate::INT: "name", crate::SCHEMA: r#"{"name": {"minimum": "x"}}"# }),
+            "write a JSON number",
+        ),
+        ("labels", json!({ crate::INT: "name", crate::SCHEMA: r#"{"name": {"minimun": 1}}"# }), "no such keyword"),
+        (
+            "labels",
+            json!({ crate::INT: "name", crate::SCHEMA: r#"{"name": {"description": "x", "default": 1}, "required": ["name"]}"# }),
+            "better: name is required, so its default",
+        ),
         ("runscript", json!("exec hello"), "wrong:  its runscript does not pass its arguments on"),
         ("runscript", Value::Null, "wrong:  it has no runscript"),
         ("helpfile", Value::Null, "better: it has no %help"),
@@ -156,6 +167,16 @@ fn check_names_undeclared_names_bad_types_and_missing_help() {
         image[member] = value;
         let said = advice(&image, &[]);
         assert!(said.contains(told), "{member}: no {told} in {said}");
+    }
+}
+
+#[test]
+fn check_sees_every_way_to_pass_arguments_on() {
+    for script in ["x \"$@\"", "x $*", "x \"$2\"", "x \"${2:-none}\"", "[ $# -gt 0 ] && x", "x ${@:2}"] {
+        let image = json!({
+            "labels": { crate::STR: "name" }, "helpfile": "Says hello to --name.", "runscript": script,
+        });
+        assert_eq!(advice(&image, &[]), "argv.sif: fine\n", "{script}");
     }
 }
 
@@ -363,6 +384,34 @@ fn under_cgi_the_command_line_is_not_read() {
     let site = hello(Wire::Cgi).words(&["list", "--json", "--config", "/nonexistent"]);
     let answer = site.ask(&get(IMAGE));
     assert_eq!((answer.status, answer.media()), (200, JSON));
+}
+
+#[test]
+fn a_slip_at_the_terminal_is_answered_with_what_to_write() {
+    let site = hello(Wire::Cgi).image("exit-3.sif", &[]);
+    for (words, status, told) in [
+        // as one writes it for apptainer
+        (&["run", "argv.sif", "--age", "7"][..], 2, "NAME=VALUE"),
+        (&["run", "argv.sif", "--age=7"], 2, "NAME=VALUE"),
+        // a file of another folder
+        (&["check", "./argv.sif"], 2, "SINGULARITY_NGINX_DATA=. singularity-nginx check argv.sif"),
+        (&["inspect", "../other/argv.sif"], 2, "SINGULARITY_NGINX_DATA=../other singularity-nginx inspect argv.sif"),
+        (&["run", "/srv/argv.sif", "age=7"], 2, "SINGULARITY_NGINX_DATA=/srv singularity-nginx run argv.sif"),
+        // words that nothing is done with
+        (&["list", "exit-3.sif"], 2, "`exit-3.sif`"),
+        (&["inspect", "argv.sif", "exit-3.sif"], 2, "`exit-3.sif`"),
+        (&["doctor", "now"], 2, "`now`"),
+        // which one, and where the right names are
+        (&["run", "argw.sif"], 1, "argw.sif: There is no such image. `singularity-nginx list` tells which there are."),
+        (&["inspect", "argw.sif"], 1, "argw.sif: There is no such image."),
+        (&["openapi", "argw.sif"], 1, "argw.sif: There is no such image."),
+        (&["run", "exit-3.sif"], 1, "exit-3.sif ended with status 3"),
+    ] {
+        let (code, _, said) = call(&site, words);
+        assert_eq!(code, status, "{words:?}: {said}");
+        assert!(said.contains(told), "{words:?}: no {told} in {said}");
+    }
+    assert_eq!(site.runs().len(), 1);
 }
 
 #[test]
