@@ -65,7 +65,7 @@ fn curl_watches_as_documented() {
 #[test]
 fn every_language_is_there() {
     let languages: Vec<String> = snippet::of(DOCUMENT).into_iter().map(|one| one.language).collect();
-    assert_eq!(languages, ["sh", "sh", "js", "python", "r", "sh"]);
+    assert_eq!(languages, ["sh", "sh", "js", "js", "python", "r", "sh"]);
     assert!(snippet::of(DOCUMENT).iter().all(|one| is_about_amy(one) || one.code.contains("slow.sif")));
 }
 
