@@ -127,6 +127,19 @@ fn methods_and_validators_pass_through() {
     assert_eq!(visit.ask(&http("GET", RUN, &[], b"")).json(), json!([]), "all over one connection");
 }
 
+/// nginx answers these before it looks at locations. A method that is refused is answered with what is allowed.
+#[test]
+fn what_nginx_refuses_by_itself_names_the_methods() {
+    let site = site();
+    let Some(server) = complete(&site) else { return };
+    for (target, allowed) in [("/container/", "GET, HEAD"), (RUN, "GET, POST"), ("/container/static/app.js", "GET")] {
+        let answer = server.ask(&http("TRACE", target, &[], b""));
+        assert_eq!(answer.problem(405).0, "method-not-allowed", "{target}");
+        let allow = answer.header("Allow").unwrap_or_default();
+        assert!(allow.starts_with(allowed), "{target}: {allow}");
+    }
+}
+
 #[test]
 fn static_files_come_from_the_disk_with_a_lifetime() {
     let site = site();
