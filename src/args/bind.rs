@@ -192,11 +192,20 @@ fn typed(arg: &Arg, given: Given, policy: &Policy, report: &mut Report) -> Resul
         (Kind::Bool, Given::Json(Scalar::Bool(flag))) => Ok(flag.then_some(ArgValue::Bool)),
         (_, Given::Blank | Given::Json(Scalar::Null)) => Ok(None),
         (_, Given::Typed(text)) => parse(arg, &text, policy, report).map(Some),
-        (Kind::Int | Kind::Float, Given::Json(Scalar::Number(text))) => parse(arg, text, policy, report).map(Some),
+        (Kind::Int, Given::Json(Scalar::Number(text))) => parse(arg, whole(text), policy, report).map(Some),
+        (Kind::Float, Given::Json(Scalar::Number(text))) => parse(arg, text, policy, report).map(Some),
         (Kind::Str | Kind::Int | Kind::Float, Given::Json(Scalar::Text(text))) => {
             parse(arg, &text, policy, report).map(Some)
         }
         (kind, Given::Json(_)) => Err(ValueError::WrongType(kind)),
+    }
+}
+
+/// `5.0` is the integer 5 (JSON Schema 2020-12, Core §6.3), as some languages write it.
+fn whole(number: &str) -> &str {
+    match number.split_once('.') {
+        Some((digits, zeros)) if zeros.bytes().all(|byte| byte == b'0') => digits,
+        _ => number,
     }
 }
 

@@ -29,7 +29,7 @@ fn small(wire: Wire) -> Site {
 fn hostile_23_descriptors_and_surroundings_of_a_run() {
     on_both_wires(|wire| {
         // as if the web server had left descriptors open
-        let leaky = ["/bin/sh", "-c", "umask 0; exec \"$0\" \"$@\" 5</etc/passwd 7>>/dev/null 11</"];
+        let leaky = ["/bin/sh", "-c", "umask 0; exec \"$0\" \"$@\" 5</etc/passwd 7>>/dev/null 9</"];
         for prefix in [&[][..], &leaky] {
             let site = small(wire).under(prefix);
             site.ask(&get("/container/run/good.sif")).good();

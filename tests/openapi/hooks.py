@@ -1,10 +1,8 @@
 """What schemathesis must know beyond the document.
 
-In: generated cases. Out: the same without three kinds that JSON Schema cannot tell from others, so that no check has to
+In: generated cases. Out: the same without two kinds that JSON Schema cannot tell from others, so that no check has to
 be switched off for them. Only positive cases are concerned.
 
-- 425.0 is the integer 425 to JSON Schema (2020-12, Core §6.3), but no INT by the contract: decimal digits only.
-  Such a number is sent as 425.
 - A STR needs a letter or digit of any script, `.` or `_`, else nothing is left when it is stripped. A portable
   pattern (Core §6.4) can say that for ASCII only; beyond, it also takes words like `€`. These are not sent.
 - A request line holds 8 KiB: 1,024 characters of which each takes twelve bytes, percent-encoded, are a case for POST.
@@ -15,11 +13,6 @@ from urllib.parse import urlencode
 import schemathesis
 
 LONGEST_QUERY = 7500
-
-
-def types(schema):
-    kinds = schema.get("type", [])
-    return [kinds] if isinstance(kinds, str) else kinds
 
 
 def body_schema(case):
@@ -54,14 +47,3 @@ def filter_case(context, case):
                 if "pattern" in schema and isinstance(value, str) and not leaves_a_word(value):
                     return False
     return True
-
-
-@schemathesis.hook
-def map_case(context, case):
-    for values, schemas in places(case):
-        if isinstance(values, dict):
-            for name, schema in schemas.items():
-                value = values.get(name)
-                if "integer" in types(schema) and isinstance(value, float) and value.is_integer():
-                    values[name] = int(value)
-    return case

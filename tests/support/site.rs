@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
@@ -202,8 +202,14 @@ impl Site {
         }
         let mut command = self.command();
         command.args(["fastcgi", "--listen", &format!("unix:{}", self.socket().display())]).stdout(Stdio::null());
-        let child = command.spawn().expect("the program");
-        until("the server listens", HANG, || Connection::open(&self.socket()).is_ok());
+        let mut child = command.spawn().expect("the program");
+        let begun = Instant::now();
+        while let Err(error) = Connection::open(&self.socket()) {
+            let ended = child.try_wait().expect("a child");
+            let waits = ended.is_none() && begun.elapsed() < HANG;
+            assert!(waits, "the server does not listen: {error}, {ended:?}: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let family = processes::family(child.id());
         let program = family.iter().find(|process| process.command.starts_with(PROGRAM)).expect("the program");
         let id = program.pid as u32;
