@@ -12,12 +12,12 @@ impl Site {
     /// out, which starts processes; without, only what is written down of an
     /// earlier trial is told.
     pub fn checks(&self, probe: bool) -> Vec<Check> {
-        self.checks_of(&self.listing(), probe)
+        self.checks_of(&self.listing(), &self.in_use(), probe)
     }
 
-    fn checks_of(&self, listing: &Result<Listing, Error>, probe: bool) -> Vec<Check> {
+    fn checks_of(&self, listing: &Result<Listing, Error>, in_use: &Result<usize, Error>, probe: bool) -> Vec<Check> {
         let runtime = Runtime::find(self.config.runtime.as_deref());
-        let mut checks = vec![self.in_folder(check_data(listing)), self.check_state()];
+        let mut checks = vec![self.in_folder(check_data(listing)), check_state(in_use)];
         checks.extend(self.check_trust());
         checks.extend(listing.as_ref().ok().and_then(|listing| self.check_tables(listing)));
         checks.extend(self.check_logo());
@@ -42,7 +42,7 @@ impl Site {
     /// Logs what does not hold, once at the start of a server.
     pub fn announce(&self) {
         let listing = self.listing();
-        for check in self.checks_of(&listing, true) {
+        for check in self.checks_of(&listing, &self.in_use(), true) {
             if let Some(wrong) = check.wrong {
                 log::event("missing", &[("what", &check.what), ("why", &wrong), ("lost", &check.lost)]);
             }
@@ -57,12 +57,12 @@ impl Site {
         if !self.config.metrics {
             return Err(Error::NoRoute);
         }
-        let listing = self.listing();
-        let checks = self.checks_of(&listing, false);
+        let (listing, in_use) = (self.listing(), self.in_use());
+        let checks = self.checks_of(&listing, &in_use, false);
         let (listing, slots) = (listing?, self.slots(None)?);
         Ok(Metrics {
             slots: slots.count(),
-            in_use: slots.in_use().map_err(StartError::from)?,
+            in_use: in_use?,
             refusals: slots.refusals().map_err(StartError::from)?,
             images: listing.images.len(),
             not_served: listing.refused.len(),
@@ -115,16 +115,10 @@ impl Site {
         Some(better(logo, format!("{} cannot be shown", path.display())))
     }
 
-    fn check_state(&self) -> Check {
-        let state = Topic {
-            what: "state",
-            buys: "the number of containers at once is limited",
-            lost: "nothing runs",
-            get: "set `state` to a folder of this account alone",
-        };
-        // locks that cannot be opened are found by opening them: a full or read-only disk, something else in their place
-        let usable = self.slots(None).and_then(|slots| Ok(slots.in_use().map_err(StartError::from)?));
-        needed(state, usable.as_ref().map(|_| String::new()))
+    /// Slots that are taken now. Locks that cannot be opened are found by opening them: a full or read-only disk,
+    /// something else in their place.
+    fn in_use(&self) -> Result<usize, Error> {
+        Ok(self.slots(None)?.in_use().map_err(StartError::from)?)
     }
 }
 
@@ -153,6 +147,16 @@ fn check_data(listing: &Result<Listing, Error>) -> Check {
     let counted =
         |listing: &Listing| format!("images: {}, entries not served: {}", listing.images.len(), listing.refused.len());
     needed(data, listing.as_ref().map(counted))
+}
+
+fn check_state(in_use: &Result<usize, Error>) -> Check {
+    let state = Topic {
+        what: "state",
+        buys: "the number of containers at once is limited",
+        lost: "nothing runs",
+        get: "set `state` to a folder of this account alone",
+    };
+    needed(state, in_use.as_ref().map(|_| String::new()))
 }
 
 fn needed(topic: Topic, outcome: Result<String, &Error>) -> Check {
