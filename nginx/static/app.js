@@ -34,9 +34,8 @@ async function page(url, signal) {
 // Pending while the form holds something that the code beside it does not show yet.
 let shown;
 
-function addCopyButtons(root = document) {
-  for (const box of all(".copyable", root)) {
-    if (find("button", box)) continue;
+function addCopyButtons() {
+  for (const box of all(".copyable")) {
     const button = make("button", { type: "button", class: "copy" }, words.copy);
     button.addEventListener("click", async () => {
       await shown?.catch(() => {});               // where the server does not answer: as it stands
