@@ -17,7 +17,7 @@ use super::opened::Image;
 use super::sandbox::Sandbox;
 use super::sif;
 use super::squashfs::Squashfs;
-use super::tree;
+use super::tree::{self, FileSystem};
 use super::window::Window;
 
 /// Longest text handed out (a runscript, a help text, a definition file) and most bytes of labels.
@@ -248,19 +248,38 @@ pub(super) fn read(image: &Image) -> Result<Metadata, MetadataError> {
     read_window(&Window::new(image.file(), image.size()))
 }
 
-fn read_window(window: &Window<'_>) -> Result<Metadata, MetadataError> {
-    let beyond = || MetadataError::corrupt(Part::Header, "the file ends after its first line");
-    let (format, start) = match format::recognise(window)? {
-        Found::Sif => return sif::read(window),
-        Found::Squashfs(start) => (Format::Squashfs, start),
-        Found::Ext3(start) => (Format::Ext3, start),
-    };
-    let inner = window.from(start).ok_or_else(beyond)?;
-    let mut metadata = Metadata::new(format);
-    if format == Format::Squashfs {
-        tree::describe(&mut Squashfs::open(&inner)?, &mut metadata)?;
+/// Whether the environment scripts of an image speak of its locale; yes where they cannot be read.
+pub(super) fn sets_locale(image: &Image) -> bool {
+    let sets = if image.is_directory() {
+        tree::sets_locale(&mut Sandbox(image.file().as_fd()))
     } else {
-        tree::describe(&mut Ext3::open(&inner)?, &mut metadata)?;
-    }
+        let window = Window::new(image.file(), image.size());
+        format::recognise(&window).and_then(|found| with_files(&window, &found, |files| tree::sets_locale(files)))
+    };
+    sets.unwrap_or(true)
+}
+
+fn read_window(window: &Window<'_>) -> Result<Metadata, MetadataError> {
+    let (found, format) = match format::recognise(window)? {
+        Found::Sif => return sif::read(window),
+        found @ Found::Squashfs(_) => (found, Format::Squashfs),
+        found @ Found::Ext3(_) => (found, Format::Ext3),
+    };
+    let mut metadata = Metadata::new(format);
+    with_files(window, &found, |files| tree::describe(files, &mut metadata))?;
     Ok(metadata)
+}
+
+/// Does something with the files of a bare file system.
+fn with_files<T>(
+    window: &Window<'_>,
+    found: &Found,
+    look: impl FnOnce(&mut dyn FileSystem) -> Result<T, MetadataError>,
+) -> Result<T, MetadataError> {
+    let beyond = || MetadataError::corrupt(Part::Header, "the file ends after its first line");
+    match *found {
+        Found::Squashfs(start) => look(&mut Squashfs::open(&window.from(start).ok_or_else(beyond)?)?),
+        Found::Ext3(start) => look(&mut Ext3::open(&window.from(start).ok_or_else(beyond)?)?),
+        Found::Sif => sif::with_files(window, look),
+    }
 }

@@ -146,6 +146,13 @@ impl Image {
     pub fn metadata(&self) -> Result<Metadata, MetadataError> {
         super::metadata::read(self)
     }
+
+    /// Whether the image sets a locale for what runs in it (`LANG` and its like in the scripts of its environment). Yes
+    /// where that cannot be read. Reads at most 66 files.
+    #[must_use]
+    pub fn sets_locale(&self) -> bool {
+        super::metadata::sets_locale(self)
+    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use super::json;
 use super::metadata::{MAX_TEXT, Metadata, MetadataError, Note, Part};
 use super::oci;
 use super::squashfs::Squashfs;
-use super::tree;
+use super::tree::{self, FileSystem};
 use super::window::{Fields, Window};
 
 const HEADER: usize = 128;
@@ -105,6 +105,14 @@ pub(super) fn read(window: &Window<'_>) -> Result<Metadata, MetadataError> {
     Ok(metadata)
 }
 
+/// Does something with the files of a SIF's root.
+pub(super) fn with_files<T>(
+    window: &Window<'_>,
+    look: impl FnOnce(&mut dyn FileSystem) -> Result<T, MetadataError>,
+) -> Result<T, MetadataError> {
+    Sif::open(window)?.with_files(look)
+}
+
 impl<'a> Sif<'a> {
     /// Checks the header and reads the table.
     pub(super) fn open(window: &Window<'a>) -> Result<Self, MetadataError> {
@@ -175,13 +183,19 @@ impl<'a> Sif<'a> {
     }
 
     fn read_partition(&self, metadata: &mut Metadata) -> Result<(), MetadataError> {
+        self.with_files(|files| tree::describe(files, metadata))
+    }
+
+    /// Does something with the files of the image's root.
+    fn with_files<T>(
+        &self,
+        look: impl FnOnce(&mut dyn FileSystem) -> Result<T, MetadataError>,
+    ) -> Result<T, MetadataError> {
         let missing = || MetadataError::corrupt(Part::Descriptors, "there is no system partition");
         let partition = self.primary().ok_or_else(missing)?;
         match partition.kind {
-            Kind::Partition { file_system: FS_SQUASH, .. } => {
-                tree::describe(&mut Squashfs::open(&partition.data)?, metadata)
-            }
-            Kind::Partition { file_system: FS_EXT3, .. } => tree::describe(&mut Ext3::open(&partition.data)?, metadata),
+            Kind::Partition { file_system: FS_SQUASH, .. } => look(&mut Squashfs::open(&partition.data)?),
+            Kind::Partition { file_system: FS_EXT3, .. } => look(&mut Ext3::open(&partition.data)?),
             Kind::Partition { file_system: FS_ENCRYPTED, .. } => Err(MetadataError::Encrypted),
             _ => Err(MetadataError::unsupported("a SIF whose system partition is neither squashfs nor ext3")),
         }

@@ -18,6 +18,8 @@ const MAX_STEPS: usize = 256;
 pub(super) const MAX_TARGET: usize = 4096;
 /// Most entries looked at where apps are listed; far more than [`MAX_APPS`], since some may be no apps.
 const MAX_LISTED: usize = 1024;
+/// Most scripts looked at that set an image's environment; there are four to six.
+const MAX_ENVIRONMENT: usize = 64;
 /// Largest directory searched, in bytes: some 30,000 names.
 pub(super) const MAX_DIRECTORY: u64 = 1024 * 1024;
 
@@ -133,6 +135,23 @@ pub(super) fn describe(files: &mut dyn FileSystem, metadata: &mut Metadata) -> R
         metadata.note(Note::Unread(Part::Apps));
     }
     Ok(())
+}
+
+/// Whether the scripts that set an image's environment speak of a locale.
+pub(super) fn sets_locale(files: &mut dyn FileSystem) -> Result<bool, MetadataError> {
+    const FOLDER: &str = "/.singularity.d/env";
+    const VARIABLES: [&[u8]; 4] = [b"LANG=", b"LC_ALL=", b"LC_CTYPE=", b"LANGUAGE="];
+    let mut places = vec!["/.singularity/environment".to_owned(), "/environment".to_owned()];
+    for name in files.list(FOLDER, MAX_ENVIRONMENT)?.unwrap_or_default() {
+        places.extend(std::str::from_utf8(&name).map(|name| format!("{FOLDER}/{name}")));
+    }
+    for place in places {
+        let script = files.read(&place, MAX_TEXT, Part::FileSystem)?.unwrap_or_default();
+        if VARIABLES.iter().any(|variable| script.windows(variable.len()).any(|window| window == *variable)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A text that may be missing, too long or unreadable without harm to the rest.
