@@ -118,6 +118,7 @@ impl Error {
             Error::Arguments(BindError::Rejected(_)) => "bad-arguments",
             Error::Busy => "busy",
             Error::Replaced => "replaced",
+            Error::Runtime(RuntimeError::Unknown(..) | RuntimeError::Asking) => "isolation",
             Error::Runtime(_) => "no-runtime",
             Error::Strict(..) => "isolation",
             Error::State(_) | Error::Start(_) => "cannot-start",
@@ -191,6 +192,11 @@ impl Error {
             Error::Runtime(RuntimeError::Missing | RuntimeError::NotExecutable(_)) => {
                 "The site's owner has to install a container runtime, or to name it.".to_owned()
             }
+            Error::Runtime(RuntimeError::Unknown(..) | RuntimeError::Asking) => {
+                "It is being found out how well this host can keep containers apart: try again in some seconds. Nothing \
+                 is run before that is known."
+                    .to_owned()
+            }
             Error::Runtime(_) => {
                 "The site's container runtime cannot be used: `singularity-nginx doctor` tells its owner why.".to_owned()
             }
@@ -216,6 +222,7 @@ impl Error {
     pub fn retry_after(&self) -> Option<u32> {
         match self {
             Error::Busy | Error::Replaced => Some(2),
+            Error::Runtime(RuntimeError::Unknown(..) | RuntimeError::Asking) => Some(5),
             _ if self.status() == 503 => Some(30),
             _ => None,
         }

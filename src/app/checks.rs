@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::image::Listing;
 use crate::log;
 use crate::reply::{Check, Metrics, Weight};
-use crate::run::{Abilities, Ability, Runtime, StartError};
+use crate::run::{Abilities, Ability, Finding, Runtime, StartError};
 
 impl Site {
     /// Looks at everything. With `probe` the runtime and the host are tried
@@ -22,21 +22,29 @@ impl Site {
         checks.extend(listing.as_ref().ok().and_then(|listing| self.check_tables(listing)));
         checks.extend(self.check_logo());
         checks.extend(runtime.as_ref().ok().and_then(owned));
-        let known = runtime.map_err(Error::from).and_then(|runtime| {
-            if probe {
-                return Ok(Some(Abilities::renew(&runtime, &self.config.state)?));
-            }
-            Ok(Abilities::recorded(&runtime, &self.config.state))
+        checks.extend(match &runtime {
+            Err(error) => vec![needed(RUNTIME, Err(&error.clone().into()))],
+            Ok(runtime) => self.check_runtime(runtime, probe),
         });
-        let version = |known: Option<&Abilities>| known.map(|known| known.version.clone()).unwrap_or_default();
-        match known {
-            Err(error) => checks.push(needed(RUNTIME, Err(&error))),
-            Ok(known) => {
-                checks.push(needed(RUNTIME, Ok(version(known.as_ref()))));
-                checks.extend(known.iter().flat_map(abilities));
+        checks
+    }
+
+    /// The runtime, and what it can do here. Without `probe` a question that had no answer is told as such.
+    fn check_runtime(&self, runtime: &Runtime, probe: bool) -> Vec<Check> {
+        let state = &self.config.state;
+        let found = match probe {
+            true => Abilities::renew(runtime, state).map(Some),
+            false => Ok(Abilities::recorded(runtime, state)),
+        };
+        let unanswered = if probe { None } else { Abilities::refusal(runtime, state) };
+        match (found, unanswered) {
+            (Err(error), _) => vec![needed(RUNTIME, Err(&error.into()))],
+            (Ok(_), Some(error)) => vec![needed(RUNTIME, Err(&error.into()))],
+            (Ok(found), None) => {
+                let version = found.as_ref().map_or("not tried yet", |found| &found.version).to_owned();
+                [needed(RUNTIME, Ok(version))].into_iter().chain(found.iter().flat_map(abilities)).collect()
             }
         }
-        checks
     }
 
     /// Logs what does not hold, once at the start of a server.
@@ -50,6 +58,7 @@ impl Site {
         for refused in listing.iter().flat_map(|listing| &listing.refused) {
             log::event("not-served", &[("entry", &refused.shown), ("why", &refused.why)]);
         }
+        log::event("checked", &[]);
     }
 
     /// The site in numbers, where its owner wants them told.
@@ -187,12 +196,19 @@ fn owned(runtime: &Runtime) -> Option<Check> {
 
 fn abilities(found: &Abilities) -> Vec<Check> {
     let check = |ability: Ability| {
-        let wrong = found.missing.iter().find(|(missing, _)| *missing == ability).map(|(_, why)| why.clone());
+        let (wrong, public) = match found.finding(ability) {
+            Finding::Yes => (None, None),
+            Finding::No(why) => (Some(why), Some(format!("Without it, {}.", ability.without()))),
+            Finding::Unknown(why) => (
+                Some(format!("not known: {why}")),
+                Some("It is not known whether this holds here: what needs it is not run.".to_owned()),
+            ),
+        };
         Check {
             what: ability.word(),
             weight: if ability.promised() { Weight::Promised } else { Weight::Better },
             detail: String::new(),
-            public: wrong.as_ref().map(|_| format!("Without it, {}.", ability.without())),
+            public,
             wrong,
             buys: ability.buys(),
             lost: ability.without(),

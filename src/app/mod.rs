@@ -80,6 +80,12 @@ impl Site {
         }
     }
 
+    /// What a process of one request does at its end: questions about the host that are still open are answered, for
+    /// the next one. Before it waits for that it calls `before`.
+    pub fn finish(&self, before: impl FnOnce()) {
+        run::finish_probing(before);
+    }
+
     /// Answers a request. `client` is the visitor's connection, where the
     /// wire has one: a run ends when it does.
     pub fn respond(&self, request: &Request, client: Option<Client>) -> Response {

@@ -11,11 +11,15 @@ use crate::http::{Body, FetchSite, Method, Request, Response};
 use crate::log;
 use crate::reply::{Ran, Reply};
 use crate::route::Target;
-use crate::run::{Abilities, Ability, Event, Invocation, Limits, Means, Run, Runtime, Slot, Slots, StartError};
+use crate::run::{
+    Abilities, Ability, End, Event, Invocation, Limits, Means, Network, Outcome, Run, Runtime, Slot, Slots, StartError,
+};
 use crate::view;
 
 /// Longest time without a sign of life on a live answer.
 const HEARTBEAT: Duration = Duration::from_millis(900);
+/// The status with which a runtime ends that cannot start a container.
+const RUNTIME_FAILED: i32 = 255;
 /// How often a waiting visitor looks for a free slot.
 const ANOTHER_TRY: Duration = Duration::from_millis(100);
 
@@ -35,7 +39,7 @@ impl Site {
             slots.push(self.slots(Some(image))?);
         }
         slots.push(self.slots(None)?);
-        let take = |slots: Slots| slots.take().map_err(StartError::from)?.map_err(|_| Error::Busy);
+        let take = |slots: Slots| slots.take(None).map_err(StartError::from)?.map_err(|_| Error::Busy);
         slots.into_iter().map(take).collect()
     }
 
@@ -101,6 +105,7 @@ impl Site {
     /// Waits for the end of a run; all that is known of it.
     pub fn ran(&self, opened: Opened, arguments: &Arguments, run: Run, invocation: Invocation) -> Result<Ran, Error> {
         let outcome = run.collect();
+        self.doubt(&outcome);
         // the runtime opened the path before the container could print anything
         if opened.replaced() {
             return Err(Error::Replaced);
@@ -122,6 +127,16 @@ impl Site {
             by_post,
             spec,
         })
+    }
+
+    /// A runtime that does not start what it could start before may have been changed behind its path: it is asked again.
+    fn doubt(&self, outcome: &Outcome) {
+        if outcome.end == End::Exited(RUNTIME_FAILED)
+            && outcome.stdout.is_empty()
+            && let Ok(runtime) = Runtime::find(self.config.runtime.as_deref())
+        {
+            Abilities::doubt(&runtime, &self.config.state);
+        }
     }
 
     /// Takes a slot and starts a run.
@@ -147,7 +162,7 @@ impl Site {
         let terms = self.config.terms(name);
         let runtime = Runtime::find(self.config.runtime.as_deref())?;
         Runtime::check_launcher(&terms.launcher)?;
-        let abilities = self.abilities(&runtime)?;
+        let abilities = self.abilities(&runtime, terms)?;
         let limits = limits(terms, &abilities);
         let means = Means {
             runtime: &runtime,
@@ -155,22 +170,39 @@ impl Site {
             limits: &limits,
             network: terms.network,
             launcher: &terms.launcher,
+            locale: !opened.image.sets_locale(),
         };
         let app = opened.target.app.as_ref().map(|app| app.as_str());
         Ok((Invocation::new(&means, (name, opened.image.path()), app, argv), limits))
     }
 
-    /// What the runtime can do here; with `strict`, a promise that does not
+    /// What the runtime can do here. What a run of these terms needs is known; with `strict`, a promise that does not
     /// hold is an error.
-    pub(super) fn abilities(&self, runtime: &Runtime) -> Result<Abilities, Error> {
+    pub(super) fn abilities(&self, runtime: &Runtime, terms: &Terms) -> Result<Abilities, Error> {
         self.slots(None)?; // makes the state folder
-        let abilities = Abilities::of(runtime, &self.config.state)?;
-        let broken = abilities.missing.iter().find(|(ability, _)| ability.promised());
-        match broken {
-            Some((ability, why)) if self.config.strict => Err(Error::Strict(*ability, why.clone())),
-            _ => Ok(abilities),
+        let abilities = Abilities::of(runtime, &self.config.state, &needed(terms))?;
+        let promised = |ability: &Ability| match ability {
+            // a limit of each process is none of the run
+            Ability::Cgroups => terms.memory.is_some(),
+            other => other.promised(),
+        };
+        let broken = || Ability::ALL.into_iter().filter(promised).find_map(|one| Some((one, abilities.lacks(one)?)));
+        match broken().filter(|_| self.config.strict) {
+            Some((ability, why)) => Err(Error::Strict(ability, why)),
+            None => Ok(abilities),
         }
     }
+}
+
+/// What has to be known before a run of these terms: all that keeps it apart or bounds it.
+fn needed(terms: &Terms) -> Vec<Ability> {
+    let needs = |ability: &Ability| match ability {
+        Ability::Fuse => false,
+        Ability::NetworkNamespaces => terms.network == Network::None,
+        Ability::Cgroups => terms.memory.is_some() || terms.cpus.is_some(),
+        _ => true,
+    };
+    Ability::ALL.into_iter().filter(needs).collect()
 }
 
 fn limits(terms: &Terms, abilities: &Abilities) -> Limits {
@@ -181,7 +213,7 @@ fn limits(terms: &Terms, abilities: &Abilities) -> Limits {
         // carried elsewhere, it would count what others run there (Slurm passes limits on)
         processes: terms.launcher.is_empty().then_some(terms.processes),
         cpus: terms.cpus,
-        counted: abilities.has(Ability::UserNamespaces) && abilities.has(Ability::Counting),
+        cell: Limits::cell(abilities),
     }
 }
 

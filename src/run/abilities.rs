@@ -1,281 +1,352 @@
-//! What this host and its runtime can do, found out once and written down.
+//! What this host and its runtime can do: yes, no, or not known.
 //!
-//! The finding is a file in the state folder, named by what it depends on:
-//! the runtime's path, inode and mtime, the boot, and this program's version.
-//! Deleting it costs one more look. A runtime that does not answer is not
-//! written down.
+//! *Yes* and *no* are answers of the kernel or of the runtime, and are kept in a file of the state folder, named by what
+//! they depend on: the runtime's path, inode and mtime, the boot, and this program. *Unknown* is what came of a question
+//! that was not answered (too slow, killed, no memory): it is never kept, it is no *no*, and a run that needs to know is
+//! refused until somebody has asked again. Deleting the file costs one more look.
+//!
+//! One asks at a time, over all processes of the site, by a lock; the others wait for the answer, [`PATIENCE`] at most.
 
+use std::fs::{File, TryLockError};
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
 
-use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
 use super::ability::Ability;
-use super::family::ends_within;
-use super::invocation::ENVIRONMENT;
-use super::keeper::{COMMAND, TRY_CELL, TRY_FILTER};
+use super::offered::Offered;
+use super::probe;
 use super::runtime::{Runtime, RuntimeError};
 
-/// How long the runtime, or a trial, may take to answer.
+/// How long a run waits for what it needs to know.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Bytes of an answer that are read.
-const MAX_ANSWER: u64 = 4096;
+/// How long one question may take: a run that waits hears of a runtime that hangs.
+pub const QUESTION: Duration = Duration::from_secs(4);
+/// After a runtime has refused to run anything, the next question comes so much later.
+const PAUSE: Duration = Duration::from_secs(10);
+/// What is younger was asked about the runtime as it is now.
+const FRESH: Duration = Duration::from_secs(60);
+/// How often somebody looks who waits for an answer.
+const LOOK: Duration = Duration::from_millis(20);
+/// Largest file in bytes.
+const MAX_RECORD: u64 = 64 * 1024;
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finding {
+    /// It holds here.
+    Yes,
+    /// It does not, for this reason.
+    No(String),
+    /// The question was not answered, for this reason.
+    Unknown(String),
+}
 
 /// What was found.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Abilities {
     /// What the runtime calls itself: `apptainer version 1.4.5`.
     pub version: String,
-    /// What does not hold here, each with the reason.
-    pub missing: Vec<(Ability, String)>,
+    /// The flags that it offers.
+    pub offered: Offered,
+    /// What is known. An ability that is not in it is unknown.
+    findings: Vec<(Ability, Finding)>,
 }
 
 impl Abilities {
+    /// A host of which nothing is known.
+    pub fn unknown(version: &str, offered: Offered) -> Abilities {
+        Abilities { version: version.to_owned(), offered, findings: Vec::new() }
+    }
+
     /// A host where everything holds.
     pub fn all(version: &str) -> Abilities {
-        Abilities { version: version.to_owned(), missing: Vec::new() }
+        let findings = Ability::ALL.map(|ability| (ability, Finding::Yes)).to_vec();
+        Abilities { findings, ..Abilities::unknown(version, Offered::all()) }
     }
 
-    /// Whether this holds here.
+    /// The same with another finding.
+    pub fn with(mut self, ability: Ability, finding: Finding) -> Abilities {
+        self.findings.retain(|(known, _)| *known != ability);
+        self.findings.push((ability, finding));
+        self
+    }
+
+    /// What is known of it.
+    pub fn finding(&self, ability: Ability) -> Finding {
+        let found = self.findings.iter().find(|(known, _)| *known == ability);
+        found.map_or(Finding::Unknown("nobody has asked yet".to_owned()), |(_, finding)| finding.clone())
+    }
+
+    /// Whether this is known to hold here.
     pub fn has(&self, ability: Ability) -> bool {
-        self.missing.iter().all(|(missing, _)| *missing != ability)
+        self.finding(ability) == Finding::Yes
     }
 
-    /// What is written down, else what is found out now (and then written down).
-    pub fn of(runtime: &Runtime, state: &Path) -> Result<Abilities, RuntimeError> {
-        if let Some(known) = Abilities::recorded(runtime, state) {
-            return Ok(known);
+    /// Why it is known not to hold here.
+    pub fn lacks(&self, ability: Ability) -> Option<String> {
+        match self.finding(ability) {
+            Finding::No(why) => Some(why),
+            Finding::Yes | Finding::Unknown(_) => None,
         }
-        Abilities::renew(runtime, state)
     }
 
-    /// What is found out now; it replaces what is written down.
+    /// The first of these that is not known, and why.
+    fn not_known(&self, needed: &[Ability]) -> Option<(Ability, String)> {
+        needed.iter().find_map(|ability| match self.finding(*ability) {
+            Finding::Unknown(why) => Some((*ability, why)),
+            Finding::Yes | Finding::No(_) => None,
+        })
+    }
+
+    /// What is kept, else what is found out now (and then kept). Refused where something in `needed` stays unknown, or
+    /// [`PATIENCE`] is over: then the questions go on, for whoever comes next ([`finish`]).
+    pub fn of(runtime: &Runtime, state: &Path, needed: &[Ability]) -> Result<Abilities, RuntimeError> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let found = Abilities::recorded(runtime, state);
+            if let Some(found) = found.filter(|found| found.not_known(needed).is_none()) {
+                return Ok(found);
+            }
+            if let Some(turn) = turn(state) {
+                let left = until.saturating_duration_since(Instant::now());
+                let found = ask(turn, runtime, state).recv_timeout(left).unwrap_or(Err(RuntimeError::Asking))?;
+                return match found.not_known(needed) {
+                    Some((ability, why)) => Err(RuntimeError::Unknown(ability, why)),
+                    None => Ok(found),
+                };
+            }
+            if Instant::now() >= until {
+                return Err(RuntimeError::Asking);
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// What is found out now; it replaces what is kept.
     pub fn renew(runtime: &Runtime, state: &Path) -> Result<Abilities, RuntimeError> {
-        let found = Abilities::probe(runtime)?;
-        // where it cannot be written, the disk is full say, the next one looks again
-        let _ = found.record(&file(runtime, state));
-        Ok(found)
+        let until = Instant::now() + 2 * PATIENCE;
+        loop {
+            if let Some(_turn) = turn(state) {
+                return Abilities::find_out(runtime, state);
+            }
+            if Instant::now() >= until {
+                return Err(RuntimeError::Asking);
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 
-    /// What is written down; starts no process.
+    /// What is kept; starts no process.
     pub fn recorded(runtime: &Runtime, state: &Path) -> Option<Abilities> {
-        let mut text = Vec::new();
-        let file = std::fs::File::open(file(runtime, state)).ok()?;
-        file.take(64 * 1024).read_to_end(&mut text).ok()?;
-        serde_json::from_slice(&text).ok()
+        read(&file(runtime, state, "features"))
     }
 
-    fn record(&self, path: &Path) -> std::io::Result<()> {
-        let new = path.with_extension(format!("{}.new", std::process::id()));
-        // a draft may be there, of a process that was killed; what two threads mix up is no JSON, and looked at afresh
-        let mut file = std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        let written = file.write_all(&serde_json::to_vec(self)?).and_then(|()| std::fs::rename(&new, path));
-        if written.is_err() {
-            let _ = std::fs::remove_file(&new);
+    /// Why the last questions had no answer, if it is so; starts no process.
+    pub fn refusal(runtime: &Runtime, state: &Path) -> Option<RuntimeError> {
+        read::<Unanswered>(&file(runtime, state, "refusal")).map(|why| why.error(runtime))
+    }
+
+    /// Somebody has seen the runtime refuse a run: what is kept of it is asked again, unless it is of this minute.
+    pub fn doubt(runtime: &Runtime, state: &Path) {
+        let path = file(runtime, state, "features");
+        if age(&path).is_some_and(|age| age > FRESH) {
+            let _ = std::fs::remove_file(path);
         }
-        written
     }
 
-    /// Finds out now.
-    pub fn probe(runtime: &Runtime) -> Result<Abilities, RuntimeError> {
-        let version: String = match answer(runtime.path(), &["--version"]) {
-            Ok(text) => text.lines().next().unwrap_or_default().trim().chars().take(100).collect(),
-            Err(Silent::Late) => return Err(RuntimeError::Hangs(runtime.path().to_owned())),
-            Err(Silent::Failed(why)) => return Err(RuntimeError::Broken(runtime.path().to_owned(), why)),
+    /// Asks; the caller has the turn.
+    fn find_out(runtime: &Runtime, state: &Path) -> Result<Abilities, RuntimeError> {
+        let (features, refusal) = (file(runtime, state, "features"), file(runtime, state, "refusal"));
+        let asked = probe::ask(runtime, state);
+        // where it cannot be kept, the disk is full say, the next one asks again
+        let _ = match &asked {
+            Ok(found) => record(&features, &found.answered()),
+            Err(_) => std::fs::remove_file(&features),
         };
-        let lacks = |ability: Ability| Some((ability, ability.missing(&version)?));
-        let missing = Ability::ALL.into_iter().filter_map(lacks).collect();
-        Ok(Abilities { version, missing })
+        let _ = match Unanswered::of(&asked) {
+            Some(why) => record(&refusal, &why),
+            None => std::fs::remove_file(&refusal),
+        };
+        asked
+    }
+
+    /// Without what is not known.
+    fn answered(&self) -> Abilities {
+        let mut answered = self.clone();
+        answered.findings.retain(|(_, finding)| !matches!(finding, Finding::Unknown(_)));
+        answered
     }
 }
 
-impl Ability {
-    /// Why this does not hold here; `None` when it does.
-    fn missing(self, version: &str) -> Option<String> {
+/// What came of questions that had no answer.
+#[derive(Debug, Serialize, Deserialize)]
+enum Unanswered {
+    /// The runtime runs nothing of ours, in its own words.
+    Refuses(String),
+    /// The runtime did not answer at all.
+    Fails(String),
+    /// Something else, which may pass.
+    Unknown(Ability, String),
+}
+
+impl Unanswered {
+    fn of(asked: &Result<Abilities, RuntimeError>) -> Option<Unanswered> {
+        match asked {
+            Ok(found) => found.not_known(&Ability::ALL).map(|(ability, why)| Unanswered::Unknown(ability, why)),
+            Err(RuntimeError::Unknown(ability, why)) => Some(Unanswered::Unknown(*ability, why.clone())),
+            Err(RuntimeError::Refuses(_, why)) => Some(Unanswered::Refuses(why.clone())),
+            Err(RuntimeError::Broken(_, why)) => Some(Unanswered::Fails(why.clone())),
+            Err(error) => Some(Unanswered::Fails(error.to_string())),
+        }
+    }
+
+    fn error(self, runtime: &Runtime) -> RuntimeError {
         match self {
-            Ability::Release => old(version).then(|| format!("this is `{version}`")),
-            Ability::UserNamespaces => unshare(&["--user"]),
-            Ability::NetworkNamespaces => unshare(&["--user", "--map-root-user", "--net"]),
-            Ability::ProcessNamespaces => unshare(&["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]),
-            Ability::Fuse => std::fs::File::options()
-                .read(true)
-                .write(true)
-                .open("/dev/fuse")
-                .err()
-                .map(|error| format!("/dev/fuse: {error}")),
-            // a runtime that is installed setuid could not run behind it
-            Ability::Filter => Ability::UserNamespaces.missing(version).or_else(|| trial(TRY_FILTER)),
-            Ability::Counting => counting(),
-            Ability::Cgroups => cgroups(),
+            Unanswered::Refuses(why) => RuntimeError::Refuses(runtime.path().to_owned(), why),
+            Unanswered::Fails(why) => RuntimeError::Broken(runtime.path().to_owned(), why),
+            Unanswered::Unknown(ability, why) => RuntimeError::Unknown(ability, why),
         }
     }
 }
 
-/// Whether a runtime that calls itself so is older than the flags we use.
-/// Names that are not known count as new.
-fn old(version: &str) -> bool {
-    let release = version.split_whitespace().last().unwrap_or_default();
-    let mut numbers = release.split(['.', '-', '+']).map_while(|number| number.parse::<u32>().ok());
-    let Some(release) = numbers.next().zip(numbers.next()) else { return false };
-    release < if version.starts_with("apptainer") { (1, 1) } else { (3, 10) }
+/// Threads that ask.
+static ASKING: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
+
+/// Lets a thread ask, so that nobody waits longer than it wants to. A runtime that has just refused is not asked.
+fn ask(turn: File, runtime: &Runtime, state: &Path) -> Receiver<Result<Abilities, RuntimeError>> {
+    let (send, answer) = mpsc::channel();
+    let (runtime, state) = (runtime.clone(), state.to_owned());
+    let refusal = file(&runtime, &state, "refusal");
+    let just_refused = age(&refusal).filter(|age| *age < PAUSE).and_then(|_| read(&refusal));
+    if let Some(refused @ Unanswered::Refuses(_)) = just_refused {
+        let _ = send.send(Err(refused.error(&runtime)));
+        return answer;
+    }
+    let work = move || {
+        let asked = Abilities::find_out(&runtime, &state);
+        drop(turn);
+        // whoever asked may have gone
+        let _ = send.send(asked);
+    };
+    let mut asking = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
+    asking.retain(|thread| !thread.is_finished());
+    // without a thread the sender is dropped, and the caller is told to come again
+    asking.extend(std::thread::Builder::new().name("probe".to_owned()).spawn(work));
+    answer
 }
 
-/// Whether a keeper can be in a namespace with counts of its own.
-fn counting() -> Option<String> {
-    let old = || (release() < (5, 14)).then(|| "the kernel is older than Linux 5.14".to_owned());
-    trial(TRY_CELL).or_else(old)
-}
-
-/// Why a keeper cannot do this here.
-fn trial(word: &str) -> Option<String> {
-    match answer(Path::new("/proc/self/exe"), &[COMMAND, word]) {
-        Ok(_) => None,
-        Err(Silent::Late) => Some("the trial did not end".to_owned()),
-        Err(Silent::Failed(why)) => Some(why),
+/// Waits for questions that are under way, after `before`: a process that answers one request does so before it ends.
+pub fn finish(before: impl FnOnce()) {
+    let asking = std::mem::take(&mut *ASKING.lock().unwrap_or_else(PoisonError::into_inner));
+    if asking.is_empty() {
+        return;
+    }
+    before();
+    for thread in asking {
+        let _ = thread.join();
     }
 }
 
-/// The kernel's release, as far as two numbers tell.
-fn release() -> (u32, u32) {
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse().ok());
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
-}
-
-/// Whether unshare(1) can make these namespaces. Where it is missing, or
-/// where AppArmor has a profile for each program, it proves nothing.
-fn unshare(flags: &[&str]) -> Option<String> {
-    let restricted = std::fs::read_to_string("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
-    if restricted.is_ok_and(|text| text.trim() == "1") || !Path::new("/usr/bin/unshare").exists() {
-        return None;
-    }
-    let mut words = flags.to_vec();
-    words.extend(["--", "/bin/true"]);
-    match answer(Path::new("/usr/bin/unshare"), &words) {
-        Ok(_) => None,
-        Err(Silent::Late) => Some("unshare(1) did not end".to_owned()),
-        Err(Silent::Failed(why)) => Some(why),
+/// The right to ask, until it is dropped; `None` while somebody else asks.
+fn turn(state: &Path) -> Option<File> {
+    let path = state.join("probe.lock");
+    let open = || File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).ok();
+    let file = open()?;
+    match file.try_lock() {
+        Ok(()) => super::slots::is_at(&file, &path).then_some(file),
+        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => None,
     }
 }
 
-/// Where a runtime without privilege finds the systemd session that makes its
-/// cgroups: two variables that stand for no secret.
-pub fn session() -> Vec<(String, String)> {
-    let folder = format!("/run/user/{}", rustix::process::geteuid().as_raw());
-    let bus = format!("unix:path={folder}/bus");
-    vec![("XDG_RUNTIME_DIR".to_owned(), folder), ("DBUS_SESSION_BUS_ADDRESS".to_owned(), bus)]
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
+    let mut text = Vec::new();
+    File::open(path).ok()?.take(MAX_RECORD).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
 }
 
-/// The runtime limits by cgroups only with cgroup v2 and a systemd session
-/// that makes scopes with limits: systemd-run(1) tries exactly that.
-fn cgroups() -> Option<String> {
-    if !Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
-        return Some("there is no unified cgroup hierarchy (version 2)".to_owned());
+fn record(path: &Path, what: &impl Serialize) -> std::io::Result<()> {
+    let new = path.with_extension("new");
+    // a draft may be there, of a process that was killed; nobody else writes one while we have the turn
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let written = file.write_all(&serde_json::to_vec(what)?).and_then(|()| std::fs::rename(&new, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&new);
     }
-    let trial =
-        ["--user", "--scope", "--quiet", "--property=TasksMax=64", "--property=MemoryMax=1G", "--", "/bin/true"];
-    match answer_in(Path::new("/usr/bin/systemd-run"), &trial, &session()) {
-        Ok(_) => None,
-        Err(Silent::Late) => Some("systemd-run(1) did not end".to_owned()),
-        Err(Silent::Failed(why)) => Some(format!("no systemd session of this account: {why}")),
-    }
+    written
 }
 
-enum Silent {
-    Late,
-    Failed(String),
+/// How old a file is; one of the future is new.
+fn age(path: &Path) -> Option<Duration> {
+    let modified = path.metadata().ok()?.modified().ok()?;
+    Some(SystemTime::now().duration_since(modified).unwrap_or_default())
 }
 
-fn answer(program: &Path, words: &[&str]) -> Result<String, Silent> {
-    answer_in(program, words, &[])
-}
-
-/// What a program prints, within bounds.
-fn answer_in(program: &Path, words: &[&str], more: &[(String, String)]) -> Result<String, Silent> {
-    let failed = |error: &dyn std::fmt::Display| Silent::Failed(error.to_string());
-    let mut child = Command::new(program)
-        .args(words)
-        .env_clear()
-        .envs(ENVIRONMENT)
-        .envs(more.iter().map(|(name, value)| (name, value)))
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| failed(&error))?;
-    let pid = Pid::from_child(&child);
-    let ended = ends_within(pid, PATIENCE);
-    // whatever it left behind must not keep the pipes open
-    let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-    if !ended {
-        let _ = child.wait();
-        return Err(Silent::Late);
-    }
-    let status = child.wait().map_err(|error| failed(&error))?;
-    let mut out = String::new();
-    let mut err = String::new();
-    if let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) {
-        let _ = stdout.take(MAX_ANSWER).read_to_string(&mut out);
-        let _ = stderr.take(MAX_ANSWER).read_to_string(&mut err);
-    }
-    if status.success() { Ok(out) } else { Err(Silent::Failed(format!("{status}: {}", err.trim()))) }
-}
-
-/// Named by all that the finding depends on.
-fn file(runtime: &Runtime, state: &Path) -> PathBuf {
+/// Named by all that an answer depends on.
+fn file(runtime: &Runtime, state: &Path, what: &str) -> PathBuf {
     let identity = |path: &Path| path.metadata().map_or((0, 0), |facts| (facts.ino(), facts.mtime()));
     let (inode, mtime) = identity(runtime.path());
-    // what is tried differs from one version of ours to the next
+    // what is asked differs from one version of ours to the next
     let (own_inode, own_mtime) = identity(Path::new("/proc/self/exe"));
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let path: String = runtime.path().to_string_lossy().chars().map(|c| if c == '/' { '+' } else { c }).collect();
-    state.join(format!("abilities-{own_inode}-{own_mtime}-{}-{inode}-{mtime}-{path}.json", boot.trim()))
+    state.join(format!("{what}-{own_inode}-{own_mtime}-{}-{inode}-{mtime}-{path}.json", boot.trim()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_finding_is_written_down_and_read_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let runtime = Runtime::at(Path::new("/bin/true"));
-        assert_eq!(Abilities::recorded(&runtime, folder.path()), None);
-        let found = Abilities::of(&runtime, folder.path()).unwrap();
-        assert_eq!(Abilities::recorded(&runtime, folder.path()), Some(found));
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    fn runtime() -> Runtime {
+        Runtime::at(Path::new("/usr/bin/apptainer"))
     }
 
     #[test]
-    fn a_runtime_that_fails_or_hangs_is_named_and_not_written_down() {
+    fn yes_and_no_are_kept_and_unknown_is_not() {
         let folder = tempfile::tempdir().unwrap();
-        let broken = Abilities::of(&Runtime::at(Path::new("/bin/false")), folder.path());
-        assert!(matches!(broken, Err(RuntimeError::Broken(..))));
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let path = file(&runtime(), folder.path(), "features");
+        let found = Abilities::all("x")
+            .with(Ability::Fuse, Finding::No("none".to_owned()))
+            .with(Ability::NetworkNamespaces, Finding::Unknown("late".to_owned()));
+        record(&path, &found.answered()).unwrap();
+        let kept = Abilities::recorded(&runtime(), folder.path()).unwrap();
+        assert_eq!(kept.lacks(Ability::Fuse), Some("none".to_owned()));
+        assert!(kept.has(Ability::UserNamespaces));
+        assert!(!kept.has(Ability::NetworkNamespaces), "unknown is no yes");
+        assert_eq!(kept.lacks(Ability::NetworkNamespaces), None, "unknown is no no");
+        let not_known = kept.not_known(&[Ability::Fuse, Ability::NetworkNamespaces]).map(|(ability, _)| ability);
+        assert_eq!(not_known, Some(Ability::NetworkNamespaces));
+        assert_eq!(kept.not_known(&[Ability::Fuse]), None);
     }
 
     #[test]
-    fn old_runtimes_are_told_by_their_version() {
-        for (version, expected) in [
-            ("apptainer version 1.4.5", false),
-            ("apptainer version 1.1.0-1.el9", false),
-            ("apptainer version 1.0.3", true),
-            ("singularity-ce version 4.1.0-jammy", false),
-            ("singularity-ce version 3.9.9", true),
-            ("singularity version 3.8.7", true),
-            ("2.6.1-dist", true),
-            ("stub", false),
-            ("", false),
-        ] {
-            assert_eq!(old(version), expected, "{version}");
-        }
+    fn who_does_not_have_the_turn_waits_and_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = turn(folder.path()).unwrap();
+        assert!(turn(folder.path()).is_none());
+        // a lock whose file is gone is no turn, and keeps nobody else from one
+        std::fs::remove_file(folder.path().join("probe.lock")).unwrap();
+        assert!(turn(folder.path()).is_some());
+        drop(held);
+    }
+
+    #[test]
+    fn a_doubted_record_of_this_minute_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file(&runtime(), folder.path(), "features");
+        record(&path, &Abilities::all("x")).unwrap();
+        Abilities::doubt(&runtime(), folder.path());
+        assert!(path.exists());
+        let old = SystemTime::now() - 2 * FRESH;
+        File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+        Abilities::doubt(&runtime(), folder.path());
+        assert!(!path.exists());
     }
 
     #[test]

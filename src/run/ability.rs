@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ability {
-    /// A runtime that knows all the flags: Apptainer 1.1, SingularityCE 3.10.
+    /// A runtime that offers all the flags: Apptainer 1.2, SingularityCE 3.11.
     Release,
     /// user_namespaces(7) for ordinary accounts.
     UserNamespaces,
@@ -21,13 +21,19 @@ pub enum Ability {
     Fuse,
     /// The kernel counts the processes and namespaces of each run by itself.
     Counting,
+    /// A process namespace of a run's own around the runtime, which ends with its supervisor.
+    ProcessTree,
+    /// The runtime needs one user namespace, so a container can be refused a second one.
+    Nesting,
+    /// The runtime can give a container a home that is its own, empty and writable.
+    Home,
     /// The runtime can limit memory, processes and processors by cgroups.
     Cgroups,
 }
 
 impl Ability {
     /// All of them, in the order in which people should mend them.
-    pub const ALL: [Ability; 8] = [
+    pub const ALL: [Ability; 11] = [
         Ability::Release,
         Ability::UserNamespaces,
         Ability::ProcessNamespaces,
@@ -35,7 +41,10 @@ impl Ability {
         Ability::Filter,
         Ability::Fuse,
         Ability::Counting,
+        Ability::ProcessTree,
+        Ability::Nesting,
         Ability::Cgroups,
+        Ability::Home,
     ];
 
     /// A machine word.
@@ -48,6 +57,9 @@ impl Ability {
             Ability::Filter => "call-filter",
             Ability::Fuse => "fuse",
             Ability::Counting => "process-counting",
+            Ability::ProcessTree => "process-tree",
+            Ability::Nesting => "nested-namespaces",
+            Ability::Home => "home",
             Ability::Cgroups => "cgroups",
         }
     }
@@ -55,7 +67,9 @@ impl Ability {
     /// What it buys.
     pub fn buys(self) -> &'static str {
         match self {
-            Ability::Release => "arguments reach an image as they are, with no shell in between (--no-eval)",
+            Ability::Release => {
+                "arguments reach an image as they are, with no shell in between (--no-eval), and nothing of the host is mounted (--no-mount)"
+            }
             Ability::UserNamespaces => "containers run without any privilege of the host",
             Ability::NetworkNamespaces => "containers have no network unless the site allows it",
             Ability::ProcessNamespaces => "containers do not see, and cannot signal, other processes of the account",
@@ -64,6 +78,11 @@ impl Ability {
             }
             Ability::Fuse => "images are mounted instead of unpacked for each run",
             Ability::Counting => "a run that makes many processes or namespaces takes none from the others",
+            Ability::ProcessTree => "the kernel ends all of a run with its supervisor, whatever is killed",
+            Ability::Nesting => {
+                "containers cannot make user namespaces, in which they could mount file systems in memory without bound"
+            }
+            Ability::Home => "containers have a home and a working directory of their own, empty and writable",
             Ability::Cgroups => "limits of memory and processors hold for a run as a whole",
         }
     }
@@ -72,7 +91,9 @@ impl Ability {
     pub fn without(self) -> &'static str {
         match self {
             Ability::Release => {
-                "a shell in the image evaluates the arguments, from which everything is stripped that it would look at"
+                "what the runtime does not offer is not used: without --no-eval a shell in the image evaluates the arguments, from \
+                 which everything is stripped that it would look at; without --no-mount the bind paths of the runtime's own \
+                 configuration are mounted"
             }
             Ability::UserNamespaces => "only a runtime that is installed setuid can run anything",
             Ability::NetworkNamespaces => "containers reach the host's network",
@@ -84,8 +105,16 @@ impl Ability {
             Ability::Counting => {
                 "processes and namespaces are counted for the whole account, so runs can take them from each other"
             }
+            Ability::ProcessTree => {
+                "a run goes on when its supervisor and the server are killed at the same moment; else what is left is found and ended"
+            }
+            Ability::Nesting => {
+                "a container can mount file systems in memory, of any size, in user namespaces of its own (at most 32)"
+            }
+            Ability::Home => "programs that write to their home or working directory fail",
             Ability::Cgroups => {
-                "memory is limited for each process by itself, and only what is private to it; processors are assigned, not enforced"
+                "memory is limited for each process by itself, and only what is private to it: not memfd_create(2), not System V \
+                 shared memory; processors are assigned, not enforced; with `memory` set, `strict` refuses to run"
             }
         }
     }
@@ -94,7 +123,7 @@ impl Ability {
     pub fn get(self) -> &'static str {
         match self {
             Ability::Release => {
-                "Debian, Ubuntu: scripts/install-runtime; RHEL: dnf install apptainer (EPEL): Apptainer 1.1 or SingularityCE 3.10 at least"
+                "Debian, Ubuntu: scripts/install-runtime; RHEL: dnf install apptainer (EPEL): Apptainer 1.2 or SingularityCE 3.11 at least"
             }
             Ability::UserNamespaces => {
                 "Debian: sysctl kernel.unprivileged_userns_clone=1; Ubuntu 24.04 and later: install the runtime's own \
@@ -113,6 +142,16 @@ impl Ability {
                 "Debian, Ubuntu: apt install fuse3; RHEL: dnf install fuse3; then chmod 666 /dev/fuse; in Docker --device /dev/fuse"
             }
             Ability::Counting => "Debian, Ubuntu, RHEL: Linux 5.14 or later, and user namespaces",
+            Ability::ProcessTree => {
+                "Debian, Ubuntu, RHEL: Linux 5.14 or later, and user namespaces; in Docker --security-opt systempaths=unconfined"
+            }
+            Ability::Nesting => {
+                "a runtime that makes one user namespace for a run (Apptainer 1.4 does), and /proc/sys that can be written: in \
+                 Docker --security-opt systempaths=unconfined"
+            }
+            Ability::Home => {
+                "a runtime that takes --scratch and --home together (Apptainer 1.4 does), and an overlay of file systems"
+            }
             Ability::Cgroups => {
                 "Debian 11, Ubuntu 21.10, RHEL 9 and later with systemd: run the service in a user session, or with Delegate=yes"
             }

@@ -11,13 +11,13 @@ use std::io;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Resource, getegid, geteuid};
+use serde::{Deserialize, Serialize};
 
 use super::limits::lower;
 use super::raw;
 
-/// What a run may have of each kind: a runtime makes one or two of a namespace, and a container may nest.
-const MOST: [(&str, u64); 9] = [
-    ("user_namespaces", 32),
+/// What a run may have of each kind beside user namespaces: a runtime makes one or two of a namespace.
+const MOST: [(&str, u64); 8] = [
     ("mnt_namespaces", 32),
     ("pid_namespaces", 32),
     ("net_namespaces", 32),
@@ -33,17 +33,33 @@ const SHARES: [(Resource, u64); 2] = [(Resource::Sigpending, 1024), (Resource::M
 /// Processes of a trial: itself and one more.
 const TRIAL: u64 = 2;
 
+/// User namespaces of a run: the one that the runtime makes, so that a container can make none. Without one it has no
+/// right to mount, and so no file system in memory beyond those that it is given.
+const OWN: u64 = 1;
+/// User namespaces where a runtime needs more, or where the number cannot be set.
+const NESTED: u64 = 32;
+
+/// What is bounded in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cell {
+    /// Processes and namespaces.
+    Counted,
+    /// The same, and a container can make no user namespace.
+    NotNested,
+}
+
 /// Enters it, for at most so many processes and threads. After an error this process is good for nothing more.
-pub fn enter(processes: u64) -> io::Result<()> {
+pub fn enter(cell: Cell, processes: u64) -> io::Result<()> {
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
     raw::own_user_namespace()?;
     write("/proc/self/setgroups", "deny")?;
     write("/proc/self/uid_map", &format!("{user} {user} 1"))?;
     write("/proc/self/gid_map", &format!("{group} {group} 1"))?;
-    for (what, most) in MOST {
+    let users = ("user_namespaces", if cell == Cell::NotNested { OWN } else { NESTED });
+    for (what, most) in [users].into_iter().chain(MOST) {
         match write(&format!("/proc/sys/user/max_{what}"), &most.to_string()) {
             // in a container whose /proc/sys cannot be written: processes are counted all the same
-            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => break,
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem && cell == Cell::Counted => break,
             written => written?,
         }
     }
@@ -57,9 +73,19 @@ pub fn enter(processes: u64) -> io::Result<()> {
 /// Whether that works here: with a limit of two, in which nothing else of the account has room, a process can be
 /// started only where the count begins anew.
 pub fn tried() -> io::Result<()> {
-    enter(TRIAL)?;
+    enter(Cell::Counted, TRIAL)?;
     let status = Command::new("/bin/true").env_clear().stdin(Stdio::null()).status()?;
     if status.success() { Ok(()) } else { Err(io::Error::other(status.to_string())) }
+}
+
+/// Whether the number of user namespaces can be set here.
+pub fn tried_nesting() -> io::Result<()> {
+    enter(Cell::NotNested, TRIAL)
+}
+
+/// Whether the kernel was told to make no user namespaces (ENOSPC), which is no lack that passes.
+pub fn are_forbidden() -> bool {
+    fs::read_to_string("/proc/sys/user/max_user_namespaces").is_ok_and(|most| most.trim() == "0")
 }
 
 fn write(path: &str, text: &str) -> io::Result<()> {

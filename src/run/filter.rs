@@ -83,9 +83,11 @@ const PROTOCOLS: [i32; 2] = [libc::NETLINK_NETFILTER, libc::NETLINK_XFRM];
 /// Sets the filter on this process, which must have one thread, and on all that it starts.
 pub fn set() -> io::Result<()> {
     if ABIS.is_empty() {
-        return Err(io::Error::other("there is no list of system calls for this kind of processor"));
+        let why = "there is no list of system calls for this kind of processor";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, why));
     }
-    raw::filter(&mut program()).map_err(|error| io::Error::other(format!("the kernel takes no filter: {error}")))
+    raw::filter(&mut program())
+        .map_err(|error| io::Error::new(error.kind(), format!("the kernel takes no filter: {error}")))
 }
 
 /// The filter as a program (seccomp(2), bpf(4) of the BSDs): the first answer counts.

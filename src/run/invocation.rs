@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::abilities::{Abilities, session};
+use super::abilities::Abilities;
 use super::ability::Ability;
 use super::limits::Limits;
 use super::runtime::Runtime;
@@ -42,6 +42,16 @@ pub struct Means<'a> {
     pub network: Network,
     /// A command that carries the run elsewhere; may be empty.
     pub launcher: &'a [String],
+    /// Whether the image leaves its locale to us.
+    pub locale: bool,
+}
+
+/// Where a runtime without privilege finds the systemd session that makes its
+/// cgroups: two variables that stand for no secret.
+pub fn session() -> Vec<(String, String)> {
+    let folder = format!("/run/user/{}", rustix::process::geteuid().as_raw());
+    let bus = format!("unix:path={folder}/bus");
+    vec![("XDG_RUNTIME_DIR".to_owned(), folder), ("DBUS_SESSION_BUS_ADDRESS".to_owned(), bus)]
 }
 
 /// A command, ready to be executed.
@@ -55,6 +65,8 @@ pub struct Invocation {
     pub session: Vec<(String, String)>,
     /// Whether its system calls are filtered: not those of a launcher, which may need privileges to get elsewhere.
     pub filtered: bool,
+    /// Whether it has a process namespace of its own, with an init.
+    pub init: bool,
     /// The same for people: `apptainer run hello-name.sif --name Amy`.
     pub shown: String,
     /// What the runtime calls itself: `apptainer version 1.4.5`.
@@ -69,11 +81,15 @@ impl Invocation {
     /// can be no option of the runtime; whatever follows it belongs to the
     /// container.
     pub fn new(means: &Means<'_>, image: (&str, &Path), app: Option<&str>, given: &[String]) -> Invocation {
-        let Means { runtime, abilities, limits, network, launcher } = *means;
+        let Means { runtime, abilities, limits, network, launcher, locale } = *means;
         let (name, path) = image;
         let path = path.to_string_lossy().into_owned();
         let mut arguments = runtime.run_flags(network, abilities);
         arguments.extend(limits.flags(abilities));
+        if locale && abilities.offered.env {
+            // else the runtime's own C, in which programs cannot read or print but ASCII
+            arguments.extend(["--env".to_owned(), "LANG=C.UTF-8".to_owned()]);
+        }
         if let Some(app) = app {
             arguments.extend(["--app".to_owned(), app.to_owned()]);
         }
@@ -90,31 +106,47 @@ impl Invocation {
             program,
             arguments,
             session: if abilities.has(Ability::Cgroups) { session() } else { Vec::new() },
-            filtered: launcher.is_empty() && abilities.has(Ability::Filter),
+            filtered: launcher.is_empty() && abilities.lacks(Ability::Filter).is_none(),
+            init: launcher.is_empty() && limits.cell.is_some() && abilities.lacks(Ability::ProcessTree).is_none(),
             shown,
             runtime: abilities.version.clone(),
             secret: (path, name.to_owned()),
         }
     }
 
-    /// Replaces what visitors must not see.
+    /// Replaces what visitors must not see, in the runtime's own lines. What the container says is left as it is: it
+    /// sees no folder of the host, and `/data/input.csv` is its own.
     pub fn scrub(&self, text: &str) -> String {
+        text.split_inclusive('\n').map(|line| self.scrubbed(line)).collect()
+    }
+
+    fn scrubbed(&self, line: &str) -> String {
+        if !is_of_runtime(line) {
+            return line.to_owned();
+        }
         let (path, name) = &self.secret;
         let folder = Path::new(path).parent().map(|folder| folder.to_string_lossy()).unwrap_or_default();
-        let text = text.replace(path.as_str(), name);
-        let text = if folder.len() > 1 { replace_folder(&text, &folder) } else { text };
-        text.split_inclusive('\n').map(without_session).collect()
+        let line = line.replace(path.as_str(), name);
+        without_session(if folder.len() > 1 { replace_folder(&line, &folder) } else { line })
     }
 }
 
-/// A line of the runtime itself without the place where it mounts a
-/// container: `/…/mnt/session/dev` becomes `/dev`.
-fn without_session(line: &str) -> String {
+/// Whether the runtime itself says this: it begins with a level, which may be coloured.
+fn is_of_runtime(line: &str) -> bool {
+    let plain =
+        line.trim_start_matches(|c: char| c == '\u{1b}' || c == '[' || c == ';' || c == 'm' || c.is_ascii_digit());
+    ["FATAL", "ERROR", "WARNING", "INFO", "DEBUG"]
+        .iter()
+        .any(|level| plain.strip_prefix(level).is_some_and(|rest| rest.trim_start_matches(' ').starts_with(':')))
+}
+
+/// A line without the place where the runtime mounts a container:
+/// `/…/mnt/session/dev` becomes `/dev`.
+fn without_session(line: String) -> String {
     const SESSION: &str = "/mnt/session";
-    let own = ["FATAL", "ERROR", "WARNING", "INFO", "DEBUG"].iter().any(|level| line.starts_with(level));
-    let mut rest = line;
+    let mut rest = line.as_str();
     let mut kept = String::new();
-    while let Some((before, after)) = rest.split_once(SESSION).filter(|_| own) {
+    while let Some((before, after)) = rest.split_once(SESSION) {
         let ends = |c: char| c.is_whitespace() || "\"'`:,;=>()[]".contains(c);
         kept.push_str(before.rfind(ends).and_then(|at| before.get(..=at)).unwrap_or_default());
         rest = after;
@@ -175,7 +207,7 @@ mod tests {
             memory: None,
             processes: None,
             cpus: None,
-            counted: false,
+            cell: None,
         };
         let means = Means {
             runtime: &runtime,
@@ -183,6 +215,7 @@ mod tests {
             limits: &limits,
             network,
             launcher: &words(launcher),
+            locale: false,
         };
         Invocation::new(&means, image, app, &given)
     }
@@ -214,11 +247,20 @@ mod tests {
         let scrubbed =
             invocation(&[], Network::None, None).scrub("FATAL: could not open image /srv/data/x.sif: in /srv/data: no");
         assert_eq!(scrubbed, "FATAL: could not open image x.sif: in the data folder: no");
+        let scrub = |text: &str| invocation(&[], Network::None, None).scrub(text);
         assert_eq!(
-            without_session("FATAL: mount /usr/lib/a/mnt/session/dev->/usr/lib/a/mnt/session/x error\n"),
-            "FATAL: mount /dev->/x error\n"
+            scrub("\u{1b}[91mERROR  : mount /usr/lib/a/mnt/session/dev->/usr/lib/a/mnt/session/x error\n"),
+            "\u{1b}[91mERROR  : mount /dev->/x error\n"
         );
-        assert_eq!(without_session("in /a/mnt/session/dev"), "in /a/mnt/session/dev");
+        for own in [
+            "in /a/mnt/session/dev",
+            "open /srv/data/x.sif",
+            "cannot read /srv/data/input.csv",
+            "INFORMATION /srv/data",
+        ] {
+            assert_eq!(scrub(own), own);
+        }
+        assert_eq!(scrub("a\nFATAL:   /srv/data/x.sif\nb /srv/data"), "a\nFATAL:   x.sif\nb /srv/data");
         assert_eq!(replace_folder("/data/x /database /data", "/data"), "the data folder/x /database the data folder");
     }
 

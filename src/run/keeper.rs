@@ -5,6 +5,9 @@
 //! run is left. The end of the socket means that the server is gone or does
 //! not want the run any more: the run is ended.
 //!
+//! Where the host can do that, the run has a process namespace of its own, and
+//! the keeper starts its init (`init.rs`), which starts the runtime: then the
+//! kernel ends all of it with the keeper, whoever killed that.
 //! The keeper is a *subreaper* (prctl(2) PR_SET_CHILD_SUBREAPER): processes
 //! of the run that daemonise become its children, and no process of the run
 //! escapes the sweep. It starts the runtime with descriptors 0 (/dev/null),
@@ -16,29 +19,33 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::cell;
-use super::family;
 use super::filter;
+use super::init;
 use super::invocation::ENVIRONMENT;
 use super::limits::{self, Limits};
+use super::process_tree::{self, Child};
 use super::raw;
 
 /// Locks that come with an order: the site's slot and the image's.
 pub const MAX_LOCKS: usize = 2;
 /// The command by which the executable is started as a keeper.
 pub const COMMAND: &str = "keep";
-/// The words behind it for a trial: what [`super::Ability::Counting`] needs,
-/// and what [`super::Ability::Filter`] does.
+/// The words behind it for a trial: what [`super::Ability::Counting`], [`super::Ability::Nesting`] and
+/// [`super::Ability::Filter`] need.
 pub const TRY_CELL: &str = "try-cell";
+pub const TRY_NESTING: &str = "try-nesting";
 pub const TRY_FILTER: &str = "try-filter";
+/// The exit status of a trial that the kernel refused; any other but 0 says nothing.
+pub const REFUSED: u8 = 3;
 /// Largest order in bytes: arguments come from at most 64 KiB of content.
 const MAX_ORDER: usize = 1024 * 1024;
 /// From TERM to KILL when the deadline is over.
@@ -47,6 +54,10 @@ const GRACE: Duration = Duration::from_secs(3);
 const SHORT_GRACE: Duration = Duration::from_millis(500);
 /// From KILL to giving up on a process in an uninterruptible wait.
 const STUCK: Duration = Duration::from_secs(2);
+/// The longest time from the deadline, or from the word to stop, to the report.
+pub const WORST_CASE: Duration = GRACE.saturating_add(STUCK).saturating_add(process_tree::SWEEP);
+/// How often the locks are touched, so that what removes old files from /tmp leaves them: it counts in days.
+const TOUCH: Duration = Duration::from_secs(600);
 
 /// What the keeper is to run.
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,6 +70,8 @@ pub struct Order {
     pub limits: Limits,
     /// Whether system calls are filtered.
     pub filtered: bool,
+    /// Whether it has a process namespace of its own, with an init.
+    pub init: bool,
 }
 
 /// How it ended.
@@ -76,34 +89,53 @@ pub enum Report {
 /// The life of a keeper. The error says why it could not even begin.
 pub fn keep(word: Option<&str>) -> io::Result<()> {
     match word {
-        Some(TRY_CELL) => return cell::tried(),
-        Some(TRY_FILTER) => return filter::set(),
+        Some(TRY_CELL) => return tell(cell::tried()),
+        Some(TRY_NESTING) => return tell(cell::tried_nesting()),
+        Some(TRY_FILTER) => return tell(filter::set()),
         _ => {}
     }
     // away from the terminal of whoever started the server: /dev/tty would be theirs (TIOCSTI types into it)
     rustix::process::setsid()?;
     let mut control = UnixStream::from(rustix::io::dup(io::stdin().as_fd())?);
     rustix::io::fcntl_setfd(&control, rustix::io::FdFlags::CLOEXEC)?;
-    let (order, slots) = receive(&mut control)?;
+    let (order, locks) = receive(&mut control)?;
     let signals = ending_signals()?;
-    family::adopt()?;
+    process_tree::adopt()?;
     // refused where there are no keyrings (ENOSYS, or seccomp): then there is nothing to share
     let _ = raw::leave_keyring();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let report = match start(&order) {
         Err(error) => Report::NotExecuted(error.to_string()),
-        Ok(mut child) => {
-            let report = watch(&mut child, &control, &signals, order.limits.deadline);
-            end(&mut child);
+        Ok((mut child, init)) => {
+            let watch = Watch { control: &control, signals: &signals, locks: &locks, init: init.as_ref() };
+            let report = watch.until_the_end(&mut child, order.limits.deadline);
+            end(child);
             report.unwrap_or_else(|error| Report::Unwatched(error.to_string()))
         }
     };
     // nothing of the run is left: whoever hears of its end finds the slot free
-    drop(slots);
+    drop(locks);
     let text = serde_json::to_vec(&report).map_err(io::Error::other)?;
     // the server may be gone: then nobody wants to know
     let _ = control.write_all(&text);
     Ok(())
+}
+
+/// The outcome of a trial. What the kernel does not allow or does not have is a refusal; anything else may pass.
+fn tell(tried: io::Result<()>) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    let refuses = |error: &io::Error| {
+        matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
+            || error.raw_os_error() == Some(libc::EUSERS)
+            || (error.kind() == io::ErrorKind::StorageFull && cell::are_forbidden())
+    };
+    if let Err(error) = tried.as_ref()
+        && refuses(error)
+    {
+        eprintln!("{error}");
+        std::process::exit(REFUSED.into());
+    }
+    tried
 }
 
 /// Reads the order and the locks that came with its first byte.
@@ -140,13 +172,28 @@ fn ending_signals() -> io::Result<UnixStream> {
     Ok(ours)
 }
 
-/// Starts the runtime, then lets go of its pipes, so that they end with it.
-fn start(order: &Order) -> io::Result<Child> {
+/// Starts the runtime, by an init or as a child, then lets go of its pipes, so that they end with it.
+fn start(order: &Order) -> io::Result<(Child, Option<UnixStream>)> {
     order.limits.set()?;
     if order.filtered {
         filter::set()?;
     }
     let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+    let started = limits::first_to_go(|| match order.init {
+        true => init::spawn(order).map(|(child, socket)| (child, Some(socket))),
+        false => runtime(order).map(|child| (child, None)),
+    });
+    for let_go in
+        [rustix::stdio::dup2_stdin(&null), rustix::stdio::dup2_stdout(&null), rustix::stdio::dup2_stderr(&null)]
+    {
+        // dup2(2) on open descriptors does not fail; if it did, only the end of the pipes would come later
+        let _ = let_go;
+    }
+    started
+}
+
+/// The runtime as a child, in a process group of its own.
+fn runtime(order: &Order) -> io::Result<Child> {
     let mut command = Command::new(&order.program);
     command
         .args(&order.arguments)
@@ -156,53 +203,93 @@ fn start(order: &Order) -> io::Result<Child> {
         .current_dir("/")
         .stdin(Stdio::null())
         .process_group(0);
-    let child = limits::first_to_go(|| command.spawn());
-    for let_go in
-        [rustix::stdio::dup2_stdin(&null), rustix::stdio::dup2_stdout(&null), rustix::stdio::dup2_stderr(&null)]
-    {
-        // dup2(2) on open descriptors does not fail; if it did, only the end of the pipes would come later
-        let _ = let_go;
-    }
-    child
+    raw::ends_with_us(&mut command);
+    process_tree::spawn(&mut command)
 }
 
-/// Waits for the first of: the runtime ends, the time is up, the server or a
-/// signal says stop.
-fn watch(child: &mut Child, control: &UnixStream, signals: &UnixStream, deadline: Duration) -> io::Result<Report> {
-    let pid = Pid::from_child(child);
-    let ended = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-    let until = Instant::now().checked_add(deadline);
-    let (report, grace) = match first(&[ended.as_fd(), control.as_fd(), signals.as_fd()], until)? {
-        Some(0) => return Ok(told(child.wait()?)),
-        Some(_) => (Report::Cancelled, SHORT_GRACE),
-        None => (Report::Deadline, GRACE),
-    };
-    let _ = rustix::process::kill_process_group(pid, Signal::TERM);
-    // a stopped process would not see TERM
-    let _ = rustix::process::kill_process_group(pid, Signal::CONT);
-    let patience = Instant::now().checked_add(grace);
-    let both = [ended.as_fd(), control.as_fd()];
-    // a visitor who leaves during the long grace ends it
-    first(if report == Report::Deadline { &both } else { &both[..1] }, patience)?;
-    Ok(report)
+/// What a run is watched by.
+struct Watch<'a> {
+    control: &'a UnixStream,
+    signals: &'a UnixStream,
+    locks: &'a [OwnedFd],
+    init: Option<&'a UnixStream>,
+}
+
+impl Watch<'_> {
+    /// Waits for the first of: the runtime ends, the time is up, the server or a
+    /// signal says stop. Then asks what is left to end.
+    fn until_the_end(&self, child: &mut Child, deadline: Duration) -> io::Result<Report> {
+        let until = Instant::now().checked_add(deadline);
+        let happened = loop {
+            let touch = Instant::now() + TOUCH;
+            let soonest = until.map_or(touch, |until| until.min(touch));
+            let ended = child.ended();
+            match first(&[ended.as_fd(), self.control.as_fd(), self.signals.as_fd()], Some(soonest))? {
+                None if until.is_none_or(|until| Instant::now() < until) => self.locks.iter().for_each(keep_young),
+                happened => break happened,
+            }
+        };
+        let (report, grace) = match happened {
+            Some(0) => {
+                let status = child.wait()?;
+                return Ok(self.init.map_or_else(|| Report::of(status), init::report));
+            }
+            Some(_) => (Report::Cancelled, SHORT_GRACE),
+            None => (Report::Deadline, GRACE),
+        };
+        self.ask_to_end(child);
+        let patience = Instant::now().checked_add(grace);
+        let ended = child.ended();
+        let both = [ended.as_fd(), self.control.as_fd()];
+        // a visitor who leaves during the long grace ends it
+        first(if report == Report::Deadline { &both } else { &both[..1] }, patience)?;
+        Ok(report)
+    }
+
+    /// TERM, which an init passes on.
+    fn ask_to_end(&self, child: &Child) {
+        if self.init.is_some() {
+            let _ = rustix::process::kill_process(child.pid(), Signal::TERM);
+            return;
+        }
+        let _ = rustix::process::kill_process_group(child.pid(), Signal::TERM);
+        // a stopped process would not see TERM
+        let _ = rustix::process::kill_process_group(child.pid(), Signal::CONT);
+    }
+}
+
+/// Gives a lock's file the time of now.
+fn keep_young(lock: &OwnedFd) {
+    let now = std::fs::FileTimes::new().set_accessed(SystemTime::now()).set_modified(SystemTime::now());
+    // refused nowhere that is known: the file is ours
+    let _ = lock.try_clone().and_then(|file| std::fs::File::from(file).set_times(now));
 }
 
 /// Ends what is left of the run, however it went.
-fn end(child: &mut Child) {
-    let pid = Pid::from_child(child);
-    if !matches!(child.try_wait(), Ok(Some(_))) {
-        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-        let _ = child.kill();
-        family::ends_within(pid, STUCK);
+fn end(child: Child) {
+    if !child.has_ended() {
+        // of an init the kernel kills all the others, and lets it end after them
+        let _ = rustix::process::kill_process_group(child.pid(), Signal::KILL);
+        child.kill();
+        child.ends_within(STUCK);
     }
-    family::sweep(|_| false);
+    if child.has_ended() {
+        drop(child);
+    } else {
+        // in an uninterruptible wait: its end is not waited for
+        child.disown();
+    }
+    process_tree::sweep();
 }
 
-fn told(status: ExitStatus) -> Report {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Report::Exited(code),
-        (None, Some(signal)) => Report::Signalled(signal),
-        (None, None) => Report::Exited(-1),
+impl Report {
+    /// What a process's status says.
+    pub fn of(status: ExitStatus) -> Report {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Report::Exited(code),
+            (None, Some(signal)) => Report::Signalled(signal),
+            (None, None) => Report::Exited(-1),
+        }
     }
 }
 
@@ -211,7 +298,7 @@ fn told(status: ExitStatus) -> Report {
 fn first(descriptors: &[BorrowedFd<'_>], until: Option<Instant>) -> io::Result<Option<usize>> {
     loop {
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let left = left.map(family::timespec);
+        let left = left.map(process_tree::timespec);
         let mut polled: Vec<PollFd<'_>> =
             descriptors.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
         match poll(&mut polled, left.as_ref()) {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::abilities::Abilities;
 use super::ability::Ability;
-use super::cell;
+use super::cell::{self, Cell};
 
 /// The bounds of a run.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -30,12 +30,18 @@ pub struct Limits {
     pub processes: Option<u64>,
     /// Processors.
     pub cpus: Option<usize>,
-    /// Whether the kernel counts what each run makes by itself (`cell.rs`),
-    /// and not with the rest of the account.
-    pub counted: bool,
+    /// The user namespace in which the kernel counts what this run makes by
+    /// itself (`cell.rs`), and not with the rest of the account.
+    pub cell: Option<Cell>,
 }
 
 impl Limits {
+    /// The user namespace of a run on this host.
+    pub fn cell(abilities: &Abilities) -> Option<Cell> {
+        let counted = abilities.has(Ability::UserNamespaces) && abilities.has(Ability::Counting);
+        counted.then_some(if abilities.has(Ability::Nesting) { Cell::NotNested } else { Cell::Counted })
+    }
+
     /// The flags by which the runtime sets them itself, where it can.
     pub fn flags(&self, abilities: &Abilities) -> Vec<String> {
         let mut flags = Vec::new();
@@ -65,11 +71,11 @@ impl Limits {
         if let Some(bytes) = self.memory {
             lower(Resource::Data, bytes)?;
         }
-        match self.processes {
-            // the keeper is one more
-            Some(count) if self.counted => cell::enter(count.saturating_add(1))?,
-            Some(count) => lower(Resource::Nproc, count.saturating_add(threads_of_account()))?,
-            None => {}
+        match (self.processes, self.cell) {
+            // the keeper and the init are two more
+            (Some(count), Some(cell)) => cell::enter(cell, count.saturating_add(2))?,
+            (Some(count), None) => lower(Resource::Nproc, count.saturating_add(threads_of_account()))?,
+            (None, _) => {}
         }
         if let Some(count) = self.cpus {
             assign(count)?;
@@ -146,6 +152,7 @@ fn assign(count: usize) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::abilities::Finding;
     use super::*;
 
     #[test]
@@ -156,11 +163,11 @@ mod tests {
             memory: Some(1 << 30),
             processes: Some(64),
             cpus: None,
-            counted: true,
+            cell: Some(Cell::NotNested),
         };
         let all = Abilities::all("");
         assert_eq!(limits.flags(&all).join(" "), "--memory 1073741824 --pids-limit 64");
-        let none = Abilities { missing: vec![(Ability::Cgroups, String::new())], ..all };
+        let none = all.with(Ability::Cgroups, Finding::No(String::new()));
         assert!(limits.flags(&none).is_empty());
     }
 

@@ -1,13 +1,18 @@
 //! What no safe library offers: marking descriptors that are known by their
-//! number alone, leaving the session keyring, a user namespace of one's own, and
-//! a filter of system calls.
+//! number alone, leaving the session keyring, a user namespace of one's own,
+//! a filter of system calls, and a child that ends with its parent or is the init
+//! of a process namespace.
 //!
 //! The only file of the program with `unsafe`, each with its reason.
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 /// Marks every open descriptor above 2 close-on-exec (fcntl(2) FD_CLOEXEC):
@@ -60,4 +65,41 @@ pub fn filter(program: &mut [libc::sock_filter]) -> io::Result<()> {
         libc::prctl(libc::PR_SET_SECCOMP, libc::c_ulong::from(libc::SECCOMP_MODE_FILTER), &raw const program)
     };
     if set < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Gives the next child a process namespace of its own, whose first process it is (unshare(2) CLONE_NEWPID).
+#[allow(unsafe_code)]
+pub fn own_process_namespace() -> io::Result<()> {
+    // SAFETY: unsafe is only the flag FILES, which is not given.
+    Ok(unsafe { unshare_unsafe(UnshareFlags::NEWPID) }?)
+}
+
+/// Lets the child begin as the init of its namespace: with a /proc that shows it and nothing else, in a mount namespace
+/// of its own, and killed by the kernel when this process, which must have one thread, ends.
+#[allow(unsafe_code)]
+pub fn begins_as_init(command: &mut Command) {
+    let between = || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // SAFETY: unsafe is only the flag FILES, which is not given.
+        unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
+        mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+        mount(c"proc", c"/proc", c"proc", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, None)?;
+        Ok(())
+    };
+    // SAFETY: what runs between fork and exec makes four system calls and allocates nothing.
+    unsafe { command.pre_exec(between) };
+}
+
+/// Lets the kernel kill the child when this process, which must have one thread, ends (prctl(2) PR_SET_PDEATHSIG): also
+/// when it is killed and can end nothing itself. A setuid program is not killed.
+#[allow(unsafe_code)]
+pub fn ends_with_us(command: &mut Command) {
+    let parent = getpid();
+    let between = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // the parent may have ended just before
+        if getppid() == Some(parent) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    };
+    // SAFETY: what runs between fork and exec makes two system calls and allocates nothing.
+    unsafe { command.pre_exec(between) };
 }

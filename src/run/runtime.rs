@@ -17,7 +17,7 @@ const CANDIDATES: [&str; 4] =
     ["/usr/local/bin/apptainer", "/usr/local/bin/singularity", "/usr/bin/apptainer", "/usr/bin/singularity"];
 
 /// Why nothing can be run.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum RuntimeError {
     /// None configured, none found.
     #[error("no container runtime is installed: install Apptainer, or set `runtime` to its absolute path")]
@@ -29,11 +29,20 @@ pub enum RuntimeError {
     #[error("the container runtime is not run, because others can change {0}: chmod go-w it, or use another place")]
     Writable(PathBuf),
     /// It does not say its version in time.
-    #[error("the container runtime {0} does not answer: `--version` takes longer than 5 s")]
+    #[error("the container runtime {0} does not answer: `--version` or `help run` takes longer than 4 s")]
     Hangs(PathBuf),
-    /// It cannot say its version.
+    /// It cannot say its version, or what it offers.
     #[error("the container runtime {0} fails: {1}")]
     Broken(PathBuf, String),
+    /// It runs nothing with the flags that we need.
+    #[error("the container runtime {0} refuses to run a container of ours: {1}")]
+    Refuses(PathBuf, String),
+    /// Something that a run needs could not be found out.
+    #[error("nothing is run while it is not known whether {word} holds here: {1}", word = .0.word())]
+    Unknown(Ability, String),
+    /// Somebody is finding out what the runtime can do here.
+    #[error("nothing is run while it is found out what the runtime can do here")]
+    Asking,
 }
 
 /// A container runtime, by absolute path.
@@ -79,29 +88,40 @@ impl Runtime {
         self.0.file_name().map_or_else(|| "apptainer".to_owned(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// `run` and the isolation flags: an empty environment and home, no mount
-    /// of the host, no privilege in or out, no evaluation of arguments by a
-    /// shell, and no network unless it is allowed. What this host cannot do is
-    /// left out, because the runtime would refuse to start; it is named in
-    /// `doctor`, and `strict` refuses the run before it comes here.
+    /// `run` and the isolation flags: an empty environment, a home that is the
+    /// run's own, no mount of the host, no privilege in or out, no evaluation
+    /// of arguments by a shell, and no network unless it is allowed. What is
+    /// known not to work here is left out, because the runtime would refuse to
+    /// start; it is named in `doctor`, and `strict` refuses the run before it
+    /// comes here. What is not known was refused before, too.
     pub fn run_flags(&self, network: Network, abilities: &Abilities) -> Vec<String> {
+        let offered = abilities.offered;
         let mut flags = vec!["--quiet", "run"];
-        if abilities.has(Ability::ProcessNamespaces) {
+        if abilities.lacks(Ability::ProcessNamespaces).is_none() {
             flags.push("--containall");
         } else {
-            flags.extend(["--contain", "--cleanenv", "--ipc", "--no-pid"]);
+            flags.extend(["--contain", "--cleanenv", "--ipc"]);
+            flags.extend(offered.no_pid.then_some("--no-pid"));
         }
-        if abilities.has(Ability::Release) {
-            flags.push("--no-eval");
-        }
+        flags.extend(offered.no_eval.then_some("--no-eval"));
         flags.push("--no-privs");
-        if abilities.has(Ability::UserNamespaces) {
+        if abilities.lacks(Ability::UserNamespaces).is_none() {
             flags.push("--userns");
         }
-        if network == Network::None && abilities.has(Ability::NetworkNamespaces) {
+        if network == Network::None && abilities.lacks(Ability::NetworkNamespaces).is_none() {
             flags.extend(["--net", "--network", "none"]);
         }
-        flags.extend(["--pwd", "/", "--no-mount", "bind-paths,hostfs,sys,cwd,home"]);
+        if abilities.lacks(Ability::Home).is_none() {
+            // part of the small file system in memory that /tmp is in, too; never the host's
+            flags.extend(["--scratch=/home/run", "--home=/home/run", "--pwd=/home/run"]);
+        } else {
+            flags.push("--pwd=/");
+        }
+        if offered.no_mount {
+            let all = "bind-paths,hostfs,sys,cwd,home";
+            let most = "hostfs,sys,cwd,home";
+            flags.extend(["--no-mount", if offered.bind_paths { all } else { most }]);
+        }
         // shared memory in the one small tmpfs of the container, and not in one that takes half of the host's memory
         flags.push("--scratch=/dev/shm");
         flags.into_iter().map(str::to_owned).collect()
@@ -120,6 +140,8 @@ fn executable(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::abilities::Finding;
+    use super::super::offered::Offered;
     use super::*;
 
     #[test]
@@ -146,17 +168,52 @@ mod tests {
     fn flags_follow_what_the_host_can_do() {
         let runtime = Runtime::at(Path::new("/usr/bin/apptainer"));
         let flags = |network, missing: &[Ability]| {
-            let missing = missing.iter().map(|ability| (*ability, String::new())).collect();
-            runtime.run_flags(network, &Abilities { version: String::new(), missing }).join(" ")
+            let none = || Finding::No(String::new());
+            let host = missing.iter().fold(Abilities::all(""), |host, ability| host.with(*ability, none()));
+            runtime.run_flags(network, &host).join(" ")
         };
         let all = flags(Network::None, &[]);
-        for part in ["--containall", "--no-eval", "--no-privs", "--userns", "--net --network none", "--pwd /"] {
+        for part in [
+            "--containall",
+            "--no-eval",
+            "--no-privs",
+            "--userns",
+            "--net --network none",
+            "--scratch=/home/run --home=/home/run --pwd=/home/run",
+            "--no-mount bind-paths,hostfs,sys,cwd,home",
+        ] {
             assert!(all.contains(part), "{all}");
         }
         assert!(!flags(Network::Host, &[]).contains("--net"));
         assert!(!flags(Network::None, &[Ability::NetworkNamespaces]).contains("--net"));
         assert!(!flags(Network::None, &[Ability::UserNamespaces]).contains("--userns"));
+        assert!(flags(Network::None, &[Ability::Home]).contains("--pwd=/ "));
         let shared = flags(Network::None, &[Ability::ProcessNamespaces]);
-        assert!(!shared.contains("--containall") && shared.contains("--contain --cleanenv"));
+        assert!(!shared.contains("--containall") && shared.contains("--contain --cleanenv --ipc --no-pid"));
+    }
+
+    /// What is not known is not left out: if such a run began, it would be with everything, or not at all.
+    #[test]
+    fn what_is_not_known_lowers_nothing() {
+        let runtime = Runtime::at(Path::new("/usr/bin/apptainer"));
+        let nothing_known = Abilities::unknown("", Offered::all());
+        let all = Abilities::all("");
+        assert_eq!(runtime.run_flags(Network::None, &nothing_known), runtime.run_flags(Network::None, &all));
+    }
+
+    #[test]
+    fn flags_that_are_not_offered_are_not_used() {
+        let runtime = Runtime::at(Path::new("/usr/bin/singularity"));
+        let flags = |offered| {
+            let mut host = Abilities::all("");
+            host.offered = offered;
+            let host = host.with(Ability::ProcessNamespaces, Finding::No(String::new()));
+            runtime.run_flags(Network::None, &host).join(" ")
+        };
+        let old = flags(Offered::default());
+        for flag in ["--no-eval", "--no-mount", "--no-pid"] {
+            assert!(!old.contains(flag), "{old}");
+        }
+        assert!(flags(Offered { no_mount: true, ..Offered::default() }).contains("--no-mount hostfs,sys,cwd,home"));
     }
 }

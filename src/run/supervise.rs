@@ -8,32 +8,30 @@ use std::io::{self, IoSlice, PipeReader, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use rustix::process::{Pid, Signal};
 use thiserror::Error;
 
-use super::family::{self, timespec};
 use super::invocation::Invocation;
-use super::keeper::{COMMAND, MAX_LOCKS, Order, Report};
+use super::keeper::{COMMAND, MAX_LOCKS, Order, Report, WORST_CASE};
+use super::life::{Happening, State};
 use super::limits::Limits;
 use super::outcome::{End, Event, Outcome};
+use super::process_tree::{self, Child, timespec};
 use super::slots::Slot;
 
 /// What a keeper is called in lists of processes.
 const NAME: &str = "singularity-nginx";
 /// Bytes taken from a pipe at once.
 const PIECE: usize = 64 * 1024;
-/// A keeper that is silent for so long after the deadline is given up.
-const KEEPER_LATE: Duration = Duration::from_secs(10);
-/// How long a keeper may take to end a run that nobody waits for.
-const KEEPER_ENDS: Duration = Duration::from_secs(9);
+/// A keeper that is silent for so long after the deadline, or after it was told to stop, is given up: its worst case,
+/// and as much again for a host that is busy.
+const PATIENCE: Duration = WORST_CASE.saturating_mul(2);
 /// After the keeper's report the pipes are at their end; a descriptor that
 /// was carried elsewhere is not waited for.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -66,10 +64,7 @@ pub struct Run {
     /// Bytes of stdout that may still come.
     room: usize,
     truncated: bool,
-    /// Why we ended it, if we did.
-    cause: Option<End>,
-    /// How it ended, once nothing of it is left.
-    end: Option<End>,
+    state: State,
     /// When we stop waiting: for the keeper, and after its report for the pipes.
     give_up: Instant,
 }
@@ -85,14 +80,11 @@ impl Run {
         let (mut control, theirs) = UnixStream::pair()?;
         let (stdout, out) = io::pipe()?;
         let (stderr, err) = io::pipe()?;
-        let keeper = Command::new("/proc/self/exe")
-            .arg0(NAME)
-            .arg(COMMAND)
-            .env_clear()
-            .stdin(OwnedFd::from(theirs))
-            .stdout(out)
-            .stderr(err)
-            .spawn()?;
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0(NAME).arg(COMMAND).env_clear();
+        let keeper = process_tree::spawn(command.stdin(OwnedFd::from(theirs)).stdout(out).stderr(err))?;
+        // the ends of the pipes that the command still holds
+        drop(command);
         let begun = Instant::now();
         let order = Order {
             program: invocation.program.clone(),
@@ -100,6 +92,7 @@ impl Run {
             session: invocation.session.clone(),
             limits,
             filtered: invocation.filtered,
+            init: invocation.init,
         };
         let given = give(&mut control, &order, slots);
         let run = Run {
@@ -112,9 +105,8 @@ impl Run {
             begun,
             room: limits.output,
             truncated: false,
-            cause: None,
-            end: None,
-            give_up: begun + limits.deadline + KEEPER_LATE,
+            state: State::Running,
+            give_up: begun + limits.deadline + PATIENCE,
         };
         given.map(|()| run).map_err(StartError)
     }
@@ -125,7 +117,7 @@ impl Run {
         let until = Instant::now() + patience;
         loop {
             let drained = self.stdout.is_none() && self.stderr.is_none();
-            if let Some(end) = self.end.as_ref().filter(|_| drained) {
+            if let Some(end) = self.state.end().filter(|_| drained) {
                 return Event::End(end.clone());
             }
             let left = until.min(self.give_up).saturating_duration_since(Instant::now());
@@ -133,9 +125,9 @@ impl Run {
                 Waited::Event(event) => return event,
                 Waited::Change => {}
                 // the clock is asked only when nothing is there to be read
-                Waited::Nothing if Instant::now() >= self.give_up => match &self.end {
+                Waited::Nothing if Instant::now() >= self.give_up => match self.state.end() {
                     Some(end) => return Event::End(end.clone()),
-                    None => self.reported(End::Lost),
+                    None => self.happened(Happening::PatienceOver),
                 },
                 Waited::Nothing => return Event::Silence,
             }
@@ -179,7 +171,7 @@ impl Run {
         let Some(ready) = self.poll(patience) else { return Waited::Nothing };
         if self.has_left(ready.client) {
             self.client = None;
-            self.stop(End::Cancelled);
+            self.happened(Happening::VisitorLeft);
         }
         if ready.control {
             self.report();
@@ -233,20 +225,36 @@ impl Run {
         let mut text = Vec::new();
         let read = self.control.as_mut().map(|control| control.take(MAX_REPORT).read_to_end(&mut text));
         let report = read.and_then(Result::ok).and_then(|_| serde_json::from_slice(&text).ok());
-        self.reported(match report {
-            Some(Report::Exited(code)) => End::Exited(code),
-            Some(Report::Signalled(signal)) => End::Signalled(signal),
-            Some(Report::Deadline) => End::Deadline,
-            Some(Report::Cancelled) => End::Cancelled,
-            Some(Report::NotExecuted(why)) => End::NotExecuted(why),
-            Some(Report::Unwatched(_)) | None => End::Lost,
+        self.happened(match report {
+            Some(Report::Exited(code)) => Happening::Report(End::Exited(code)),
+            Some(Report::Signalled(signal)) => Happening::Report(End::Signalled(signal)),
+            Some(Report::Deadline) => Happening::Report(End::Deadline),
+            Some(Report::Cancelled) => Happening::Report(End::Cancelled),
+            Some(Report::NotExecuted(why)) => Happening::Report(End::NotExecuted(why)),
+            Some(Report::Unwatched(_)) => Happening::Report(End::Lost),
+            None => Happening::SupervisorGone,
         });
     }
 
-    fn reported(&mut self, end: End) {
-        self.end = Some(self.cause.take().unwrap_or(end));
-        self.control = None;
-        self.give_up = Instant::now() + DRAIN;
+    /// Follows the table of `life.rs`, and does what a new state asks for.
+    fn happened(&mut self, happening: Happening) {
+        let before = std::mem::replace(&mut self.state, State::Running);
+        self.state = before.clone().after(happening);
+        match &self.state {
+            state if *state == before => {}
+            State::Running => {}
+            State::Stopping(_) => {
+                // the keeper reads the end of the socket as the word to stop
+                if let Some(control) = &self.control {
+                    let _ = control.shutdown(Shutdown::Write);
+                }
+                self.give_up = self.give_up.min(Instant::now() + PATIENCE);
+            }
+            State::Over { .. } => {
+                self.control = None;
+                self.give_up = Instant::now() + DRAIN;
+            }
+        }
     }
 
     /// Cuts a piece of stdout to what there is room for.
@@ -255,18 +263,10 @@ impl Run {
         if piece.len() > self.room {
             piece.truncate(self.room);
             self.truncated = true;
-            self.stop(End::OutputLimit);
+            self.happened(Happening::OutputFull);
         }
         self.room -= piece.len();
         (!piece.is_empty()).then_some(piece)
-    }
-
-    /// Tells the keeper to end the run; the first reason counts.
-    fn stop(&mut self, cause: End) {
-        self.cause.get_or_insert(cause);
-        if let Some(control) = &self.control {
-            let _ = control.shutdown(Shutdown::Write);
-        }
     }
 }
 
@@ -278,32 +278,24 @@ impl Default for Ready {
 
 impl Drop for Run {
     /// Closing the socket ends the run; the keeper ends with it. A keeper that
-    /// does not, or that was killed, leaves its family to this process.
+    /// does not, or that was killed, leaves its tree to this process.
     fn drop(&mut self) {
         self.control = None;
         self.stdout = None;
         self.stderr = None;
-        let keeper = Pid::from_child(&self.keeper);
-        let mut lost = self.end == Some(End::Lost);
-        let patience = if lost { Duration::ZERO } else { KEEPER_ENDS };
-        if !family::ends_within(keeper, patience) {
-            let _ = rustix::process::kill_process(keeper, Signal::KILL);
-            lost = true;
+        let mut abandoned = matches!(self.state, State::Over { abandoned: true, .. });
+        if abandoned || !self.keeper.ends_within(PATIENCE) {
+            self.keeper.kill();
+            abandoned = true;
         }
-        let _ = self.keeper.wait();
-        if lost {
-            family::sweep(is_keeper);
+        let ended = self.keeper.wait();
+        // a keeper that was killed before it could report, while nobody looked
+        if abandoned || ended.is_ok_and(|status| !status.success()) {
+            process_tree::sweep();
+        } else {
+            process_tree::reap_orphans();
         }
     }
-}
-
-/// Whether this child is the keeper of another run: this same executable,
-/// which no container can have.
-fn is_keeper(child: Pid) -> bool {
-    let program =
-        |process: &str| std::fs::metadata(format!("/proc/{process}/exe")).map(|facts| (facts.dev(), facts.ino())).ok();
-    let ours = program("self");
-    ours.is_some() && program(&child.as_raw_nonzero().to_string()) == ours
 }
 
 /// Longest report in bytes.

@@ -20,6 +20,10 @@ pub fn serve(site: &Site) {
     let variables = MetaVariables::collect(pairs.iter().map(|(name, value)| (&name[..], &value[..])));
     site.prepare();
     super::serve(site, variables, &mut io::stdin().lock(), &mut io::stdout().lock(), None);
+    site.finish(|| {
+        // the web server need not wait for it: the answer ends here
+        let _ = std::fs::File::options().write(true).open("/dev/null").map(|null| rustix::stdio::dup2_stdout(&null));
+    });
 }
 
 /// Answers with a page that says the configuration is wrong; the reason goes

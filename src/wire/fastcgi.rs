@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use ::fastcgi::{Server, ShutdownHandle};
@@ -58,7 +59,12 @@ pub fn serve(site: Site, listen: &Listen) -> io::Result<()> {
     }
     log::event("serving", &[("data", &site.config().data.display()), ("slots", &site.config().site_terms().slots)]);
     site.prepare();
-    site.announce();
+    // finding out what the host can do takes a while: visitors of pages need not wait for that
+    let site = Arc::new(site);
+    let announced = Arc::clone(&site);
+    if let Err(error) = std::thread::Builder::new().name("announce".to_owned()).spawn(move || announced.announce()) {
+        log::event("missing", &[("what", &"checks"), ("why", &error)]);
+    }
     let served = Server::new(socket).shutdown(shutdown).serve(move |request| {
         let variables = MetaVariables::collect(request.params_bytes());
         // all of STDIN: what comes after it can only be an abort

@@ -210,11 +210,16 @@ fn hostile_22_listing_and_viewing_start_no_process() {
         site.ask(&get("/container/run/good.sif")).good();
         site.end(rustix::process::Signal::TERM);
         let site = site.under(&[strace, "-f", "-qq", "-e", CALLS, "-e", "signal=none", "-o", &output]);
+        // a server has a look at its host while it serves already
+        if wire == Wire::FastCgi {
+            site.start();
+        }
+        let before = trace.path().metadata().unwrap().len() as usize;
         for address in addresses {
             site.ask(&get(address));
         }
         drop(site);
-        fs::read_to_string(trace.path()).unwrap()
+        fs::read_to_string(trace.path()).unwrap().split_off(before)
     };
     let pages = [
         "/container/",
@@ -228,18 +233,14 @@ fn hostile_22_listing_and_viewing_start_no_process() {
         "/api/containers",
         "/container/nothing",
     ];
-    // a server has a look at its host before it accepts anything
-    let whole = traced(Wire::FastCgi, &pages);
-    let (_, serving) = whole.split_once("accept").expect("connections");
-    assert_eq!(started(serving), [""; 0]);
+    assert_eq!(started(&traced(Wire::FastCgi, &pages)), [""; 0]);
     // of a CGI program its own start is seen
     for page in pages {
         assert_eq!(started(&traced(Wire::Cgi, &[page])).len(), 1, "{page}");
     }
     // and this way of looking sees a run
     assert!(started(&traced(Wire::Cgi, &["/container/run/good.sif"])).len() >= 3);
-    let whole = traced(Wire::FastCgi, &["/container/run/good.sif"]);
-    assert!(started(whole.split_once("accept").expect("connections").1).len() >= 2);
+    assert!(started(&traced(Wire::FastCgi, &["/container/run/good.sif"])).len() >= 2);
 }
 
 /// Whatever the runtime would do to look at an image, we do not do it: an image whose shell leaves a mark leaves none.

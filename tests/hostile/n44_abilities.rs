@@ -1,13 +1,12 @@
 //! 44: hosts that cannot do everything. Each lack is a real one, made inside a user namespace of the test
 //! (user_namespaces(7)), in which the account keeps its number.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::Value;
 
 use crate::n23_surroundings::UNFILTERED;
+use crate::support::site::as_runtime;
 use crate::support::{Site, Wire, get, on_both_wires, real, skip};
 
 /// A lack, how to make it, and the flags that must be left out because the runtime would refuse to start.
@@ -177,42 +176,114 @@ fn hostile_44_doctor_and_a_new_server_look_afresh() {
     assert_eq!(with.len(), 1, "the second run has a network namespace");
 }
 
-/// A runtime that answers this to `--version` and otherwise is the stub.
-fn with_version(site: Site, version: &str) -> Site {
-    let runtime = site.path("runtime/versioned");
-    let stub = site.path("runtime/apptainer");
-    let script =
-        format!("#!/bin/sh\n[ \"$1\" = --version ] && {{ echo '{version}'; exit; }}\nexec {} \"$@\"\n", stub.display());
-    // written elsewhere and copied by another process: a file that this one has open for writing cannot be executed
-    let text = site.path("runtime/versioned.txt");
-    fs::write(&text, script).unwrap();
-    fs::set_permissions(&text, fs::Permissions::from_mode(0o755)).unwrap();
-    let copied = std::process::Command::new("cp").args([&text, &runtime]).status().unwrap();
-    assert!(copied.success());
-    site.set("runtime", runtime.display())
+/// A release as a stub: what it calls itself, and what its `help run` lacks of what the newest offers.
+struct Release {
+    version: &'static str,
+    lacks: &'static [&'static str],
 }
 
+/// From the release notes and the help texts of each.
+const RELEASES: [Release; 13] = [
+    Release {
+        version: "singularity version 3.5.3",
+        lacks: &["--no-eval", "--no-mount", "--no-pid", "--env", "--memory", "--pids-limit", "--cpus"],
+    },
+    Release {
+        version: "singularity version 3.8.7",
+        lacks: &["--no-eval", "bind-paths", "--no-pid", "--memory", "--pids-limit", "--cpus"],
+    },
+    Release { version: "singularity-ce version 3.11.5", lacks: &["--no-pid"] },
+    Release { version: "singularity-ce version 4.0.3", lacks: &[] },
+    Release { version: "singularity-ce version 4.1.5", lacks: &[] },
+    Release { version: "singularity-ce version 4.3.3", lacks: &[] },
+    Release { version: "singularity-ce version 4.5.0", lacks: &[] },
+    Release {
+        version: "apptainer version 1.0.3",
+        lacks: &["--no-eval", "bind-paths", "--no-pid", "--memory", "--pids-limit", "--cpus"],
+    },
+    Release { version: "apptainer version 1.1.9", lacks: &["bind-paths", "--no-pid"] },
+    Release { version: "apptainer version 1.2.5", lacks: &["--no-pid"] },
+    Release { version: "apptainer version 1.3.6", lacks: &[] },
+    Release { version: "apptainer version 1.4.5", lacks: &[] },
+    Release { version: "apptainer version 1.5.0-rc.1+5-gabcdef", lacks: &[] },
+];
+
+impl Release {
+    fn offers(&self, flag: &str) -> bool {
+        !self.lacks.contains(&flag)
+    }
+
+    /// The stub as this release: it refuses what it does not offer, as the runtimes do.
+    fn of(&self, site: Site) -> Site {
+        let flags = self.lacks.iter().filter(|flag| flag.starts_with("--"));
+        let refused: String = flags.map(|flag| format!("{flag}|{flag}=*) refuse \"$word\" ;;\n")).collect();
+        let values = if self.offers("bind-paths") { "" } else { "*bind-paths*) refuse \"$word\" ;;\n" };
+        let lines: Vec<String> = self.lacks.iter().map(|flag| format!("-e '/{flag}/d'")).collect();
+        let lacking = if self.lacks.is_empty() { "cat".to_owned() } else { format!("sed {}", lines.join(" ")) };
+        let script = format!(
+            "#!/bin/sh\nrefuse() {{ echo \"Error for command \\\"run\\\": unknown flag: $1\" >&2; exit 1; }}\n\
+             [ \"$1\" = --version ] && {{ echo '{}'; exit; }}\n\
+             [ \"$1\" = help ] && {{ {stub} help run | {lacking}; exit; }}\n\
+             for word; do case $word in\n/*) break ;;\n{refused}{values}esac; done\nexec {stub} \"$@\"\n",
+            self.version,
+            stub = site.path("runtime/apptainer").display(),
+        );
+        as_runtime(site, &script)
+    }
+}
+
+/// Each release runs with the flags that it offers and no others; what that costs is named, and `strict` refuses it.
 #[test]
-fn hostile_44_an_old_runtime_is_named() {
+fn hostile_44_each_release_is_used_with_the_flags_that_it_offers() {
     on_both_wires(|wire| {
-        for (version, is_old) in [
-            ("2.6.1-dist", true),
-            ("singularity version 3.8.7", true),
-            ("singularity-ce version 3.9.9", true),
-            ("apptainer version 1.0.3", true),
-            ("apptainer version 1.4.5", false),
-            ("singularity-ce version 4.1.0", false),
-            ("apptainer version 2.0.0-rc.1+5-gabcdef", false),
-        ] {
-            let site = with_version(Site::new(wire).image("argv.sif", &[]), version);
-            let told = doctor(&site);
-            assert!(told.to_string().contains(version), "{version}: {told}");
-            let wrong = |row: &Value| row["ok"] == false && row.to_string().contains(version);
-            let named = told["checks"].as_array().expect("rows").iter().any(wrong);
-            assert_eq!(named, is_old, "{version}: {told}");
+        for release in &RELEASES {
+            let version = release.version;
+            let site = release.of(Site::new(wire).image("argv.sif", &[]));
+            site.ask(&get("/container/run/argv.sif")).good();
+            let argv = site.the_run().argv();
+            for flag in ["--no-eval", "--no-mount"] {
+                assert_eq!(argv.iter().any(|word| word == flag), release.offers(flag), "{version}: {flag}: {argv:?}");
+            }
+            let binds = argv.iter().any(|word| word.contains("bind-paths"));
+            assert_eq!(binds, release.offers("--no-mount") && release.offers("bind-paths"), "{version}: {argv:?}");
+            for always in ["--containall", "--no-privs", "--userns", "--net"] {
+                assert!(argv.iter().any(|word| word == always), "{version}: {always}: {argv:?}");
+            }
+            let named = row(&doctor(&site), "runtime-release");
+            let lacks = ["--no-eval", "--no-mount", "bind-paths"].iter().any(|flag| !release.offers(flag));
+            assert_eq!(named["ok"], !lacks, "{version}: {named}");
+            assert!(!lacks || named["reason"].as_str().is_some_and(|why| why.contains(version)), "{named}");
+            site.end(rustix::process::Signal::TERM);
             let strict = site.set("strict", true).ask(&get("/container/run/argv.sif"));
             // on a host that lacks something else strict refuses anyway
-            assert!(!is_old || strict.status == 503, "{version}: {}", strict.text());
+            assert!(!lacks || strict.problem(503).0 == "isolation", "{version}: {}", strict.text());
+        }
+    });
+}
+
+/// A runtime that refuses a flag without which nothing is kept apart is told to the administrator, and never to the
+/// author of an image.
+#[test]
+fn hostile_44_a_runtime_that_refuses_its_flags_is_the_sites_fault() {
+    on_both_wires(|wire| {
+        let stub = |site: &Site| site.path("runtime/apptainer").display().to_string();
+        for flag in ["--no-privs", "--quiet", "--scratch=/dev/shm"] {
+            let site = Site::new(wire).image("argv.sif", &[]);
+            let script = format!(
+                "#!/bin/sh\ncase \"$1\" in --version|help) exec {stub} \"$@\" ;; esac\n\
+                 for word; do [ \"$word\" = {flag} ] && {{ echo \"FATAL: unknown flag: $word\" >&2; exit 1; }}; done\n\
+                 exec {stub} \"$@\"\n",
+                stub = stub(&site)
+            );
+            let site = as_runtime(site, &script);
+            let answer = site.ask(&get("/container/run/argv.sif"));
+            assert_eq!(answer.problem(503).0, "no-runtime", "{flag}");
+            assert!(answer.header("Retry-After").is_some());
+            assert!(site.log().contains(&format!("unknown flag: {flag}")), "{}", site.log());
+            assert_eq!(site.runs().len(), 0);
+            assert_eq!(row(&doctor(&site), "runtime")["ok"], false);
+            let health = site.ask(&get("/container/health"));
+            assert_eq!((health.status, &health.json()["ready"]), (503, &false.into()), "{}", health.text());
         }
     });
 }

@@ -32,7 +32,7 @@ fn killed(wire: Wire, times: usize) {
     }
     let locks = fs::read_dir(site.path("state")).unwrap().flatten();
     let locks: Vec<_> = locks.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    assert!(locks.len() <= 3, "one slot and what the host can do: {locks:?}");
+    assert!(locks.len() <= 4, "one slot, and what the host can do with the image and the lock for that: {locks:?}");
 }
 
 fn kill(site: &Site, talk: Talk) {

@@ -5,6 +5,7 @@
 //! What has none of these (a program inside a container) is found as a descendant while it lives.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -54,7 +55,8 @@ fn all() -> impl Iterator<Item = i32> {
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-fn process(pid: i32) -> Option<Process> {
+/// A process, if it lives.
+pub fn process(pid: i32) -> Option<Process> {
     let stat = stat(pid).filter(|stat| stat.state != 'Z')?;
     let command = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     Some(Process { pid, started: stat.started, command: String::from_utf8_lossy(&command).replace('\0', " ") })
@@ -111,6 +113,11 @@ pub fn gone_within(patience: Duration, left: impl Fn() -> Vec<Process>) {
     }
 }
 
+/// Children of a process that have ended and were not waited for.
+pub fn zombies(pid: u32) -> Vec<i32> {
+    all().filter(|one| stat(*one).is_some_and(|stat| stat.parent == pid as i32 && stat.state == 'Z')).collect()
+}
+
 /// Open descriptors of a process; none when it is gone.
 pub fn descriptors(pid: u32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
@@ -121,4 +128,10 @@ pub fn memory(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0 kB");
     line.trim().trim_end_matches(" kB").parse().expect("a number of kB")
+}
+
+/// Whether a process has a thread of this name.
+pub fn has_thread(pid: u32, name: &str) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok()).any(|comm| comm.trim() == name)
 }

@@ -58,7 +58,12 @@ const BEHAVE: &str = r#"Bootstrap: scratch
         stop) sleep "$mark" & kill -STOP $$; wait ;;
         hog) tail /dev/zero ;;
         spaces) for i in $(seq 100); do unshare -U sleep "$mark" 2>/dev/null & done; sleep 1
-            cat /proc/[0-9]*/comm 2>/dev/null | grep -c ^sleep ;;
+            cat /proc/[0-9]*/comm 2>/dev/null | grep -c ^sleep || true ;;
+        mount) if unshare -Urm mount -t tmpfs -o size=1g none /mnt; then echo mounted; else echo refused; fi ;;
+        isolated) ways=$(grep -c : /proc/net/dev); filter=$(sed -n 's/^Seccomp:[^0-9]*//p' /proc/self/status)
+            echo "1: no way out but lo, filtered $filter, $ways in the list" ;;
+        home) echo "$HOME $PWD $LANG"; mkdir -p ~/.cache && echo ok; echo x > out.txt && cat out.txt
+            dd if=/dev/zero of=big bs=1M count=100 2>/dev/null || echo bounded ;;
         share) cat /dev/zero >/dev/shm/all; cat /dev/shm/all | wc -c ;;
         forks) (for i in $(seq 400); do sleep "$mark" & done); exec sleep "$mark" ;;
         *) echo "no mode: $mode" >&2; exit 3 ;;

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! data/      images            runtime/apptainer   link to the stub      run/socket   (FastCGI)
-//! state/     locks             runtime/runs/PID/   what the stub saw     log          stderr of the program
+//! state/     locks             runtime/runs/NAME/  what the stub saw     log          stderr of the program
 //! tmp/       TMPDIR            runtime/print/NAME  what print… prints
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
@@ -35,6 +35,8 @@ pub struct Site {
     variables: BTreeMap<String, String>,
     prefix: Vec<String>,
     words: Vec<String>,
+    /// Whether a start does not wait until the server has looked at its host.
+    impatient: bool,
     server: Mutex<Option<Server>>,
     images: Mutex<BTreeSet<String>>,
     touched: AtomicBool,
@@ -63,6 +65,7 @@ impl Site {
             variables: BTreeMap::new(),
             prefix: Vec::new(),
             words: Vec::new(),
+            impatient: false,
             server: Mutex::default(),
             images: Mutex::default(),
             touched: AtomicBool::new(false),
@@ -100,6 +103,12 @@ impl Site {
     /// Gives a CGI program these words on its command line.
     pub fn words(mut self, words: &[&str]) -> Site {
         self.words = words.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// A start does not wait until the server has looked at its host.
+    pub fn impatient(mut self) -> Site {
+        self.impatient = true;
         self
     }
 
@@ -213,6 +222,9 @@ impl Site {
         let family = processes::family(child.id());
         let program = family.iter().find(|process| process.command.starts_with(PROGRAM)).expect("the program");
         let id = program.pid as u32;
+        // it looks at its host and runtime while it serves already
+        let looks = || !self.impatient && processes::has_thread(id, "announce");
+        until("the server has looked at its host", HANG, || !looks());
         let mut descriptors = processes::descriptors(id);
         until("the server is at rest", HANG, || {
             std::thread::sleep(Duration::from_millis(15));
@@ -321,6 +333,18 @@ impl Drop for Site {
             let _ = server.child.wait();
         }
     }
+}
+
+/// A script in the place of the runtime.
+pub fn as_runtime(site: Site, script: &str) -> Site {
+    let runtime = site.path("runtime/versioned");
+    // written elsewhere and copied by another process: a file that this one has open for writing cannot be executed
+    let text = site.path("runtime/versioned.txt");
+    fs::write(&text, script).unwrap();
+    fs::set_permissions(&text, fs::Permissions::from_mode(0o755)).unwrap();
+    let copied = Command::new("cp").args([&text, &runtime]).status().unwrap();
+    assert!(copied.success());
+    site.set("runtime", runtime.display())
 }
 
 /// What the stub recorded of itself.

@@ -1,12 +1,13 @@
 //! stub-runtime: plays the container runtime in tests.
 //!
 //! In: an argv like the runtime's, `run [flags] /path/NAME.sif [arguments]`. First it records what it was given in
-//! `runs/PID/` beside the name by which it was called: copies of its `/proc` files, its descriptors, the time. Then it
+//! `runs/NAME/` beside the name by which it was called: copies of its `/proc` files, its descriptors, the time. Then it
 //! behaves as the image's name says, up to the first dot: `hang.sif`, `exit-3.sif`, `slow-100.sif`.
 //! Never: waits for more than [`LIFE`], whatever it plays.
 //! Only std is at hand (see `build.rs`), so the system calls that std does not have are declared here.
 
 mod calls;
+mod probe;
 
 use std::ffi::{CStr, OsStr, OsString, c_int, c_long, c_uint};
 use std::fs;
@@ -18,6 +19,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The longest life of a process of ours: a test that fails leaves nothing for ever.
 const LIFE: Duration = Duration::from_secs(300);
+
+/// What the application looks for in `help run`.
+const HELP: &str = "\
+Options:
+      --cpus string          Number of CPUs available to container
+      --env stringToString   pass environment variable to contained process
+      --memory string        Memory limit in bytes
+      --no-eval              do not shell evaluate env vars
+      --no-mount strings     disable one or more mounts, or
+                             'bind-paths' to disable all bind paths
+      --no-pid               do not run container in a new PID namespace
+      --pids-limit int       Limit number of container PIDs
+";
 
 const SIGHUP: c_int = 1;
 const SIGINT: c_int = 2;
@@ -51,14 +65,23 @@ fn main() {
         println!("apptainer version 1.4.5");
         return;
     }
+    if words.get(1).is_some_and(|word| word == "help") {
+        print!("{HELP}");
+        return;
+    }
+    if words.last().is_some_and(|word| word.as_bytes().ends_with(b"/probe.sqfs")) {
+        exit(probe::answer(&words));
+    }
     let home = words.first().and_then(|name| Path::new(name).parent()).unwrap_or(Path::new("/")).to_owned();
     let Some(at) = words.iter().skip(1).position(|word| word.as_bytes().starts_with(b"/") && word.len() > 1) else {
         eprintln!("stub-runtime: no image in {words:?}");
         exit(64);
     };
     let (image, arguments) = (PathBuf::from(&words[at + 1]), &words[at + 2..]);
-    let run = home.join(format!("runs/{}", getpid()));
-    record(&home, &run).unwrap_or_else(|error| eprintln!("stub-runtime: cannot record: {error}"));
+    // in a process namespace of its own every run has the same id
+    let name = fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap_or_default().trim().to_owned();
+    let run = home.join("runs").join(&name);
+    record(&home, &name).unwrap_or_else(|error| eprintln!("stub-runtime: cannot record: {error}"));
     let name = image.file_name().unwrap_or_default();
     let code = behave(&home, &image, name, arguments);
     let _ = io::stdout().flush();
@@ -67,8 +90,8 @@ fn main() {
 }
 
 /// Everything about this process that a test may ask for; whole, or not there at all.
-fn record(home: &Path, run: &Path) -> io::Result<()> {
-    let draft = home.join(format!("runs/.{}", getpid()));
+fn record(home: &Path, name: &str) -> io::Result<()> {
+    let draft = home.join(format!("runs/.{name}"));
     fs::create_dir_all(&draft)?;
     for file in ["cmdline", "environ", "status", "limits", "oom_score_adj"] {
         fs::write(draft.join(file), fs::read(format!("/proc/self/{file}"))?)?;
@@ -85,7 +108,7 @@ fn record(home: &Path, run: &Path) -> io::Result<()> {
     fs::write(draft.join("descriptors"), descriptors)?;
     fs::write(draft.join("cwd"), std::env::current_dir()?.as_os_str().as_bytes())?;
     fs::write(draft.join("began"), now())?;
-    fs::rename(draft, run)
+    fs::rename(draft, home.join("runs").join(name))
 }
 
 fn now() -> String {
@@ -113,7 +136,7 @@ fn behave(home: &Path, image: &Path, name: &OsStr, arguments: &[OsString]) -> i3
         "print" => say(&fs::read(home.join("print").join(&*name)).unwrap_or_default()),
         "exit" => {
             println!("some output");
-            eprintln!("{} says why", image.display());
+            eprintln!("{name} says why");
             return number as i32;
         }
         "inflight" => {

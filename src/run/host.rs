@@ -1,0 +1,94 @@
+//! What the kernel can do here, asked by this same executable and by looking.
+//!
+//! In: what the runtime calls itself and offers. Out: the same [`Abilities`] with an answer, or an *unknown*, for what
+//! needs no runtime to be known. Never: starts the runtime.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use super::abilities::{Abilities, Finding};
+use super::ability::Ability;
+use super::invocation::session;
+use super::keeper::{COMMAND, TRY_CELL, TRY_FILTER, TRY_NESTING};
+use super::question::{Answer, answer};
+
+/// What needs no runtime to be answered.
+pub fn ask_kernel(host: Abilities) -> Abilities {
+    let lacking = host.offered.lacking();
+    let release = match lacking.is_empty() {
+        true => Finding::Yes,
+        false => Finding::No(format!("`{}` does not offer {}", host.version, lacking.join(", "))),
+    };
+    let counting = match kernel_release() < (5, 14) {
+        true => Finding::No("the kernel is older than Linux 5.14".to_owned()),
+        false => trial(TRY_CELL),
+    };
+    let nesting = match &counting {
+        Finding::Yes => trial(TRY_NESTING),
+        other => other.clone(),
+    };
+    let cgroups = match host.offered.limits {
+        true => ask_cgroups(),
+        false => Finding::No(format!("`{}` does not offer --memory, --pids-limit, --cpus", host.version)),
+    };
+    host.with(Ability::Release, release)
+        .with(Ability::Fuse, ask_fuse())
+        .with(Ability::Filter, trial(TRY_FILTER))
+        .with(Ability::ProcessTree, counting.clone())
+        .with(Ability::Counting, counting)
+        .with(Ability::Nesting, nesting)
+        .with(Ability::Cgroups, cgroups)
+}
+
+/// Whether this executable can do it to itself.
+fn trial(word: &str) -> Finding {
+    match answer(Path::new("/proc/self/exe"), &[COMMAND, word], &[]) {
+        Answer::Text(_) => Finding::Yes,
+        Answer::Refused(why) => Finding::No(why),
+        Answer::Late => Finding::Unknown("the trial did not end in time".to_owned()),
+        Answer::Failed(why) => Finding::Unknown(why),
+    }
+}
+
+fn ask_fuse() -> Finding {
+    use io::ErrorKind::{NotFound, PermissionDenied};
+    const NO_DEVICE: [i32; 2] = [libc::ENODEV, libc::ENXIO];
+    match File::options().read(true).write(true).open("/dev/fuse") {
+        Ok(_) => Finding::Yes,
+        Err(error)
+            if matches!(error.kind(), NotFound | PermissionDenied)
+                || error.raw_os_error().is_some_and(|number| NO_DEVICE.contains(&number)) =>
+        {
+            Finding::No(format!("/dev/fuse: {error}"))
+        }
+        Err(error) => Finding::Unknown(format!("/dev/fuse: {error}")),
+    }
+}
+
+/// The runtime limits by cgroups only with cgroup v2 and a systemd session
+/// that makes scopes with limits: systemd-run(1) tries exactly that.
+fn ask_cgroups() -> Finding {
+    if !Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+        return Finding::No("there is no unified cgroup hierarchy (version 2)".to_owned());
+    }
+    let program = Path::new("/usr/bin/systemd-run");
+    if !program.exists() {
+        return Finding::No("there is no systemd, of which the runtime asks its cgroups".to_owned());
+    }
+    let trial =
+        ["--user", "--scope", "--quiet", "--property=TasksMax=64", "--property=MemoryMax=1G", "--", "/bin/true"];
+    match answer(program, &trial, &session()) {
+        Answer::Text(_) => Finding::Yes,
+        Answer::Refused(why) => Finding::No(format!("no systemd session of this account: {why}")),
+        Answer::Late => Finding::Unknown("systemd-run(1) did not end in time".to_owned()),
+        Answer::Failed(why) => Finding::Unknown(why),
+    }
+}
+
+/// The kernel's release, as far as two numbers tell.
+fn kernel_release() -> (u32, u32) {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse().ok());
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}

@@ -1,0 +1,78 @@
+//! The flags that a runtime offers, read from its own `help run`.
+//!
+//! Only flags without which a run is still possible are looked for; what every release has (`--containall`, `--net`) is
+//! always passed. In: the text of `help run`. Out: [`Offered`]. Pure.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+/// Which optional flags of `run` there are. The releases are the first that have them (Apptainer; SingularityCE).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offered {
+    /// `--no-eval` (1.1; 3.10): no shell evaluates arguments.
+    pub no_eval: bool,
+    /// `--no-mount` (all; 3.6): leaves out mounts of the runtime's own configuration.
+    pub no_mount: bool,
+    /// Its value `bind-paths` (1.2; 3.11): leaves out the configured bind paths.
+    pub bind_paths: bool,
+    /// `--no-pid` (1.3; 4.0): no process namespace.
+    pub no_pid: bool,
+    /// `--env` (all; 3.6): a variable for the container.
+    pub env: bool,
+    /// `--memory`, `--pids-limit` and `--cpus` (1.1; 3.10): limits by cgroups.
+    pub limits: bool,
+}
+
+impl Offered {
+    /// Everything.
+    pub fn all() -> Offered {
+        Offered { no_eval: true, no_mount: true, bind_paths: true, no_pid: true, env: true, limits: true }
+    }
+
+    /// Reads the text that `help run` prints.
+    pub fn of_help(help: &str) -> Offered {
+        // `  -e, --env strings   what it does`: flags come first in a line
+        let first = |line| str::split_whitespace(line).take_while(|word| word.starts_with('-'));
+        let flags: HashSet<&str> = help.lines().flat_map(first).map(|word| word.trim_end_matches(',')).collect();
+        let has = |flag: &str| flags.contains(flag);
+        Offered {
+            no_eval: has("--no-eval"),
+            no_mount: has("--no-mount"),
+            bind_paths: has("--no-mount") && help.contains("bind-paths"),
+            no_pid: has("--no-pid"),
+            env: has("--env"),
+            limits: has("--memory") && has("--pids-limit") && has("--cpus"),
+        }
+    }
+
+    /// The flags that isolation needs and that are not offered.
+    pub fn lacking(self) -> Vec<&'static str> {
+        [(self.no_eval, "--no-eval"), (self.no_mount, "--no-mount"), (self.bind_paths, "--no-mount bind-paths")]
+            .into_iter()
+            .filter_map(|(there, flag)| (!there).then_some(flag))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_read_where_they_are_offered_and_nowhere_else() {
+        let help = "Usage:\n  run [run options...]\n\nOptions:\n\
+                    \x20     --cpus string        Number of CPUs, see --no-pid\n\
+                    \x20 -e, --env stringToString pass environment variable\n\
+                    \x20     --memory string      Memory limit\n\
+                    \x20     --no-mount strings   disable one or more 'mount xxx'\n\
+                    \x20                          options, --no-eval is another flag\n\
+                    \x20     --pids-limit int     Limit\n";
+        let expected = Offered { no_mount: true, env: true, limits: true, ..Offered::default() };
+        assert_eq!(Offered::of_help(help), expected);
+        assert_eq!(Offered::of_help(&help.replace("disable", "'bind-paths' disables")).lacking(), ["--no-eval"]);
+        assert_eq!(Offered::of_help(""), Offered::default());
+        assert_eq!(Offered::of_help(&help.replace("--pids-limit", "--pids")), Offered { limits: false, ..expected });
+        assert!(Offered::all().lacking().is_empty());
+    }
+}

@@ -1,0 +1,257 @@
+//! The children of this process, and what descends from them: started, ended, reaped.
+//!
+//! A supervisor and a server are *subreapers* (prctl(2) PR_SET_CHILD_SUBREAPER): a process whose parents have died
+//! becomes their child, so nothing that a run started can leave the tree.
+//!
+//! A server has many threads, and two kinds of children. Those that it started itself are [`Child`]: each has one
+//! owner, who alone ends and reaps it. All others are orphans of a supervisor that was killed; whoever notices may end
+//! and reap them ([`sweep`]). Which is which is known because every child is started here, under one lock that a sweep
+//! takes while it looks. Processes are signalled and reaped by descriptor (pidfd_open(2)), never by a number that may
+//! belong to somebody else by now.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Command, ExitStatus};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
+
+/// How long a sweep tries; a process in an uninterruptible wait can outlast it.
+pub const SWEEP: Duration = Duration::from_secs(5);
+
+/// The children that have an owner.
+static OWNED: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// A child with an owner. Dropping it ends and reaps it.
+#[derive(Debug)]
+pub struct Child {
+    inner: std::process::Child,
+    ended: OwnedFd,
+    reaped: bool,
+}
+
+/// Starts a child.
+pub fn spawn(command: &mut Command) -> io::Result<Child> {
+    let mut owned = owned();
+    let mut inner = command.spawn()?;
+    let pid = Pid::from_child(&inner);
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(ended) => {
+            owned.insert(pid.as_raw_nonzero().get());
+            Ok(Child { inner, ended, reaped: false })
+        }
+        Err(error) => {
+            // no descriptor to watch it by: it must not go on unwatched
+            let _ = inner.kill();
+            let _ = inner.wait();
+            Err(error.into())
+        }
+    }
+}
+
+impl Child {
+    /// Its process id.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.inner)
+    }
+
+    /// A descriptor that is readable once it has ended.
+    pub fn ended(&self) -> impl AsFd + '_ {
+        &self.ended
+    }
+
+    /// Whether it ends within this time. It is not reaped.
+    pub fn ends_within(&self, patience: Duration) -> bool {
+        readable_within(&self.ended, patience)
+    }
+
+    /// Whether it has ended. It is not reaped.
+    pub fn has_ended(&self) -> bool {
+        self.ends_within(Duration::ZERO)
+    }
+
+    /// Ends it by force, unless it has ended.
+    pub fn kill(&self) {
+        // it has ended, or it is another account's by now (a setuid runtime): nothing that we could do
+        let _ = pidfd_send_signal(&self.ended, Signal::KILL);
+    }
+
+    /// Gives it up: it becomes an orphan, which a sweep may end.
+    pub fn disown(mut self) {
+        owned().remove(&self.pid().as_raw_nonzero().get());
+        self.reaped = true;
+    }
+
+    /// Waits for its end, and reaps it.
+    pub fn wait(&mut self) -> io::Result<ExitStatus> {
+        while !self.ends_within(Duration::from_secs(3600)) {}
+        // reaping frees the number: until then, and not longer, it is owned
+        let mut owned = owned();
+        let status = self.inner.wait();
+        owned.remove(&self.pid().as_raw_nonzero().get());
+        self.reaped = true;
+        status
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if !self.reaped {
+            self.kill();
+            let _ = self.wait();
+        }
+    }
+}
+
+fn owned() -> MutexGuard<'static, BTreeSet<i32>> {
+    OWNED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes this process the one that orphans of its tree come to.
+pub fn adopt() -> io::Result<()> {
+    Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
+}
+
+/// Ends and reaps every orphan with all that descends from it, until there is none or [`SWEEP`] is over. Children with
+/// an owner, and their descendants, are left alone.
+pub fn sweep() {
+    let until = Instant::now() + SWEEP;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        let found = orphans();
+        if found.is_empty() || Instant::now() >= until {
+            return;
+        }
+        for orphan in &found {
+            let _ = pidfd_send_signal(orphan, Signal::KILL);
+        }
+        for orphan in &found {
+            reap(orphan);
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
+/// Reaps orphans that have ended. Costs one system call where no child has ended.
+pub fn reap_orphans() {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    if matches!(waitid(WaitId::All, look), Ok(Some(_))) {
+        orphans().iter().for_each(reap);
+    }
+}
+
+/// Reaps a process that has ended, if it is a child of ours by now.
+fn reap(process: &OwnedFd) {
+    let _ = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+}
+
+/// A time for `poll`.
+pub fn timespec(time: Duration) -> Timespec {
+    Timespec { tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() }
+}
+
+fn readable_within(descriptor: &OwnedFd, patience: Duration) -> bool {
+    let until = Instant::now() + patience;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match poll(&mut [PollFd::new(descriptor, PollFlags::IN)], Some(&timespec(left))) {
+            Ok(count) => return count > 0,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+/// Descriptors of all processes below this one that have no owner, from one pass over /proc.
+fn orphans() -> Vec<OwnedFd> {
+    // nobody starts or reaps a child meanwhile: a number that is not in the list belongs to no child with an owner
+    let owned = owned();
+    if childless() {
+        return Vec::new();
+    }
+    let mut children: HashMap<i32, Vec<(i32, Stat)>> = HashMap::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        if let Some(stat) = stat(pid) {
+            children.entry(stat.parent).or_default().push((pid, stat));
+        }
+    }
+    let me = rustix::process::getpid().as_raw_nonzero().get();
+    let mut found = Vec::new();
+    let mut open = vec![me];
+    while let Some(parent) = open.pop() {
+        for (pid, seen) in children.remove(&parent).unwrap_or_default() {
+            if parent == me && owned.contains(&pid) {
+                continue;
+            }
+            open.push(pid);
+            // the number may have passed to another process since it was seen; its start cannot be the same
+            let descriptor = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+            found.extend(descriptor.filter(|_| stat(pid).is_some_and(|now| now.start == seen.start)));
+        }
+    }
+    found
+}
+
+/// No child means no descendant: orphans would be ours.
+fn childless() -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(waitid(WaitId::All, look), Err(rustix::io::Errno::CHILD))
+}
+
+/// What `/proc/PID/stat` tells (proc_pid_stat(5)): the parent, and the start in clock ticks since boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stat {
+    parent: i32,
+    start: u64,
+}
+
+/// Words are counted from the last `)`, because the command's name may hold anything.
+fn stat(pid: i32) -> Option<Stat> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let after = stat.iter().rposition(|&byte| byte == b')')?;
+    let mut words = std::str::from_utf8(stat.get(after + 1..)?).ok()?.split_whitespace();
+    Some(Stat { parent: words.nth(1)?.parse().ok()?, start: words.nth(17)?.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parent_and_start_are_found_whatever_the_name() {
+        let me = std::process::id() as i32;
+        let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
+        let stat_of_me = stat(me).unwrap();
+        assert_eq!(Some(stat_of_me.parent), parent);
+        assert!(stat_of_me.start > 0);
+        assert_eq!(stat(me), Some(stat_of_me));
+        assert_eq!(stat(i32::MAX), None);
+    }
+
+    #[test]
+    fn a_sweep_leaves_children_with_an_owner_alone() {
+        let mut child = spawn(Command::new("sleep").arg("60")).unwrap();
+        sweep();
+        assert!(!child.has_ended());
+        reap_orphans();
+        child.kill();
+        assert!(child.ends_within(Duration::from_secs(20)));
+        // it has ended and is not reaped: nobody else takes its status
+        reap_orphans();
+        sweep();
+        assert!(child.wait().is_ok());
+    }
+
+    #[test]
+    fn a_child_that_is_dropped_is_gone() {
+        let child = spawn(Command::new("sleep").arg("60")).unwrap();
+        let pid = child.pid().as_raw_nonzero().get();
+        drop(child);
+        assert!(stat(pid).is_none_or(|stat| stat.parent != std::process::id() as i32));
+    }
+}
