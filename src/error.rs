@@ -25,6 +25,8 @@ pub enum Error {
     Host,
     #[error("a page of another origin asked for a run")]
     CrossSite,
+    #[error("a run was asked for as a part of a page, or ahead of its visitor")]
+    Embedded,
     #[error("data folder: {0}")]
     Catalog(#[from] CatalogError),
     #[error("image: {0}")]
@@ -76,7 +78,7 @@ impl Error {
             Error::Request(_) | Error::BodyIncomplete | Error::Page(_) => 400,
             Error::Method(_) | Error::RunMethod(_) => 405,
             Error::Host => 421,
-            Error::CrossSite | Error::Distrust(_) | Error::NoDownload => 403,
+            Error::CrossSite | Error::Embedded | Error::Distrust(_) | Error::NoDownload => 403,
             Error::MediaType => 415,
             Error::BodyTooLarge => 413,
             Error::BodyNoLength => 411,
@@ -103,6 +105,7 @@ impl Error {
             Error::Method(_) | Error::RunMethod(_) => "method-not-allowed",
             Error::Host => "unknown-host",
             Error::CrossSite => "cross-site",
+            Error::Embedded => "embedded",
             Error::Catalog(_) => "data-folder",
             Error::Find(FindError::NotFound) => "no-such-image",
             Error::Find(_) | Error::Metadata(_) => "unreadable-image",
@@ -135,7 +138,7 @@ impl Error {
             "bad-arguments" => "Some arguments cannot be used",
             "method-not-allowed" => "This address does not take that method",
             "unknown-host" => "This server does not answer for that host",
-            "cross-site" | "not-trusted" | "not-offered" => "Not allowed",
+            "cross-site" | "embedded" | "not-trusted" | "not-offered" => "Not allowed",
             "replaced" => "The image has just been replaced",
             "busy" => "All slots are busy",
             "no-runtime" | "cannot-start" | "isolation" => "Nothing can be run at the moment",
@@ -159,6 +162,9 @@ impl Error {
             Error::Host => "Use the address that the site's owner gave you.".to_owned(),
             Error::CrossSite => "A page of another site asked for a run, and this site does not allow that. Its owner \
                  can add the page's origin to `allow_origins`."
+                .to_owned(),
+            Error::Embedded => "A run is a page of its own, or fetched by a script: it cannot be a picture, a frame or a \
+                 script in a page, and is never fetched ahead. Link to the image's page instead."
                 .to_owned(),
             Error::Catalog(error) => sentence(error),
             Error::Find(FindError::Io(_)) => "The image could not be opened; try again later.".to_owned(),

@@ -41,6 +41,8 @@ pub enum Reply {
     Logo(Logo),
     /// The image as a file.
     File(Download),
+    /// Go to the form, filled in by this query: nothing has run, because another site asked for it.
+    Form(Target, String),
     /// Go there: a status and a place, with the query that goes along.
     Go(u16, Route, String),
 }

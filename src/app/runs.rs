@@ -7,7 +7,7 @@ use super::{Client, Opened, Site};
 use crate::args::{Arguments, BindError, Blank, Input, bind};
 use crate::config::Terms;
 use crate::error::Error;
-use crate::http::{Body, FetchSite, Method, Request, Response};
+use crate::http::{Body, Method, Request, Response};
 use crate::log;
 use crate::reply::{Ran, Reply};
 use crate::route::Target;
@@ -58,9 +58,9 @@ impl Site {
     }
 
     pub(super) fn run(&self, target: &Target, request: &Request, client: Option<Client>) -> Result<Response, Error> {
-        let foreign = FetchSite::of(request) == FetchSite::Foreign;
-        if foreign && !request.headers.origin.as_deref().is_some_and(|origin| self.allows(origin)) {
-            return Err(Error::CrossSite);
+        if self.leads_to_form(request)? {
+            let form = Reply::Form(target.clone(), request.query.clone());
+            return Ok(view::reply(form, request, &self.brand(request)));
         }
         let terms = self.config.terms(target.image.as_str());
         if !terms.run_methods.contains(&request.method) {

@@ -7,6 +7,7 @@ use super::form::{Filled, form};
 use super::{Frame, Mount, Route, Target, elsewhere, human, image_route, layout};
 use crate::args::{ArgName, Report};
 use crate::reply::ImageFacts;
+use crate::view::NOT_RUN;
 use crate::view::words::image as words;
 
 /// An image, or an app of it.
@@ -34,6 +35,7 @@ pub fn image(facts: &ImageFacts, frame: &Frame<'_>) -> Markup {
             @if let Some(architecture) = facts.metadata.architecture { " · " (architecture) }
         }
         @if let Some(help) = &facts.help { pre.help { (human::dedented(help)) } }
+        p.notice #(NOT_RUN) { (words::LED_HERE) }
         (notes(facts))
         @if let Some(why) = &facts.refused { p.wrong { (words::NOT_RUN) (why) "." } }
         div.work {

@@ -248,7 +248,9 @@ fn run_by_get(callable: &Callable, name: &str) -> Value {
     merge(&mut get, told(callable, name));
     let parameters: Vec<Value> =
         callable.spec.args().iter().map(|arg| params::parameter(arg, &callable.policy)).collect();
-    merge(&mut get, json!({ "parameters": parameters, "responses": run_answers(callable, &[]) }));
+    let mut responses = run_answers(callable, &[]);
+    put(&mut responses, "303", reference("responses", "Form"));
+    merge(&mut get, json!({ "parameters": parameters, "responses": responses }));
     get
 }
 
