@@ -7,7 +7,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 use crate::support::request::{BROWSER, ENVELOPE, EVENTS};
-use crate::support::{Answer, HANG, Site, Wire, get, on_both_wires, post, processes};
+use crate::support::site::PROGRAM;
+use crate::support::{Answer, HANG, Site, Wire, get, on_both_wires, post, processes, servers, skip};
 
 const SANDBOX: &str = "sandbox; default-src 'none'";
 
@@ -257,5 +258,27 @@ fn hostile_29_a_terminal_is_told_no_sequences() {
         if words[0] == "inspect" {
             assert!(told.contains("\\u001b]0;owned") && told.contains("2 – ✓"), "{told}");
         }
+    }
+}
+
+/// What an image prints, to somebody who runs it: a pipe gets the bytes, a terminal none that it would obey.
+#[test]
+fn hostile_29_a_run_at_a_terminal_writes_no_sequences() {
+    let evil = "a\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}2J\u{202e}\r✓\n";
+    let site = Site::new(Wire::Cgi).prints("print.sif", evil.as_bytes());
+    let site = site.prints("print-stderr.sif", evil.as_bytes());
+    let pipe = site.command().args(["run", "print.sif"]).output().expect("the program");
+    assert_eq!(String::from_utf8_lossy(&pipe.stdout), evil);
+    let Some(script) = servers::program("script") else { return skip("script is not installed (package bsdutils)") };
+    let variables: Vec<_> = site.command().get_envs().map(|(n, v)| (n.to_owned(), v.unwrap().to_owned())).collect();
+    for image in ["print.sif", "print-stderr.sif"] {
+        // a terminal of its own, as a person has it
+        let line = format!("{PROGRAM} run {image}");
+        let mut command = std::process::Command::new(&script);
+        command.args(["-qec", &line, "/dev/null"]).env_clear().envs(variables.clone()).env("SHELL", "/bin/sh");
+        let output = command.current_dir(site.folder()).output().expect("script");
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(shown.contains("a\\u001b]0;owned") && shown.contains('✓'), "{image}: {shown:?}");
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{image}: {shown:?}");
     }
 }
