@@ -37,6 +37,8 @@ pub enum Error {
     NoApp,
     #[error("metadata: {0}")]
     Metadata(#[from] MetadataError),
+    #[error("not run here: {0}")]
+    NotRun(&'static str),
     #[error("not trusted: {0}")]
     Distrust(#[from] Distrust),
     #[error("download is not offered")]
@@ -74,7 +76,7 @@ impl Error {
             Error::Request(RequestError::Query) => 414,
             Error::Request(RequestError::Path) | Error::NoRoute | Error::NoApp => 404,
             Error::Find(FindError::NotFound) => 404,
-            Error::Find(FindError::Denied) | Error::Metadata(_) => 422,
+            Error::Find(FindError::Denied) | Error::Metadata(_) | Error::NotRun(_) => 422,
             Error::Request(_) | Error::BodyIncomplete | Error::Page(_) => 400,
             Error::Method(_) | Error::RunMethod(_) => 405,
             Error::Host => 421,
@@ -109,6 +111,7 @@ impl Error {
             Error::Catalog(_) => "data-folder",
             Error::Find(FindError::NotFound) => "no-such-image",
             Error::Find(_) | Error::Metadata(_) => "unreadable-image",
+            Error::NotRun(_) => "not-run-here",
             Error::Page(_) => "bad-page",
             Error::NoApp => "no-such-app",
             Error::Distrust(_) => "not-trusted",
@@ -135,6 +138,7 @@ impl Error {
             "no-such-image" => "There is no such image",
             "no-such-app" => "The image has no such app",
             "unreadable-image" => "The image cannot be read",
+            "not-run-here" => "This image is not run here",
             "bad-arguments" => "Some arguments cannot be used",
             "method-not-allowed" => "This address does not take that method",
             "unknown-host" => "This server does not answer for that host",
@@ -175,6 +179,7 @@ impl Error {
             Error::Page(last) => format!("Send `page` as a whole number from 1 to {last}, or leave it out."),
             Error::NoApp => "Look at the image's page for the apps it has.".to_owned(),
             Error::Metadata(error) => sentence(error),
+            Error::NotRun(why) => sentence(why),
             Error::Distrust(why) => format!("The image is not run: {why}."),
             Error::NoDownload => {
                 "This site does not offer this image as a file; its owner can (`download`).".to_owned()

@@ -49,14 +49,15 @@ impl Site {
     /// An image and its apps.
     fn callables(&self, name: &ImageName, metadata: &Metadata, directory: bool) -> Vec<Callable> {
         let terms = self.config.terms(name.as_str());
+        let runs = |method| metadata.format.not_run().is_none() && terms.run_methods.contains(&method);
         let callable = |target: Target, labels: &Labels, help: &Option<String>| Callable {
             download: terms.download && !directory && target.app.is_none(),
             target,
             help: help.as_ref().map(|text| text.chars().take(MAX_HELP).collect()),
             spec: ArgSpec::from_labels(labels.iter()),
             policy: terms.sanitise.clone(),
-            get: terms.run_methods.contains(&Method::Get),
-            post: terms.run_methods.contains(&Method::Post),
+            get: runs(Method::Get),
+            post: runs(Method::Post),
         };
         let mut all = vec![callable(Target::image(name), &metadata.labels, &metadata.help)];
         all.extend(metadata.apps.iter().map(|app| {

@@ -54,6 +54,14 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// Whether it may be run at all: a kind of image that is run here, which nobody else can change.
+    pub fn runs_here(&self) -> Result<(), Error> {
+        match self.metadata.format.not_run() {
+            Some(why) => Err(Error::NotRun(why)),
+            None => Ok(self.image.trust()?),
+        }
+    }
+
     /// Whether something else is at its path by now. Into ext3 the runtime writes.
     fn replaced(&self) -> bool {
         self.image.replaced(self.metadata.format == Format::Ext3)

@@ -72,6 +72,7 @@ impl Site {
         }
         let looking = self.looking.enter();
         let opened = self.open(target)?;
+        opened.runs_here()?;
         let shape = view::shape(request, opened.spec.output());
         let arguments = match bind(&opened.spec, input(request, shape)?, &terms.sanitise) {
             Err(BindError::Rejected(rejected)) if shape == view::Shape::Page => {
@@ -131,7 +132,7 @@ impl Site {
         arguments: &Arguments,
         client: Option<Client>,
     ) -> Result<(Run, Invocation), Error> {
-        opened.image.trust()?;
+        opened.runs_here()?;
         let slots = self.take_slots(opened.target.image.as_str(), client.as_ref())?;
         let (invocation, limits) = self.invocation(opened, arguments.argv())?;
         if opened.replaced() {

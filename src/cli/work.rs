@@ -25,6 +25,7 @@ pub fn run_image(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<Exi
         query.append_pair(name, value);
     }
     let opened = site.open(&target).map_err(Stop::about(&target.image))?;
+    opened.runs_here()?;
     let terms = site.config().terms(target.image.as_str());
     let query = query.finish();
     let input = Input::Query { text: query.as_bytes(), blank: Blank::Value };

@@ -223,6 +223,9 @@ fn facts(of: &Named, paths: &mut Map<String, Value>) {
 
 /// The runs of an image or app.
 fn run(callable: &Callable, paths: &mut Map<String, Value>) {
+    if !callable.get && !callable.post {
+        return; // it is not run here
+    }
     let name = callable.target.to_string();
     let mut run = Map::new();
     if callable.get {
