@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::{Client, Opened, Site};
-use crate::args::{Arguments, BindError, Blank, Input, bind};
+use crate::args::{ArgSpec, Arguments, BindError, Blank, Input, bind};
 use crate::config::Terms;
 use crate::error::Error;
 use crate::http::{Body, Method, Request, Response};
@@ -108,7 +108,7 @@ impl Site {
         }
         let stderr = invocation.scrub(&String::from_utf8_lossy(&outcome.stderr));
         let Opened { target, image, spec, .. } = opened;
-        let by_post = !self.config.terms(target.image.as_str()).run_methods.contains(&Method::Get);
+        let terms = self.config.terms(target.image.as_str());
         Ok(Ran {
             target,
             size: (!image.is_directory()).then(|| image.size()),
@@ -119,8 +119,9 @@ impl Site {
             stderr,
             report: arguments.report().clone(),
             output: spec.output(),
-            max_age: spec.max_age(),
-            by_post,
+            max_age: kept_for(terms, &spec),
+            carried: !terms.launcher.is_empty(),
+            by_post: !terms.run_methods.contains(&Method::Get),
             spec,
         })
     }
@@ -172,6 +173,12 @@ impl Site {
             _ => Ok(abilities),
         }
     }
+}
+
+/// Seconds for which an answer may be cached. A launcher's exit status proves nothing of the container's, so that an
+/// answer of one may be half of it: it is not kept.
+pub(super) fn kept_for(terms: &Terms, spec: &ArgSpec) -> Option<u32> {
+    spec.max_age().filter(|_| terms.launcher.is_empty())
 }
 
 fn limits(terms: &Terms, abilities: &Abilities) -> Limits {

@@ -172,5 +172,19 @@ fn hostile_33_answers_of_a_run_are_not_kept() {
         let kept = site.ask(&get("/container/run/argv.sif"));
         assert_eq!(kept.header("Cache-Control"), Some("public, max-age=60"));
         assert_eq!(site.ask(&get("/container/run/exit-3.sif")).header("Cache-Control"), Some("no-store"));
+        // a launcher's exit status proves nothing of the container's
+        let site = Site::new(wire).image("argv.sif", &lasting).image("stdout-2.sif", &lasting);
+        let site = site.set("launcher", "/usr/bin/env").set("output_limit", "1 MiB");
+        for accept in ["*/*", ENVELOPE, BROWSER] {
+            let answer = site.ask(&get("/container/run/argv.sif").accept(accept));
+            assert_eq!((answer.status, answer.header("Cache-Control")), (200, Some("no-store")), "{accept}");
+        }
+        let answer = site.ask(&get("/container/run/stdout-2.sif"));
+        assert_eq!((answer.problem(502).0.as_str(), answer.header("Cache-Control")), ("output-cut", Some("no-store")));
+        assert_eq!(site.ask(&get("/container/run/stdout-2.sif").accept(BROWSER)).status, 502);
+        let told = site.ask(&get("/container/run/stdout-2.sif").accept(ENVELOPE)).json();
+        assert_eq!((&told["truncated"], &told["end"]), (&true.into(), &"output-limit".into()), "{told}");
+        let document = site.ask(&get("/container/openapi/argv.sif.json")).text();
+        assert!(!document.contains("may come from a cache"), "{document}");
     });
 }

@@ -286,7 +286,7 @@ fn told(callable: &Callable, name: &str) -> Value {
     let summary = summary(callable).unwrap_or_else(|| format!("Run {name}"));
     let mut value = json!({ "summary": summary });
     let mut description: Vec<String> = callable.help.iter().map(|help| fenced(help)).collect();
-    if let Some(seconds) = callable.spec.max_age() {
+    if let Some(seconds) = callable.max_age {
         description.push(format!("The answer to the same call may come from a cache for {seconds} s."));
     }
     if !description.is_empty() {
