@@ -60,7 +60,8 @@ fn what_is_wrong_stops_the_start_with_line_and_reason() {
     ] {
         let site = with_file(Wire::FastCgi, text);
         let listen = format!("unix:{}", site.socket().display());
-        for words in [&["fastcgi", "--listen", &listen][..], &["config"], &["list"], &["run", "argv.sif"]] {
+        // the server last: one that starts does not end
+        for words in [&["config"][..], &["list"], &["run", "argv.sif"], &["fastcgi", "--listen", &listen]] {
             let output = call(&site, words);
             let told = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(1), "{text}: {told}");
