@@ -25,6 +25,8 @@ pub enum Error {
     Host,
     #[error("a page of another origin asked for a run")]
     CrossSite,
+    #[error("a run was asked for as a part of a page, or ahead of its visitor")]
+    Embedded,
     #[error("data folder: {0}")]
     Catalog(#[from] CatalogError),
     #[error("image: {0}")]
@@ -35,6 +37,8 @@ pub enum Error {
     NoApp,
     #[error("metadata: {0}")]
     Metadata(#[from] MetadataError),
+    #[error("not run here: {0}")]
+    NotRun(&'static str),
     #[error("not trusted: {0}")]
     Distrust(#[from] Distrust),
     #[error("download is not offered")]
@@ -72,11 +76,11 @@ impl Error {
             Error::Request(RequestError::Query) => 414,
             Error::Request(RequestError::Path) | Error::NoRoute | Error::NoApp => 404,
             Error::Find(FindError::NotFound) => 404,
-            Error::Find(FindError::Denied) | Error::Metadata(_) => 422,
+            Error::Find(FindError::Denied) | Error::Metadata(_) | Error::NotRun(_) => 422,
             Error::Request(_) | Error::BodyIncomplete | Error::Page(_) => 400,
             Error::Method(_) | Error::RunMethod(_) => 405,
             Error::Host => 421,
-            Error::CrossSite | Error::Distrust(_) | Error::NoDownload => 403,
+            Error::CrossSite | Error::Embedded | Error::Distrust(_) | Error::NoDownload => 403,
             Error::MediaType => 415,
             Error::BodyTooLarge => 413,
             Error::BodyNoLength => 411,
@@ -103,9 +107,11 @@ impl Error {
             Error::Method(_) | Error::RunMethod(_) => "method-not-allowed",
             Error::Host => "unknown-host",
             Error::CrossSite => "cross-site",
+            Error::Embedded => "embedded",
             Error::Catalog(_) => "data-folder",
             Error::Find(FindError::NotFound) => "no-such-image",
             Error::Find(_) | Error::Metadata(_) => "unreadable-image",
+            Error::NotRun(_) => "not-run-here",
             Error::Page(_) => "bad-page",
             Error::NoApp => "no-such-app",
             Error::Distrust(_) => "not-trusted",
@@ -133,10 +139,11 @@ impl Error {
             "no-such-image" => "There is no such image",
             "no-such-app" => "The image has no such app",
             "unreadable-image" => "The image cannot be read",
+            "not-run-here" => "This image is not run here",
             "bad-arguments" => "Some arguments cannot be used",
             "method-not-allowed" => "This address does not take that method",
             "unknown-host" => "This server does not answer for that host",
-            "cross-site" | "not-trusted" | "not-offered" => "Not allowed",
+            "cross-site" | "embedded" | "not-trusted" | "not-offered" => "Not allowed",
             "replaced" => "The image has just been replaced",
             "busy" => "All slots are busy",
             "no-runtime" | "cannot-start" | "isolation" => "Nothing can be run at the moment",
@@ -161,6 +168,9 @@ impl Error {
             Error::CrossSite => "A page of another site asked for a run, and this site does not allow that. Its owner \
                  can add the page's origin to `allow_origins`."
                 .to_owned(),
+            Error::Embedded => "A run is a page of its own, or fetched by a script: it cannot be a picture, a frame or a \
+                 script in a page, and is never fetched ahead. Link to the image's page instead."
+                .to_owned(),
             Error::Catalog(error) => sentence(error),
             Error::Find(FindError::Io(_)) => "The image could not be opened; try again later.".to_owned(),
             Error::Find(FindError::NotFound) => {
@@ -170,6 +180,7 @@ impl Error {
             Error::Page(last) => format!("Send `page` as a whole number from 1 to {last}, or leave it out."),
             Error::NoApp => "Look at the image's page for the apps it has.".to_owned(),
             Error::Metadata(error) => sentence(error),
+            Error::NotRun(why) => sentence(why),
             Error::Distrust(why) => format!("The image is not run: {why}."),
             Error::NoDownload => {
                 "This site does not offer this image as a file; its owner can (`download`).".to_owned()

@@ -41,6 +41,8 @@ pub enum Reply {
     Logo(Logo),
     /// The image as a file.
     File(Download),
+    /// Go to the form, filled in by this query: nothing has run, because another site asked for it.
+    Form(Target, String),
     /// Go there: a status and a place, with the query that goes along.
     Go(u16, Route, String),
 }
@@ -195,6 +197,8 @@ pub struct Ran {
     pub output: Option<MediaType>,
     /// Seconds for which the answer may be cached.
     pub max_age: Option<u32>,
+    /// Whether a launcher carried it elsewhere: then its exit status is the launcher's.
+    pub carried: bool,
     /// Whether it runs by POST only.
     pub by_post: bool,
 }
@@ -221,6 +225,8 @@ pub struct Callable {
     pub help: Option<String>,
     /// Its arguments.
     pub spec: ArgSpec,
+    /// Seconds for which its answers may be cached.
+    pub max_age: Option<u32>,
     /// How the site treats its words.
     pub policy: Policy,
     /// Whether GET runs it.

@@ -96,9 +96,13 @@ const pageUrl = () => {
   return url;
 };
 
+// Only where it stands for the site, which the server says: a value may hold the same words.
 function showSite(root) {
   find("#calls noscript", root)?.remove();
-  for (const code of all("#calls code", root)) code.textContent = code.textContent.replaceAll("https://SITE", location.origin);
+  for (const code of all("#calls code[data-site]", root)) {
+    const at = Number(code.dataset.site), text = code.textContent;
+    code.textContent = text.slice(0, at) + location.origin + text.slice(at + "https://SITE".length);
+  }
 }
 
 // What a number field cannot read it does not tell either; the server's words for it stand beside it.

@@ -4,6 +4,7 @@
 //! is counted, and each image has a description of its own.
 
 use super::Site;
+use super::runs::kept_for;
 use crate::args::ArgSpec;
 use crate::error::Error;
 use crate::http::Method;
@@ -49,14 +50,19 @@ impl Site {
     /// An image and its apps.
     fn callables(&self, name: &ImageName, metadata: &Metadata, directory: bool) -> Vec<Callable> {
         let terms = self.config.terms(name.as_str());
-        let callable = |target: Target, labels: &Labels, help: &Option<String>| Callable {
-            download: terms.download && !directory && target.app.is_none(),
-            target,
-            help: help.as_ref().map(|text| text.chars().take(MAX_HELP).collect()),
-            spec: ArgSpec::from_labels(labels.iter()),
-            policy: terms.sanitise.clone(),
-            get: terms.run_methods.contains(&Method::Get),
-            post: terms.run_methods.contains(&Method::Post),
+        let runs = |method| metadata.format.not_run().is_none() && terms.run_methods.contains(&method);
+        let callable = |target: Target, labels: &Labels, help: &Option<String>| {
+            let spec = ArgSpec::from_labels(labels.iter());
+            Callable {
+                download: terms.download && !directory && target.app.is_none(),
+                target,
+                help: help.as_ref().map(|text| text.chars().take(MAX_HELP).collect()),
+                max_age: kept_for(terms, &spec),
+                spec,
+                policy: terms.sanitise.clone(),
+                get: runs(Method::Get),
+                post: runs(Method::Post),
+            }
         };
         let mut all = vec![callable(Target::image(name), &metadata.labels, &metadata.help)];
         all.extend(metadata.apps.iter().map(|app| {

@@ -4,7 +4,7 @@ use super::{Opened, Site};
 use crate::args::{ArgError, ArgSpec, BindError, Blank, Input, Rejected, Report, ValueError, bind};
 use crate::error::Error;
 use crate::http::Method;
-use crate::image::{Catalog, Entry, FindError, Image, ImageName};
+use crate::image::{Catalog, Entry, FindError, Format, Image, ImageName};
 use crate::reply::{Asked, Download, Folder, ImageFacts, LAST_PAGE, Reply, Row, RowFacts};
 use crate::route::{Route, Target};
 use crate::run::{Runtime, command};
@@ -83,7 +83,7 @@ impl Site {
             metadata.definition = None;
         }
         let asked = self.asked(&target, &spec, query)?;
-        let refused = image.trust().err().map(|why| why.to_string());
+        let refused = not_run(&image, metadata.format);
         let size = (!image.is_directory()).then(|| image.size());
         let modified = image.modified();
         let terms = self.config.terms(target.image.as_str());
@@ -160,9 +160,15 @@ fn row(catalog: &Catalog, entry: Entry) -> Row {
     }
 }
 
+/// Why an image must not be run, if so.
+fn not_run(image: &Image, format: Format) -> Option<String> {
+    let distrust = || image.trust().err().map(|why| why.to_string());
+    format.not_run().map(str::to_owned).or_else(distrust)
+}
+
 fn row_facts(image: &Image) -> Result<RowFacts, Error> {
     let metadata = image.metadata()?;
-    let refused = image.trust().err().map(|why| why.to_string());
+    let refused = not_run(image, metadata.format);
     let summary = metadata.help.as_deref().and_then(view::first_line);
     let spec = ArgSpec::from_labels(metadata.labels.iter());
     Ok(RowFacts { format: metadata.format, architecture: metadata.architecture, summary, spec, refused })

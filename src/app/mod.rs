@@ -7,6 +7,7 @@ mod describe;
 mod gate;
 mod look;
 mod runs;
+mod sites;
 
 use crate::args::ArgSpec;
 use crate::config::Config;
@@ -53,6 +54,14 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// Whether it may be run at all: a kind of image that is run here, which nobody else can change.
+    pub fn runs_here(&self) -> Result<(), Error> {
+        match self.metadata.format.not_run() {
+            Some(why) => Err(Error::NotRun(why)),
+            None => Ok(self.image.trust()?),
+        }
+    }
+
     /// Whether something else is at its path by now. Into ext3 the runtime writes.
     fn replaced(&self) -> bool {
         self.image.replaced(self.metadata.format == Format::Ext3)
@@ -102,7 +111,7 @@ impl Site {
             // a number that cannot be written down is no reason to refuse otherwise
             let _ = self.slots(None).map(|slots| slots.refuse());
         }
-        if error.status() >= 500 || matches!(error, Error::CrossSite | Error::Distrust(_)) {
+        if error.status() >= 500 || matches!(error, Error::CrossSite | Error::Embedded | Error::Distrust(_)) {
             log::event("refused", &[("id", &id), ("status", &error.status()), ("why", &error)]);
         }
         self.shared(request, view::error(&error, request, &self.brand(request)))
@@ -166,9 +175,8 @@ impl Site {
         let Some(origin) = request.headers.origin.as_deref().filter(|origin| self.allows(origin)) else {
             return response;
         };
-        let any = self.config.allow_origins.iter().any(|allowed| allowed == "*");
         let response = response
-            .with("Access-Control-Allow-Origin", if any { "*" } else { origin })
+            .with("Access-Control-Allow-Origin", if self.allows_all() { "*" } else { origin })
             .with("Access-Control-Expose-Headers", EXPOSED);
         if request.method != Method::Options {
             return response;
@@ -177,10 +185,6 @@ impl Site {
             .with("Access-Control-Allow-Methods", "GET, POST")
             .with("Access-Control-Allow-Headers", "Content-Type, Accept, Last-Event-ID")
             .with("Access-Control-Max-Age", "600")
-    }
-
-    fn allows(&self, origin: &str) -> bool {
-        self.config.allow_origins.iter().any(|allowed| allowed == "*" || allowed == origin)
     }
 
     fn catalog(&self) -> Result<Catalog, Error> {

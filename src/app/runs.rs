@@ -4,10 +4,10 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::{Client, Opened, Site};
-use crate::args::{Arguments, BindError, Blank, Input, bind};
+use crate::args::{ArgSpec, Arguments, BindError, Blank, Input, bind};
 use crate::config::Terms;
 use crate::error::Error;
-use crate::http::{Body, FetchSite, Method, Request, Response};
+use crate::http::{Body, Method, Request, Response};
 use crate::log;
 use crate::reply::{Ran, Reply};
 use crate::route::Target;
@@ -62,9 +62,9 @@ impl Site {
     }
 
     pub(super) fn run(&self, target: &Target, request: &Request, client: Option<Client>) -> Result<Response, Error> {
-        let foreign = FetchSite::of(request) == FetchSite::Foreign;
-        if foreign && !request.headers.origin.as_deref().is_some_and(|origin| self.allows(origin)) {
-            return Err(Error::CrossSite);
+        if self.leads_to_form(request)? {
+            let form = Reply::Form(target.clone(), request.query.clone());
+            return Ok(view::reply(form, request, &self.brand(request)));
         }
         let terms = self.config.terms(target.image.as_str());
         if !terms.run_methods.contains(&request.method) {
@@ -76,6 +76,7 @@ impl Site {
         }
         let looking = self.looking.enter();
         let opened = self.open(target)?;
+        opened.runs_here()?;
         let shape = view::shape(request, opened.spec.output());
         let arguments = match bind(&opened.spec, input(request, shape)?, &terms.sanitise) {
             Err(BindError::Rejected(rejected)) if shape == view::Shape::Page => {
@@ -112,7 +113,7 @@ impl Site {
         }
         let stderr = invocation.scrub(&String::from_utf8_lossy(&outcome.stderr));
         let Opened { target, image, spec, .. } = opened;
-        let by_post = !self.config.terms(target.image.as_str()).run_methods.contains(&Method::Get);
+        let terms = self.config.terms(target.image.as_str());
         Ok(Ran {
             target,
             size: (!image.is_directory()).then(|| image.size()),
@@ -123,8 +124,9 @@ impl Site {
             stderr,
             report: arguments.report().clone(),
             output: spec.output(),
-            max_age: spec.max_age(),
-            by_post,
+            max_age: kept_for(terms, &spec),
+            carried: !terms.launcher.is_empty(),
+            by_post: !terms.run_methods.contains(&Method::Get),
             spec,
         })
     }
@@ -146,7 +148,7 @@ impl Site {
         arguments: &Arguments,
         client: Option<Client>,
     ) -> Result<(Run, Invocation), Error> {
-        opened.image.trust()?;
+        opened.runs_here()?;
         let slots = self.take_slots(opened.target.image.as_str(), client.as_ref())?;
         let (invocation, limits) = self.invocation(opened, arguments.argv())?;
         if opened.replaced() {
@@ -203,6 +205,12 @@ fn needed(terms: &Terms) -> Vec<Ability> {
         _ => true,
     };
     Ability::ALL.into_iter().filter(needs).collect()
+}
+
+/// Seconds for which an answer may be cached. A launcher's exit status proves nothing of the container's, so that an
+/// answer of one may be half of it: it is not kept.
+pub(super) fn kept_for(terms: &Terms, spec: &ArgSpec) -> Option<u32> {
+    spec.max_age().filter(|_| terms.launcher.is_empty())
 }
 
 fn limits(terms: &Terms, abilities: &Abilities) -> Limits {

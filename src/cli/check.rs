@@ -28,7 +28,7 @@ pub fn check(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<ExitCod
             Err(error) => vec![Advice::wrong(error.detail())],
             Ok(opened) => {
                 let mut findings = advice(&opened);
-                if asked.run {
+                if asked.run && opened.runs_here().is_ok() {
                     findings.extend(trial(site, &opened)?);
                 }
                 findings
@@ -121,8 +121,10 @@ fn advice(opened: &Opened) -> Vec<Advice> {
             found.push(Advice::better(format!("nothing describes {}: do it in {label} or in %help", arg.name)));
         }
     }
-    if let Err(why) = opened.image.trust() {
-        found.push(Advice::wrong(format!("it will not be run: {why}")));
+    match opened.runs_here() {
+        Err(Error::NotRun(why)) => found.push(Advice::wrong(format!("it will not be run: {why}"))),
+        Err(Error::Distrust(why)) => found.push(Advice::wrong(format!("it will not be run: {why}"))),
+        _ => {}
     }
     if let Some((architecture, here)) = metadata.architecture.and_then(|built| Some((built, built.foreign()?))) {
         found.push(Advice::wrong(format!("it is made for {architecture}, and this host is {here}")));

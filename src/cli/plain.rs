@@ -22,6 +22,58 @@ impl<W: Write> Write for Plain<W> {
     }
 }
 
+/// A stream of bytes: a terminal gets what [`plain`] leaves of them, everything else the bytes as they are.
+pub struct Stream<W> {
+    out: W,
+    to_terminal: bool,
+    /// The beginning of a character whose end comes with the next piece.
+    rest: Vec<u8>,
+}
+
+impl<W: Write> Stream<W> {
+    /// A stream to `out`.
+    pub fn new(out: W, to_terminal: bool) -> Stream<W> {
+        Stream { out, to_terminal, rest: Vec::new() }
+    }
+
+    /// What is left of a character that never ended.
+    pub fn end(&mut self) -> io::Result<()> {
+        let rest = std::mem::take(&mut self.rest);
+        self.out.write_all(String::from_utf8_lossy(&rest).as_bytes())?;
+        self.out.flush()
+    }
+}
+
+impl<W: Write> Write for Stream<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.to_terminal {
+            return self.out.write(bytes);
+        }
+        self.rest.extend_from_slice(bytes);
+        let whole = whole(&self.rest);
+        let text: Vec<u8> = self.rest.drain(..whole).collect();
+        self.out.write_all(plain(&String::from_utf8_lossy(&text)).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// How many bytes there are before a character at the end that is not all there.
+fn whole(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Err(error) = std::str::from_utf8(bytes.get(at..).unwrap_or_default()) {
+        at += error.valid_up_to();
+        match error.error_len() {
+            Some(length) => at += length,
+            None => return at,
+        }
+    }
+    bytes.len()
+}
+
 /// The text without a character that a terminal obeys.
 pub fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -51,6 +103,22 @@ mod tests {
             let mut out = Vec::new();
             write!(Plain(&mut out), "{text}").unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), shown);
+        }
+    }
+
+    #[test]
+    fn a_stream_is_the_same_however_it_is_cut() {
+        let printed = "a\u{1b}[31mç\u{9b}2J\u{202e}✓😀\n".as_bytes();
+        let printed = [printed, b"\xff\xc3"].concat();
+        let shown = "a\\u001b[31mç\\u009b2J\\u202e✓😀\n\u{fffd}\u{fffd}";
+        for size in 1..=printed.len() {
+            for (to_terminal, expected) in [(true, shown.as_bytes()), (false, &printed)] {
+                let mut out = Vec::new();
+                let mut stream = Stream::new(&mut out, to_terminal);
+                printed.chunks(size).for_each(|piece| stream.write_all(piece).unwrap());
+                stream.end().unwrap();
+                assert_eq!(out, expected, "{size}: {}", String::from_utf8_lossy(&out));
+            }
         }
     }
 }

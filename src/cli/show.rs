@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{Stop, allowed};
 use crate::app::Site;
+use crate::config::Line;
 use crate::error::Error;
 use crate::http::Mount;
 use crate::image::{Catalog, ImageName};
@@ -15,17 +16,26 @@ use crate::route::Target;
 use crate::view;
 
 pub fn config(site: &Site, as_json: bool, out: &mut impl Write) -> Result<(), Stop> {
-    let lines = site.config().in_force();
+    let config = site.config();
     if as_json {
-        let rows: Vec<_> =
-            lines.iter().map(|(key, value, from)| json!({ "key": key, "value": value, "from": from })).collect();
-        return Ok(writeln!(out, "{:#}", json!({ "settings": rows }))?);
+        let row = |(key, value, from): &Line| json!({ "key": key, "value": value, "from": from });
+        let rows = |lines: &[Line]| lines.iter().map(row).collect::<Vec<_>>();
+        let images: serde_json::Map<_, _> =
+            config.images_in_force().map(|(name, lines)| (name.to_owned(), rows(&lines).into())).collect();
+        let told = json!({ "file": config.file(), "settings": rows(&config.in_force()), "images": images });
+        return Ok(writeln!(out, "{told:#}")?);
     }
-    for (key, value, from) in lines {
-        writeln!(out, "{key:<18} {value:<40} # {from}")?;
+    match config.file() {
+        Some(path) => writeln!(out, "# the file: {}", path.display())?,
+        None => writeln!(out, "# there is no file")?,
     }
-    for image in site.config().special_images() {
-        writeln!(out, "[images.\"{image}\"]")?;
+    let tell = |lines: Vec<Line>, out: &mut dyn Write| {
+        lines.into_iter().try_for_each(|(key, value, from)| writeln!(out, "{key:<18} {value:<40} # {from}"))
+    };
+    tell(config.in_force(), out)?;
+    for (image, lines) in config.images_in_force() {
+        writeln!(out, "\n[images.{image:?}]")?;
+        tell(lines, out)?;
     }
     Ok(())
 }

@@ -1,21 +1,23 @@
 //! `run`: an image as a visitor would run it, or the command that would be executed.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::plain::Plain;
+use super::plain::{Plain, Stream, plain};
 use super::{Asked, IMAGE, Stop, allowed, first, target};
 use crate::app::Site;
 use crate::args::{Blank, Input, bind};
 use crate::error::Error;
-use crate::run::{self, End};
+use crate::run::{End, Event, Invocation, Run, shell_quoted};
 use crate::view;
 
-/// Runs an image as a visitor would.
+/// Runs an image as a visitor would. What it prints goes to a pipe or a file as it is, to a terminal without what a
+/// terminal obeys.
 pub fn run_image(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<ExitCode, Stop> {
+    let terminal = io::stdout().is_terminal();
     let target = target(first(asked, IMAGE)?, asked)?;
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     for word in asked.words.iter().skip(1) {
@@ -23,23 +25,24 @@ pub fn run_image(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<Exi
         query.append_pair(name, value);
     }
     let opened = site.open(&target).map_err(Stop::about(&target.image))?;
+    opened.runs_here()?;
     let terms = site.config().terms(target.image.as_str());
     let query = query.finish();
     let input = Input::Query { text: query.as_bytes(), blank: Blank::Value };
     let arguments = bind(&opened.spec, input, &terms.sanitise).map_err(Error::from)?;
     for name in arguments.report().ignored() {
-        eprintln!("singularity-nginx: {name} is no argument of this image and is ignored");
+        eprintln!("singularity-nginx: {} is no argument of this image and is ignored", plain(name));
     }
     for change in arguments.report().changed() {
-        eprintln!("singularity-nginx: {}: {} became {}", change.name, change.before, change.after);
+        eprintln!("singularity-nginx: {}: {} became {}", change.name, plain(&change.before), change.after);
     }
     if asked.dry_run {
         let (invocation, _) = site.invocation(&opened, arguments.argv())?;
         let mut words = vec![invocation.program.to_string_lossy().into_owned()];
         words.extend(invocation.arguments);
         match asked.json {
-            true => writeln!(out, "{:#}", json!({ "command": words }))?,
-            false => writeln!(out, "{}", run::shell_quoted(&words))?,
+            true => writeln!(Plain(out), "{:#}", json!({ "command": words }))?,
+            false => writeln!(Stream::new(out, terminal), "{}", shell_quoted(&words))?,
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -51,15 +54,26 @@ pub fn run_image(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<Exi
         writeln!(Plain(out), "{:#}", view::envelope(&ran))?;
         return Ok(ExitCode::from(u8::from(ran.outcome.end != End::Exited(0))));
     }
+    match show(&mut started, &invocation, &mut Stream::new(out, terminal))? {
+        None => Ok(ExitCode::SUCCESS),
+        Some(end) => Err(Stop::Wrong(format!("the run of {} ended {end}", target.image))),
+    }
+}
+
+/// What the run prints, while it prints it; how it ended, if not well.
+fn show(started: &mut Run, invocation: &Invocation, out: &mut Stream<impl Write>) -> io::Result<Option<End>> {
+    let mut errors = Stream::new(io::stderr(), io::stderr().is_terminal());
     loop {
         match started.next(Duration::from_secs(3600)) {
-            run::Event::Stdout(bytes) => out.write_all(&bytes).and_then(|()| out.flush())?,
-            run::Event::Stderr(bytes) => {
-                io::stderr().write_all(invocation.scrub(&String::from_utf8_lossy(&bytes)).as_bytes())?
+            Event::Stdout(bytes) => out.write_all(&bytes).and_then(|()| out.flush())?,
+            Event::Stderr(bytes) => {
+                errors.write_all(invocation.scrub(&String::from_utf8_lossy(&bytes)).as_bytes())?;
             }
-            run::Event::Silence => {}
-            run::Event::End(End::Exited(0)) => return Ok(ExitCode::SUCCESS),
-            run::Event::End(end) => return Err(Stop::Wrong(format!("the run of {} ended {end}", target.image))),
+            Event::Silence => {}
+            Event::End(end) => {
+                out.end().and_then(|()| errors.end())?;
+                return Ok(Some(end).filter(|end| *end != End::Exited(0)));
+            }
         }
     }
 }

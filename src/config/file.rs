@@ -15,6 +15,9 @@ const MAX_FILE: u64 = 256 * 1024;
 
 /// The text of the file. It may belong to `owner`; to whom it belongs, where there is none.
 pub fn read(path: &Path, owner: Option<u32>) -> Result<String, ConfigError> {
+    if path.as_os_str().is_empty() {
+        return Err(ConfigError::file("the file", "its name is empty: write a path, or leave it out"));
+    }
     let mut text = String::new();
     let refuse = |why: &dyn std::fmt::Display| ConfigError::file(path.display(), why);
     let file = std::fs::File::open(path).map_err(|error| refuse(&error))?;

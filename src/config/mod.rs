@@ -8,6 +8,7 @@
 
 mod brand;
 mod file;
+mod force;
 mod setting;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub use setting::ConfigError;
 use setting::{Layer, Origin, Setting, Settings};
 
 pub use brand::Brand;
+pub use force::Line;
 
 /// The file's name beside the executable, when no other is named. `.ht…` is
 /// what Apache refuses to serve by default.
@@ -34,6 +36,8 @@ const PREFIX: &str = "SINGULARITY_NGINX_";
 
 /// Least memory of a run: the runtime is a part of it.
 const MIN_MEMORY: u64 = 256 << 20;
+/// What to do who wants no list of `hosts`.
+const ANY_HOST: &str = "name the site's hosts, or leave the key out to answer for all";
 /// Keys with one value for the site.
 const SITE_KEYS: [&str; 13] = [
     "accel",
@@ -75,7 +79,7 @@ pub struct Config {
     pub data: PathBuf,
     /// The container runtime (`runtime`, default: the first one installed).
     pub runtime: Option<PathBuf>,
-    /// Locks (`state`, default `$XDG_RUNTIME_DIR/singularity-nginx`, else a folder in `/tmp`).
+    /// Locks (`state`, default `/tmp/singularity-nginx-UID`).
     pub state: PathBuf,
     /// Origins whose pages may call us (`allow_origins`, default none; `*` for all).
     pub allow_origins: Vec<String>,
@@ -93,8 +97,18 @@ pub struct Config {
     pub brand: Brand,
     /// What holds for an image without a table of its own.
     terms: Terms,
-    images: BTreeMap<String, Terms>,
+    images: BTreeMap<String, Table>,
     /// What was set, and where; all other keys have their defaults.
+    settings: Vec<Setting>,
+    /// The file, where there is one.
+    file: Option<PathBuf>,
+}
+
+/// An `[images."NAME"]`.
+#[derive(Clone, Debug)]
+struct Table {
+    terms: Terms,
+    /// What it sets, and where.
     settings: Vec<Setting>,
 }
 
@@ -170,7 +184,7 @@ impl Config {
             runtime: settings.path("runtime")?,
             state: settings.path("state")?.unwrap_or_else(default_state),
             allow_origins: settings.checked("allow_origins", origin)?,
-            hosts: settings.list("hosts")?,
+            hosts: settings.filled("hosts", host, ANY_HOST)?.unwrap_or_default(),
             accel: settings.checked_text("accel", accel)?,
             strict: settings.flag("strict")?.unwrap_or(false),
             metrics: settings.flag("metrics")?.unwrap_or(false),
@@ -178,65 +192,26 @@ impl Config {
             brand: Brand::read(&settings)?,
             terms: Terms::read(&settings, None)?,
             images: BTreeMap::new(),
-            settings: Vec::new(),
+            settings: settings.seen(),
+            file: file.map(|(path, _)| path.to_owned()),
         };
-        config.settings = settings.seen();
         for (name, layer) in &images {
             let none = Layer::new();
-            let terms = Terms::read(&Settings::new(&none, layer, folder), Some(&config.terms))?;
-            config.images.insert(name.clone(), terms);
+            let settings = Settings::new(&none, layer, folder);
+            let terms = Terms::read(&settings, Some(&config.terms))?;
+            config.images.insert(name.clone(), Table { terms, settings: settings.seen() });
         }
         Ok(config)
     }
 
     /// What holds for this image.
     pub fn terms(&self, image: &str) -> &Terms {
-        self.images.get(image).unwrap_or(&self.terms)
+        self.images.get(image).map_or(&self.terms, |table| &table.terms)
     }
 
     /// What holds for the site as a whole.
     pub fn site_terms(&self) -> &Terms {
         &self.terms
-    }
-
-    /// What is in force, a line a key, each with where it comes from.
-    pub fn in_force(&self) -> Vec<(&'static str, String, String)> {
-        let terms = &self.terms;
-        let methods: Vec<&str> = terms.run_methods.iter().map(|method| method.as_str()).collect();
-        let runtime =
-            self.runtime.as_ref().map_or("(first one installed)".to_owned(), |path| path.display().to_string());
-        let number = |number: Option<u64>| number.map_or("none".to_owned(), |number| number.to_string());
-        let values = [
-            ("data", self.data.display().to_string()),
-            ("runtime", runtime),
-            ("state", self.state.display().to_string()),
-            ("allow_origins", self.allow_origins.join(",")),
-            ("hosts", self.hosts.join(",")),
-            ("accel", self.accel.clone().unwrap_or("none".to_owned())),
-            ("strict", self.strict.to_string()),
-            ("metrics", self.metrics.to_string()),
-            ("allow_root", self.allow_root.to_string()),
-            ("slots", terms.slots.to_string()),
-            ("wait", terms.wait.as_secs().to_string()),
-            ("deadline", terms.deadline.as_secs().to_string()),
-            ("output_limit", terms.output_limit.to_string()),
-            ("network", if terms.network == Network::None { "none" } else { "host" }.to_owned()),
-            ("sanitise", if terms.sanitise.mode == args::Mode::Strip { "strip" } else { "reject" }.to_owned()),
-            ("extra_characters", terms.sanitise.extra.as_str().to_owned()),
-            ("run_methods", methods.join(",")),
-            ("download", terms.download.to_string()),
-            ("show_definition", terms.show_definition.to_string()),
-            ("memory", number(terms.memory)),
-            ("processes", terms.processes.to_string()),
-            ("cpus", number(terms.cpus.map(|cpus| cpus as u64))),
-            ("launcher", terms.launcher.join(" ")),
-        ];
-        let from = |key: &str| {
-            let setting = self.settings.iter().find(|setting| setting.key == key);
-            setting.map_or("default".to_owned(), |setting| setting.origin.to_string())
-        };
-        let values = values.into_iter().chain(self.brand.in_force());
-        values.map(|(key, value)| (key, value, from(key))).collect()
     }
 
     /// The images that have a table of their own.
@@ -252,7 +227,7 @@ impl Terms {
         let seconds = settings.number("deadline", 1..=86_400)?;
         let bytes = settings.bytes("output_limit", 1024..=1 << 30)?;
         let network = settings.choice("network", &[("none", Network::None), ("host", Network::Host)])?;
-        let methods = settings.checked("run_methods", method)?;
+        let methods = settings.filled("run_methods", method, "write GET, POST or both")?;
         let mode = settings.choice("sanitise", &[("strip", args::Mode::Strip), ("reject", args::Mode::Reject)])?;
         let extra = settings.text("extra_characters")?.map(|text| {
             args::ExtraCharacters::new(&text).map_err(|why| settings.refuse("extra_characters", &why.to_string()))
@@ -275,7 +250,7 @@ impl Terms {
             output_limit: bytes.map_or(base.output_limit, |bytes| bytes as usize),
             network: network.unwrap_or(base.network),
             sanitise,
-            run_methods: if methods.is_empty() { base.run_methods.clone() } else { methods },
+            run_methods: methods.unwrap_or_else(|| base.run_methods.clone()),
             download: settings.flag("download")?.unwrap_or(base.download),
             show_definition: settings.flag("show_definition")?.unwrap_or(base.show_definition),
             launcher: launcher
@@ -327,12 +302,14 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// The same for a server, a CGI program and a terminal, so that `slots` counts them all: no variable of somebody's
+/// session is read.
 fn default_state() -> PathBuf {
-    let private = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
-    match private {
-        Some(folder) => folder.join("singularity-nginx"),
-        None => format!("/tmp/singularity-nginx-{}", rustix::process::geteuid().as_raw()).into(),
-    }
+    format!("/tmp/singularity-nginx-{}", rustix::process::geteuid().as_raw()).into()
+}
+
+fn host(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
 }
 
 /// An origin as browsers send it: scheme, host, port, nothing else; or `*`.

@@ -181,6 +181,9 @@ impl<'a> Settings<'a> {
     pub fn list(&self, key: &str) -> Result<Vec<String>, ConfigError> {
         match self.raw(key) {
             None => Ok(Vec::new()),
+            Some((Raw::List(list), _)) if list.iter().any(|item| item.trim().is_empty()) => {
+                Err(self.refuse(key, "holds an empty text: take it out"))
+            }
             Some((Raw::List(list), _)) => Ok(list.clone()),
             Some((Raw::Text(text), Origin::Variable(_))) => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
@@ -194,6 +197,22 @@ impl<'a> Settings<'a> {
     pub fn checked<T>(&self, key: &str, check: fn(&str) -> Result<T, String>) -> Result<Vec<T>, ConfigError> {
         let list = self.list(key)?;
         list.iter().map(|item| check(item).map_err(|why| self.refuse(key, &why))).collect()
+    }
+
+    /// A list that holds something wherever it is set: an empty one would say nothing, or the opposite of what it seems
+    /// to say. `instead` is what to write.
+    pub fn filled<T>(
+        &self,
+        key: &str,
+        check: fn(&str) -> Result<T, String>,
+        instead: &str,
+    ) -> Result<Option<Vec<T>>, ConfigError> {
+        let items = self.checked(key, check)?;
+        match (self.raw(key), items.is_empty()) {
+            (None, _) => Ok(None),
+            (Some(_), true) => Err(self.refuse(key, &format!("is empty: {instead}"))),
+            (Some(_), false) => Ok(Some(items)),
+        }
     }
 
     /// A text that is checked.

@@ -91,3 +91,91 @@ fn what_is_wrong_stops_the_start_and_names_the_line() {
     let error = config("", &[("SINGULARITY_NGINX_SLOTZ", "1")]).unwrap_err().to_string();
     assert!(error.contains("SINGULARITY_NGINX_SLOTZ: `slotz`: there is no such key"), "{error}");
 }
+
+/// For every key: an empty text and an empty list, in the file, in an image's table and in a variable. They mean none,
+/// or they stop the start; they never mean the default.
+#[test]
+fn what_is_empty_means_none_or_stops_the_start() {
+    // the value in force; everything that is not here is refused
+    let none = |key: &str, written: &str| match (key, written) {
+        ("allow_origins", "[]" | "") => Some(""),
+        ("extra_characters" | "launcher", "''" | "") => Some(""),
+        _ => None,
+    };
+    let base = "allow_origins = ['https://a.org']\nextra_characters = ':'\nlauncher = 'srun'\n";
+    for key in known_keys() {
+        let others: String =
+            base.lines().filter(|line| !line.starts_with(key)).map(|line| format!("{line}\n")).collect();
+        let variable = format!("{PREFIX}{}", key.to_ascii_uppercase());
+        let tabled = IMAGE_KEYS.contains(&key);
+        for written in ["''", "[]", "['']", "[' ']"] {
+            let read = [
+                Some((config(&format!("{others}{key} = {written}"), &[]), false)),
+                tabled.then(|| (config(&format!("{base}[images.a]\n{key} = {written}"), &[]), true)),
+            ];
+            for (read, of_image) in read.into_iter().flatten() {
+                expect(key, read, of_image, none(key, written), written);
+            }
+        }
+        let list = matches!(key, "allow_origins" | "hosts" | "run_methods");
+        for written in ["", ",", " , "].into_iter().filter(|written| list || written.is_empty()) {
+            expect(key, config(base, &[(&variable, written)]), false, none(key, ""), written);
+        }
+    }
+}
+
+fn expect(key: &str, read: Result<Config, ConfigError>, of_image: bool, means: Option<&str>, written: &str) {
+    match (read, means) {
+        (Err(error), None) => assert!(error.to_string().contains(&format!("`{key}`")), "{key}: {error}"),
+        (Ok(set), Some(value)) => {
+            let lines = if of_image { set.images_in_force().next().unwrap().1 } else { set.in_force() };
+            let line = lines.into_iter().find(|(known, _, _)| *known == key).unwrap();
+            assert!(line.1 == value && line.2 != "default", "{key} = {written}: {line:?}");
+        }
+        (read, means) => panic!("{key} = {written}: {means:?}, {:?}", read.map(|set| set.in_force())),
+    }
+}
+
+#[test]
+fn everything_in_force_is_told() {
+    let set = config("slots = 2\n[images.\"b.sif\"]\nslots = 1\nnetwork = 'host'\n[images.a]", &[]).unwrap();
+    let mut told: Vec<&str> = set.in_force().iter().map(|(key, _, _)| *key).collect();
+    let mut known = known_keys();
+    told.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(told, known);
+    let line = |key, value: &str, from: &str| (key, value.to_owned(), from.to_owned());
+    let images: Vec<_> = set.images_in_force().collect();
+    assert_eq!(images[0], ("a", Vec::new()));
+    assert_eq!(images[1], ("b.sif", vec![line("slots", "1", "line 3"), line("network", "host", "line 4")]));
+    let every: String = [
+        "slots = 1",
+        "wait = 1",
+        "deadline = 1",
+        "output_limit = 1024",
+        "network = 'host'",
+        "sanitise = 'reject'",
+        "extra_characters = ':'",
+        "run_methods = ['POST']",
+        "download = true",
+        "show_definition = true",
+        "memory = '1 GiB'",
+        "processes = 8",
+        "cpus = 1",
+        "launcher = 'srun -n1'",
+    ]
+    .map(|line| format!("{line}\n"))
+    .concat();
+    let set = config(&format!("[images.a]\n{every}"), &[]).unwrap();
+    let mut told: Vec<&str> = set.images_in_force().flat_map(|(_, lines)| lines).map(|(key, _, _)| key).collect();
+    let mut known = IMAGE_KEYS.to_vec();
+    told.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(told, known);
+}
+
+#[test]
+fn state_is_the_same_for_whoever_asks() {
+    let account = rustix::process::geteuid().as_raw();
+    assert_eq!(config("", &[]).unwrap().state, Path::new(&format!("/tmp/singularity-nginx-{account}")));
+}

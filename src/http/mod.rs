@@ -12,7 +12,7 @@ mod response;
 
 pub use accept::quality;
 pub use etag::{entity_tag, matches};
-pub use origin::{FetchSite, same_origin};
+pub use origin::{FetchSite, is_embedded, same_origin};
 pub use range::Part;
 pub use request::{Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Request, RequestError};
 pub use response::{Live, Payload, Response, reason};

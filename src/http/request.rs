@@ -150,10 +150,11 @@ impl Mount {
     /// `//` (a link would lead to another host), dot segments, control
     /// characters, `?`, `#`, `\`, and more than 1024 bytes.
     pub fn parse(text: &str) -> Result<Mount, MountError> {
+        let twice = text.contains("//"); // before the last slash goes: of `//` it would leave an empty host
         let text = text.strip_suffix('/').unwrap_or(text);
         let plain = text.len() <= MAX_MOUNT
             && (text.is_empty() || text.starts_with('/'))
-            && !text.contains("//")
+            && !twice
             && !text.chars().any(|c| c.is_control() || matches!(c, '?' | '#' | '\\'))
             && !text.split('/').any(|segment| segment == "." || segment == "..");
         if plain { Ok(Mount(text.to_owned())) } else { Err(MountError) }
@@ -191,7 +192,7 @@ mod tests {
         ] {
             assert_eq!(Mount::parse(text).unwrap().to_string(), link);
         }
-        for text in ["x", "//evil", "/a//b", "/../x", "/a/.", "/a\n", "/a?b", "/a#b", "/\\evil"] {
+        for text in ["x", "//", "///", "/a//", "//evil", "/a//b", "/../x", "/a/.", "/a\n", "/a?b", "/a#b", "/\\evil"] {
             assert_eq!(Mount::parse(text), Err(MountError), "{text:?}");
         }
         assert_eq!(Mount::parse(&format!("/{}", "a".repeat(1024))), Err(MountError));

@@ -46,6 +46,19 @@ impl Format {
             Self::Sandbox => "sandbox",
         }
     }
+
+    /// Why images of this format are not run here, whatever the runtime.
+    #[must_use]
+    pub fn not_run(self) -> Option<&'static str> {
+        match self {
+            // SingularityCE 4 takes them with `--oci` alone, and then no `--containall`
+            Self::OciSif => Some(
+                "it is a SIF in OCI mode, which no runtime runs with the isolation of this site; build it as an \
+                 ordinary SIF, with `apptainer build NAME.sif docker://…`",
+            ),
+            Self::Sif | Self::Squashfs | Self::Ext3 | Self::Sandbox => None,
+        }
+    }
 }
 
 impl fmt::Display for Format {

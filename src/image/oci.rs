@@ -10,7 +10,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-use super::format::{Architecture, Format};
+use super::format::Architecture;
 use super::json;
 use super::labels::Labels;
 use super::metadata::{MAX_TEXT, Metadata, MetadataError, Part};
@@ -80,7 +80,6 @@ impl<'de> Deserialize<'de> for VariableName {
 
 /// Fills in what the OCI image says.
 pub(super) fn read(sif: &Sif<'_>, metadata: &mut Metadata) -> Result<(), MetadataError> {
-    metadata.format = Format::OciSif;
     let root = sif.find(|kind| kind == Kind::OciRootIndex);
     let root = root.ok_or_else(|| corrupt("there is no root index"))?;
     let mut bytes = root.bytes(json::MAX_DOCUMENT, Part::Oci)?;
@@ -132,6 +131,7 @@ fn corrupt(why: &'static str) -> MetadataError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::format::Format;
     use super::super::testing::{Object, sif};
     use super::*;
 
@@ -170,6 +170,16 @@ mod tests {
             assert_eq!(metadata.environment_names, ["PATH", "API_KEY"]);
             assert!(!format!("{metadata:?}").contains("s3cret"));
         }
+    }
+
+    /// What describes it does not decide how it is stored.
+    #[test]
+    fn a_root_index_makes_it_one() {
+        let mut objects = objects(&index(DIGESTS[0], "manifest"), CONFIG);
+        objects.push(Object::inspect_metadata(r#"{"data":{"attributes":{"labels":{"A":"c"}}},"type":"container"}"#));
+        let metadata = read(&objects).unwrap();
+        assert_eq!((metadata.format, metadata.labels.iter().next()), (Format::OciSif, Some(("A", "c"))));
+        assert!(metadata.format.not_run().is_some() && Format::Sif.not_run().is_none());
     }
 
     #[test]

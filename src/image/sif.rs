@@ -80,7 +80,8 @@ pub(super) struct Sif<'a> {
 /// Reads a SIF's metadata.
 pub(super) fn read(window: &Window<'_>) -> Result<Metadata, MetadataError> {
     let sif = Sif::open(window)?;
-    let mut metadata = Metadata::new(Format::Sif);
+    let oci = sif.find(|kind| kind == Kind::OciRootIndex).is_some();
+    let mut metadata = Metadata::new(if oci { Format::OciSif } else { Format::Sif });
     metadata.architecture = sif.architecture;
     if sif.find(|kind| kind == Kind::Signature).is_some() {
         metadata.note(Note::Signed);
@@ -97,7 +98,7 @@ pub(super) fn read(window: &Window<'_>) -> Result<Metadata, MetadataError> {
         json::inspect_metadata(&bytes, &mut metadata)?;
         return Ok(metadata);
     }
-    if sif.find(|kind| kind == Kind::OciRootIndex).is_some() {
+    if oci {
         oci::read(&sif, &mut metadata)?;
     } else {
         sif.read_older(&mut metadata)?;

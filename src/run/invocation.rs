@@ -176,9 +176,9 @@ pub fn command(runtime: &Runtime, image: &str, app: Option<&str>, given: &[Strin
     shell_quoted(&words)
 }
 
-/// Words as a line that a POSIX shell reads back as the same words.
+/// Words as a line that a POSIX shell reads back as the same words, and zsh too: there `=ls` is the path of `ls`.
 pub fn shell_quoted(words: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:+,@%=".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:+,@%".contains(c);
     let quoted = words.iter().map(|word| {
         if !word.is_empty() && word.chars().all(plain) {
             word.clone()
@@ -266,9 +266,16 @@ mod tests {
 
     #[test]
     fn quoting_survives_a_shell() {
-        for (word, quoted) in
-            [("a", "a"), ("", "''"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("$(id)", "'$(id)'"), ("ä", "'ä'")]
-        {
+        for (word, quoted) in [
+            ("a", "a"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("it's", "'it'\\''s'"),
+            ("$(id)", "'$(id)'"),
+            ("ä", "'ä'"),
+            ("=ls", "'=ls'"),
+            ("a=~", "'a=~'"),
+        ] {
             assert_eq!(shell_quoted(&words(&[word])), quoted);
         }
     }

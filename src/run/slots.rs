@@ -24,7 +24,7 @@ use thiserror::Error;
 
 /// Why the state folder cannot be used. For the log: it holds the path.
 #[derive(Debug, Error)]
-#[error("the state folder {path} cannot be used: {why}")]
+#[error("the state folder {path} cannot be used: {why}; mend that, or set `state` to a folder of this account")]
 pub struct StateError {
     path: PathBuf,
     why: String,

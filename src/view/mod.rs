@@ -38,6 +38,10 @@ const LOGO_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline
 /// What every negotiated answer depends on.
 pub const VARY: &str = "Accept, Origin";
 
+/// The line of an image's page that says why nothing has run. It is shown where the address ends with its name: a
+/// fragment is no part of the query, so it clashes with no argument, and the page is the same for everybody.
+const NOT_RUN: &str = "not-run";
+
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
@@ -62,7 +66,8 @@ pub fn reply(reply: Reply, request: &Request, brand: &Brand<'_>) -> Response {
         Reply::ApiImage(facts) => json_value(200, &json::api_image(&facts, &request.mount)),
         Reply::Logo(logo) => self::logo(logo, request),
         Reply::File(download) => file::show(download, request),
-        Reply::Go(status, route, query) => go(status, &route, &query, request),
+        Reply::Form(target, query) => go(303, &Route::Image(target), &query, Some(NOT_RUN), request),
+        Reply::Go(status, route, query) => go(status, &route, &query, None, request),
     }
 }
 
@@ -135,9 +140,15 @@ fn health(checks: &[crate::reply::Check]) -> Response {
     json_value(status, &json::health(checks)).with("Cache-Control", "no-store")
 }
 
-fn go(status: u16, route: &Route, query: &str, request: &Request) -> Response {
-    let separator = if query.is_empty() { "" } else { "?" };
-    let place = format!("{}{separator}{query}", route.href(&request.mount));
+/// A redirect. `at` is the element of the page that one lands on.
+fn go(status: u16, route: &Route, query: &str, at: Option<&str>, request: &Request) -> Response {
+    let mut place = route.href(&request.mount);
+    for (separator, part) in [('?', query), ('#', at.unwrap_or_default())] {
+        if !part.is_empty() {
+            place.push(separator);
+            place.push_str(part);
+        }
+    }
     let response = Response::new(status, "text/plain; charset=utf-8", format!("{place}\n").into_bytes());
     response.with("Location", place).with("Cache-Control", "no-store")
 }

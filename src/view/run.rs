@@ -147,8 +147,31 @@ fn encoded(text: &str) -> String {
 
 /// Why the run gives no answer, in words; `None` when it does.
 pub fn failure(ran: &Ran) -> Option<Problem> {
+    let (status, word, title, detail) = reason(ran)?;
+    let mut problem = Problem::new(status, word, title, detail);
+    problem.exit_code = match ran.outcome.end {
+        End::Exited(code) => Some(code),
+        _ => None,
+    };
+    problem.stderr = Some(ran.stderr.clone());
+    problem.ignored = ran.report.ignored().to_vec();
+    problem.retry_after = (status == 503).then_some(30);
+    problem.target = Some(ran.target.clone());
+    Some(problem)
+}
+
+/// Status, machine word, title and detail of a run that failed.
+fn reason(ran: &Ran) -> Option<(u16, &'static str, String, String)> {
     let name = ran.target.image.as_str();
-    let (status, word, title, detail) = match &ran.outcome.end {
+    let told = match &ran.outcome.end {
+        _ if ran.carried && ran.outcome.truncated => (
+            502,
+            "output-cut",
+            format!("The output of {name} was cut off"),
+            "It is longer than this site keeps, and what carried the run elsewhere cannot say whether it did its work. \
+             Ask for less."
+                .to_owned(),
+        ),
         End::Exited(0) | End::OutputLimit => return None,
         End::Exited(255) if ran.stderr.lines().any(|line| line.starts_with("FATAL:")) => (
             502,
@@ -185,16 +208,7 @@ pub fn failure(ran: &Ran) -> Option<Problem> {
             (502, "run-lost", format!("The run of {name} was lost"), "It was ended from outside; try again.".to_owned())
         }
     };
-    let mut problem = Problem::new(status, word, title, detail);
-    problem.exit_code = match ran.outcome.end {
-        End::Exited(code) => Some(code),
-        _ => None,
-    };
-    problem.stderr = Some(ran.stderr.clone());
-    problem.ignored = ran.report.ignored().to_vec();
-    problem.retry_after = (status == 503).then_some(30);
-    problem.target = Some(ran.target.clone());
-    Some(problem)
+    Some(told)
 }
 
 /// All that is known of a run.

@@ -92,6 +92,8 @@ pub mod image {
     pub const NOTES: &str = "Notes";
     pub const FOR_AUTHOR: &str = "For its author: ";
     pub const NOT_RUN: &str = "This image is not run here: ";
+    pub const LED_HERE: &str =
+        "Nothing has run yet, because another site led here. Look at the values, then press Run.";
     pub const NOT_PASSED: &str = "What was not passed as sent";
     pub const IGNORED: &str = " is no argument of this image and was ignored";
     pub const BECAME: &str = " became ";

@@ -64,6 +64,31 @@ fn what_the_page_shows_works_in_each_language() {
     each_language_works(&stack);
 }
 
+/// The script puts the site's address where it stands for the site, and leaves values alone that hold the same words.
+#[test]
+fn the_site_s_address_stands_in_one_place() {
+    let Some(site) = demos() else { return };
+    let site = site.image("where.sif", &[("SINGULARITY_RUNSCRIPT_ARG_STR", "site")]).set("extra_characters", ":/");
+    let Some(stack) = Stack::with(site) else { return };
+    let value = "https://SITE/container/run/where.sif";
+    let check = || {
+        let codes =
+            stack.browser.script("return [...document.querySelectorAll('#calls code')].map(one => one.textContent)");
+        let codes: Vec<String> = serde_json::from_value(codes).expect("texts");
+        for (at, code) in codes.iter().enumerate() {
+            let ours = code.matches(&stack.url("/container/run/where.sif")).count();
+            assert_eq!((code.matches(value).count(), ours), (1, usize::from(at < 4)), "{code}");
+        }
+    };
+    stack.go(&format!("/container/where.sif?site={value}"));
+    stack.browser.wait_for("#calls", "http://127.0.0.1");
+    check();
+    // and when the form changes
+    stack.browser.write("#arg-site", "/x");
+    stack.browser.wait_for("#command", "where.sif/x");
+    check();
+}
+
 #[test]
 #[ignore = "long"]
 fn also_where_only_post_runs() {

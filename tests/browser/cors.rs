@@ -11,7 +11,7 @@ use crate::support::servers::{self, Server};
 const RUN: &str = "/container/run/hello-name.sif";
 
 /// A page on a server of its own. `localhost` is another site than `127.0.0.1`, where the containers are.
-fn elsewhere() -> Option<(Server, String)> {
+pub fn elsewhere() -> Option<(Server, String)> {
     let server = servers::nginx(|here| {
         fs::write(here.folder.join("index.html"), "<!DOCTYPE html><title>Elsewhere</title><p>A page").expect("a file");
         format!(
@@ -36,7 +36,7 @@ fn stack(origin: &str) -> Option<Stack> {
 }
 
 /// The runs that the application tells of in its log.
-fn runs(stack: &Stack) -> usize {
+pub fn runs(stack: &Stack) -> usize {
     stack.site.log().lines().filter(|line| line.contains("event=run ")).count()
 }
 

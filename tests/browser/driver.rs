@@ -43,6 +43,8 @@ impl Browser {
             "--lang=en",
             "--no-first-run",
             "--hide-scrollbars",
+            // names that are no loopback: there browsers send no Sec-Fetch fields over plain http
+            "--host-resolver-rules=MAP *.example 127.0.0.1",
         ];
         let options = json!({ "binary": CHROMIUM, "args": words });
         let wanted = json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
@@ -208,6 +210,17 @@ impl Browser {
     /// The tab that it is in.
     pub fn tab(&self) -> String {
         self.ask("GET", &self.path("/window"), &Value::Null).as_str().expect("a tab").to_owned()
+    }
+
+    /// All tabs and windows.
+    pub fn tabs(&self) -> Vec<String> {
+        let handles = self.ask("GET", &self.path("/window/handles"), &Value::Null);
+        handles.as_array().into_iter().flatten().filter_map(|tab| tab.as_str().map(str::to_owned)).collect()
+    }
+
+    /// Closes the tab that it is in; another one has to be gone to.
+    pub fn close_tab(&self) {
+        self.ask("DELETE", &self.path("/window"), &Value::Null);
     }
 
     /// Goes to a tab.

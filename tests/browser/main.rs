@@ -16,6 +16,7 @@ mod reading;
 #[allow(dead_code, reason = "a part is used here")]
 #[path = "../nginx/setup.rs"]
 mod setup;
+mod sites;
 mod stack;
 #[path = "../support/mod.rs"]
 mod support;

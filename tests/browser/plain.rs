@@ -70,7 +70,7 @@ fn below_a_prefix_everything_works() {
     browser.wait_for("#count", "1 image");
     browser.click("#images a");
     browser.write("#arg-steps", "3");
-    browser.wait_for("#calls", &format!("{PREFIX}/container/run/slow.sif' \\\n  --data-urlencode steps=3"));
+    browser.wait_for("#calls", &format!("{PREFIX}/container/run/slow.sif' \\\n  --data-urlencode 'steps=3'"));
     browser.click("#form button");
     browser.wait_for("#status", "Done");
     assert!(browser.text("#output").contains("step 3 of 3"));

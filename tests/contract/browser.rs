@@ -108,20 +108,74 @@ fn a_foreign_page_never_runs_anything() {
 }
 
 #[test]
-fn links_own_pages_and_programs_run() {
+fn own_pages_typed_addresses_and_programs_run() {
     on_both_wires(|wire| {
         let site = hello(wire);
         let requests = [
             get(RUN).without("HTTP_HOST"),
-            fetched(get(RUN).accept(BROWSER), "cross-site", "navigate", "document"),
-            fetched(get(RUN), "none", "navigate", "document"),
+            fetched(get(RUN).accept(BROWSER), "none", "navigate", "document"),
+            fetched(get(RUN), "same-origin", "navigate", "document"),
+            fetched(get(RUN).accept(EVENTS), "same-origin", "cors", "empty"),
             fetched(post(RUN, FORM, ""), "same-origin", "navigate", "document").header("Origin", "http://localhost"),
             post(RUN, FORM, "").header("Origin", "http://localhost"),
+            get(RUN).header("Referer", "http://localhost/container/argv.sif"),
         ];
         for request in &requests {
             site.ask(request).good();
         }
         assert_eq!(site.runs().len(), requests.len());
+    });
+}
+
+/// The rule for other sites: a visitor who was led here sees what would run, and nothing has run.
+#[test]
+fn a_visitor_from_another_site_gets_the_form_filled_in() {
+    on_both_wires(|wire| {
+        for methods in ["GET,POST", "POST"] {
+            let site = hello(wire).set("run_methods", methods);
+            let led = |request: Request| fetched(request.accept(BROWSER), "cross-site", "navigate", "document");
+            for mount in ["", "/~amy/serve.cgi"] {
+                let answer = site.ask(&led(get(&format!("{RUN}?name=Amy&age=7"))).var("SCRIPT_NAME", mount));
+                let place = format!("{mount}{IMAGE}?name=Amy&age=7#not-run");
+                assert_eq!((answer.status, answer.header("Location")), (303, Some(place.as_str())));
+                assert_eq!(answer.header("Cache-Control"), Some("no-store"));
+            }
+            let page = site.ask(&led(get(&format!("{IMAGE}?name=Amy&age=7")))).good();
+            assert!(page.contains("value=\"Amy\"") && page.contains("value=\"7\""), "{page}");
+            let line = page.split("id=\"not-run\">").nth(1).and_then(|rest| rest.split('<').next()).expect("the line");
+            assert!(line.contains("Nothing has run yet, because another site led here"), "{line}");
+            // the 2017 spelling leads to the same answer, and never to a run
+            let old = site.ask(&led(get("/containers/run/argv.sif?name=Amy")));
+            assert_eq!((old.status, old.header("Location")), (308, Some("/container/run/argv.sif?name=Amy")));
+            // an app has a form of its own
+            let app = site.ask(&led(get("/container/run/argv.sif/hello")));
+            assert_eq!((app.status, app.header("Location")), (303, Some("/container/argv.sif/hello#not-run")));
+            assert_eq!(site.runs().len(), 0);
+        }
+    });
+}
+
+#[test]
+fn pages_of_allowed_origins_run_and_embed_nothing() {
+    on_both_wires(|wire| {
+        let site = hello(wire).set("allow_origins", GOOD);
+        let good = |request: Request| request.header("Origin", GOOD);
+        site.ask(&good(fetched(post(RUN, FORM, ""), "cross-site", "navigate", "document"))).good();
+        site.ask(&good(get(RUN))).good();
+        // what names no origin could be anybody's
+        let unnamed = fetched(get(RUN), "cross-site", "navigate", "document");
+        assert_eq!(site.ask(&unnamed).status, 303);
+        assert_eq!(site.runs().len(), 2);
+        let site = hello(wire).set("allow_origins", "*");
+        site.ask(&unnamed).good();
+        site.ask(&get(RUN).header("Referer", "https://any.example/")).good();
+        site.ask(&fetched(get(RUN), "cross-site", "no-cors", "empty")).good();
+        for dest in ["image", "iframe", "script"] {
+            let (word, told) = site.ask(&fetched(get(RUN), "cross-site", "no-cors", dest)).problem(403);
+            assert_eq!(word, "embedded");
+            assert!(told["detail"].as_str().is_some_and(|text| text.contains("Link to the image's page")), "{told}");
+        }
+        assert_eq!(site.runs().len(), 3);
     });
 }
 

@@ -48,6 +48,10 @@ fn what_is_wrong_stops_the_start_with_line_and_reason() {
         ("[images.'a.sif']\n\nslotz = 3\n", "line 3", "`slotz`"),
         ("extra_characters = ';'\n", "line 1", "`extra_characters`"),
         ("run_methods = ['HEAD']\n", "line 1", "HEAD"),
+        ("run_methods = []\n", "line 1", "is empty: write GET, POST or both"),
+        ("\nhosts = []\n", "line 2", "is empty: name the site's hosts"),
+        ("hosts = ['']\n", "line 1", "holds an empty text"),
+        ("[images.'a.sif']\nrun_methods = []\n", "line 2", "`run_methods`"),
         ("strict = 1\n", "line 1", "true or false"),
         ("slots = 'x'\n", "sn.toml, line 1", "a number"),
         ("memory = '1 GB'\n", "line 1", "`1 GB`: write bytes or KiB, MiB, GiB, from 256 MiB to 1024 GiB"),
@@ -56,7 +60,8 @@ fn what_is_wrong_stops_the_start_with_line_and_reason() {
     ] {
         let site = with_file(Wire::FastCgi, text);
         let listen = format!("unix:{}", site.socket().display());
-        for words in [&["fastcgi", "--listen", &listen][..], &["config"], &["list"], &["run", "argv.sif"]] {
+        // the server last: one that starts does not end
+        for words in [&["config"][..], &["list"], &["run", "argv.sif"], &["fastcgi", "--listen", &listen]] {
             let output = call(&site, words);
             let told = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(1), "{text}: {told}");
@@ -81,6 +86,44 @@ fn an_unknown_variable_stops_the_start_by_name() {
     assert!(output.status.code() == Some(1) && told.contains("SINGULARITY_NGINX_SLOTZ"), "{told}");
 }
 
+/// What an empty variable says is what an empty list says.
+#[test]
+fn an_empty_variable_is_never_the_default() {
+    for (key, why) in [("RUN_METHODS", "is empty: write GET"), ("HOSTS", "is empty: name"), ("DATA", "name a path")] {
+        let name = format!("SINGULARITY_NGINX_{key}");
+        let output = call(&hello(Wire::FastCgi).variable(&name, ""), &["config"]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && told.contains(&name) && told.contains(why), "{told}");
+    }
+    let site = with_file(Wire::Cgi, "allow_origins = ['https://a.example']\n").set("allow_origins", "");
+    assert_eq!(setting(&site, "allow_origins"), (String::new(), "SINGULARITY_NGINX_ALLOW_ORIGINS".to_owned()));
+    site.ask(&get(RUN).header("Origin", "https://a.example")).problem(403);
+    let output = call(&hello(Wire::Cgi).set("config", ""), &["config"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && told.contains("its name is empty"), "{told}");
+}
+
+/// Each image's table with what it sets, and the file that lines are counted in.
+#[test]
+fn config_prints_the_tables_of_images() {
+    let text =
+        "slots = 2\n[images.'b.sif']\ndeadline = 7\nrun_methods = ['POST']\n[images.'a.sif']\nmemory = '1 GiB'\n";
+    let site = with_file(Wire::Cgi, text);
+    let told: Value = serde_json::from_slice(&call(&site, &["config", "--json"]).stdout).unwrap();
+    assert_eq!(told["file"], site.path("sn.toml").display().to_string());
+    let line = |key: &str, value: &str, from: &str| json!({ "key": key, "value": value, "from": from });
+    let tables = json!({
+        "a.sif": [line("memory", "1073741824", "line 6")],
+        "b.sif": [line("deadline", "7", "line 3"), line("run_methods", "POST", "line 4")],
+    });
+    assert_eq!(told["images"], tables);
+    let shown = String::from_utf8(call(&site, &["config"]).stdout).unwrap();
+    let table = shown.split("[images.\"b.sif\"]\n").nth(1).expect("a table");
+    let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines, [["deadline", "7", "#", "line", "3"], ["run_methods", "POST", "#", "line", "4"]]);
+    assert!(shown.starts_with(&format!("# the file: {}\n", site.path("sn.toml").display())), "{shown}");
+}
+
 #[test]
 fn variables_stand_above_the_file() {
     let site = with_file(Wire::Cgi, "slots = 9\ndeadline = 7\nhosts = ['a.example', 'b.example']\n");
@@ -98,10 +141,12 @@ fn variables_stand_above_the_file() {
 fn defaults_are_those_of_the_contract() {
     let site =
         hello(Wire::Cgi).unset("data").unset("runtime").unset("state").variable("XDG_RUNTIME_DIR", "/run/user/7");
+    let site = site.variable("HOME", "/home/amy").variable("XDG_STATE_HOME", "/home/amy/state");
     let rows = in_force(&site);
+    let state = format!("/tmp/singularity-nginx-{}", rustix::process::geteuid().as_raw());
     for (key, value) in [
         ("data", "./data"),
-        ("state", "/run/user/7/singularity-nginx"),
+        ("state", state.as_str()),
         ("wait", "0"),
         ("deadline", "60"),
         ("output_limit", "8388608"),

@@ -103,3 +103,16 @@ fn key_state_is_a_folder_of_ours_alone_and_holds_the_locks() {
         assert_eq!(site.ask(&get("/container/health")).status, 503);
     });
 }
+
+/// Whoever is first makes a folder in `/tmp`; a link in its place is nobody's folder either.
+#[test]
+fn key_state_taken_by_another_account_says_what_to_set() {
+    on_both_wires(|wire| {
+        for taken in ["/usr", "/dev/null"] {
+            let site = hello(wire).set("state", taken);
+            assert_eq!(site.ask(&get(RUN)).problem(503).0, "cannot-start");
+            assert!(site.log().contains("set `state` to a folder of this account"), "{}", site.log());
+            assert_eq!(site.runs().len(), 0);
+        }
+    });
+}

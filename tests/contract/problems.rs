@@ -174,6 +174,47 @@ fn status_422_unreadable_image() {
     });
 }
 
+/// No form, command or call on its page: all of them could only fail.
+#[test]
+fn status_422_a_kind_of_image_that_is_not_run_here() {
+    on_both_wires(|wire| {
+        let oci = sif::in_oci_mode(&[(crate::INT, "age")]);
+        let site = hello(wire).file("new.oci.sif", &oci).image("open.sif", &[]);
+        for request in [get("/container/run/new.oci.sif?age=1"), get("/container/run/new.oci.sif?age=x")] {
+            for accept in ["*/*", crate::support::request::EVENTS, crate::support::request::ENVELOPE] {
+                let (word, told) = site.ask(&request.clone().accept(accept)).problem(422);
+                assert_eq!(word, "not-run-here");
+                assert!(
+                    told["detail"].as_str().is_some_and(|text| text.contains("build it as an ordinary SIF")),
+                    "{told}"
+                );
+            }
+        }
+        fs::set_permissions(site.path("data/open.sif"), Permissions::from_mode(0o666)).unwrap();
+        problem(&site, &get("/container/run/open.sif?x=y"), 403, "not-trusted");
+        for name in ["new.oci.sif", "open.sif"] {
+            let page = site.ask(&get(&format!("/container/{name}")).accept(BROWSER)).good();
+            assert!(page.contains("This image is not run here: "), "{page}");
+            for part in ["<form class=\"run\"", "id=\"calls\"", "id=\"command\"", "id=\"not-run\""] {
+                assert!(!page.contains(part), "{part} in {page}");
+            }
+        }
+        assert_eq!(site.ask(&get("/container/new.oci.sif")).json()["args"]["int"], json!(["age"]));
+        let list = site.ask(&get("/container/").accept(BROWSER)).good();
+        assert!(list.contains("Is not run here:</strong> it is a SIF in OCI mode"), "{list}");
+        let document = site.ask(&get("/container/openapi.json")).json();
+        assert!(document["paths"].get("/container/run/new.oci.sif").is_none(), "{document}");
+        for words in
+            [&["run", "new.oci.sif"][..], &["run", "new.oci.sif", "--dry-run"], &["check", "new.oci.sif", "--run"]]
+        {
+            let output = site.command().args(words).stderr(std::process::Stdio::piped()).output().unwrap();
+            let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            assert!(output.status.code() == Some(1) && told.contains("SIF in OCI mode"), "{words:?}: {told}");
+        }
+        assert_eq!(site.runs().len(), 0);
+    });
+}
+
 #[test]
 fn status_502_the_container_failed() {
     on_both_wires(|wire| {

@@ -101,6 +101,10 @@ fn the_command_is_quoted_for_copying() {
         let site = hello(wire);
         let told = site.ask(&get(&format!("{RUN}?name=%C3%84")).accept(ENVELOPE)).json();
         assert_eq!(told["command"], "apptainer run argv.sif --name 'Ä'");
+        // zsh reads `=ls` as the path of ls
+        let site = hello(wire).set("extra_characters", "=");
+        let told = site.ask(&get(&format!("{RUN}?name=%3Dls")).accept(ENVELOPE)).json();
+        assert_eq!(told["command"], "apptainer run argv.sif --name '=ls'");
     });
 }
 

@@ -17,6 +17,7 @@ mod n17_trust;
 mod n20_images;
 mod n23_surroundings;
 mod n24_output;
+mod n30_sites;
 mod n34_fastcgi;
 mod n35_start;
 mod n37_deadline;

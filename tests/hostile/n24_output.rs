@@ -1,4 +1,4 @@
-//! 24 to 33: what a container prints, and what a browser may do with it.
+//! 24 to 29: what a container prints, and what a browser may do with it.
 
 use std::time::Instant;
 
@@ -7,10 +7,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 use crate::support::request::{BROWSER, ENVELOPE, EVENTS};
-use crate::support::{Answer, HANG, Site, Wire, get, on_both_wires, post, processes};
+use crate::support::site::PROGRAM;
+use crate::support::{Answer, HANG, Site, Wire, get, on_both_wires, post, processes, servers, skip};
 
 const SANDBOX: &str = "sandbox; default-src 'none'";
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What holds for every answer with a container's bytes.
 fn assert_inert(answer: &Answer) {
@@ -261,118 +261,24 @@ fn hostile_29_a_terminal_is_told_no_sequences() {
     }
 }
 
+/// What an image prints, to somebody who runs it: a pipe gets the bytes, a terminal none that it would obey.
 #[test]
-fn hostile_30_other_sites_run_nothing() {
-    on_both_wires(|wire| {
-        let site = Site::new(wire).image("argv.sif", &[]);
-        let run = "/container/run/argv.sif";
-        let from = |request: crate::support::Request, site: &str, mode: &str, dest: &str| {
-            request.header("Sec-Fetch-Site", site).header("Sec-Fetch-Mode", mode).header("Sec-Fetch-Dest", dest)
-        };
-        for request in [
-            from(post(run, FORM, ""), "cross-site", "navigate", "document").header("Origin", "https://evil.example"),
-            from(post(run, FORM, ""), "same-site", "navigate", "document").header("Origin", "https://b.example"),
-            from(get(run), "cross-site", "no-cors", "image"),
-            from(get(run), "cross-site", "navigate", "iframe"),
-            from(get(run), "cross-site", "cors", "empty").header("Origin", "https://evil.example"),
-            from(get(run), "same-site", "no-cors", "script"),
-            // fetched ahead of a click that may never come, by a page's speculation rules
-            from(get(run), "cross-site", "navigate", "document").header("Sec-Purpose", "prefetch"),
-            from(get(run), "same-origin", "navigate", "document").header("Sec-Purpose", "prefetch;prerender"),
-            post(run, FORM, "").header("Origin", "https://evil.example"),
-            post(run, FORM, "").header("Origin", "null"),
-            get(run).header("Origin", "https://evil.example").accept(EVENTS),
-        ] {
-            site.ask(&request).problem(403);
-        }
-        let head = site.ask(&get(run).method("HEAD"));
-        assert_eq!((head.status, head.body.len()), (405, 0));
-        assert!(head.header("Allow").is_some_and(|allow| !allow.contains("HEAD")));
-        assert_eq!(site.ask(&get(run).method("OPTIONS")).status, 204);
-        assert_eq!(site.runs().len(), 0, "nothing ran");
-        for request in [
-            get(run),
-            from(get(run), "none", "navigate", "document"),
-            from(get(run), "same-origin", "cors", "empty"),
-            from(get(run), "cross-site", "navigate", "document"),
-            post(run, FORM, "").header("Origin", "http://localhost"),
-        ] {
-            site.ask(&request).good();
-        }
-    });
-}
-
-#[test]
-fn hostile_31_no_permission_for_strange_origins() {
-    on_both_wires(|wire| {
-        for site in
-            [Site::new(wire), Site::new(wire).set("allow_origins", "https://good.example,http://localhost:3000")]
-        {
-            let site = site.image("argv.sif", &[]);
-            for origin in [
-                "https://evil.example",
-                "null",
-                "https://good.example.evil.example",
-                "http://good.example",
-                "https://good.example:8443",
-                "HTTPS://GOOD.EXAMPLE",
-                "*",
-                "",
-            ] {
-                for request in [
-                    get("/container/"),
-                    get("/container/run/argv.sif"),
-                    get("/container/run/argv.sif").method("OPTIONS"),
-                ] {
-                    let answer =
-                        site.ask(&request.header("Origin", origin).header("Access-Control-Request-Method", "POST"));
-                    let told: Vec<_> =
-                        answer.headers.iter().filter(|(name, _)| name.starts_with("Access-Control")).collect();
-                    assert!(told.is_empty(), "{origin}: {told:?}");
-                }
-            }
-        }
-    });
-}
-
-#[test]
-fn hostile_32_unknown_host() {
-    on_both_wires(|wire| {
-        let site = Site::new(wire).image("argv.sif", &[]).set("hosts", "127.0.0.1:8080,localhost:8080");
-        for host in
-            ["evil.example", "localhost", "localhost:8081", "127.0.0.1:8080.evil.example", "", "localhost:8080, evil"]
-        {
-            for path in ["/container/", "/container/run/argv.sif", "/container/static/style.css", "/container/health"] {
-                site.ask(&get(path).header("Host", host)).problem(421);
-            }
-        }
-        site.ask(&get("/container/run/argv.sif").without("HTTP_HOST")).problem(421);
-        assert_eq!(site.runs().len(), 0);
-        site.ask(&get("/container/run/argv.sif").header("Host", "LOCALHOST:8080")).good();
-    });
-}
-
-#[test]
-fn hostile_33_answers_of_a_run_are_not_kept() {
-    on_both_wires(|wire| {
-        let site =
-            Site::new(wire).image("argv.sif", &[("SINGULARITY_RUNSCRIPT_ARG_STR", "name")]).image("exit-3.sif", &[]);
-        for accept in ["*/*", ENVELOPE, EVENTS, BROWSER] {
-            for address in
-                ["/container/run/argv.sif?name=a", "/container/run/argv.sif?name=b", "/container/run/exit-3.sif"]
-            {
-                let answer = site.ask(&get(address).accept(accept));
-                assert_eq!(answer.header("Cache-Control"), Some("no-store"), "{address} {accept}");
-                assert!(answer.header("Vary").is_some_and(|vary| vary.contains("Accept")));
-                assert_eq!(answer.header("ETag"), None);
-            }
-        }
-        assert_eq!(site.runs().len(), 12);
-        // only the author of an image may say otherwise, and never of a failure
-        let lasting = [("SINGULARITY_RUNSCRIPT_MAX_AGE", "60")];
-        let site = Site::new(wire).image("argv.sif", &lasting).image("exit-3.sif", &lasting);
-        let kept = site.ask(&get("/container/run/argv.sif"));
-        assert_eq!(kept.header("Cache-Control"), Some("public, max-age=60"));
-        assert_eq!(site.ask(&get("/container/run/exit-3.sif")).header("Cache-Control"), Some("no-store"));
-    });
+fn hostile_29_a_run_at_a_terminal_writes_no_sequences() {
+    let evil = "a\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}2J\u{202e}\r✓\n";
+    let site = Site::new(Wire::Cgi).prints("print.sif", evil.as_bytes());
+    let site = site.prints("print-stderr.sif", evil.as_bytes());
+    let pipe = site.command().args(["run", "print.sif"]).output().expect("the program");
+    assert_eq!(String::from_utf8_lossy(&pipe.stdout), evil);
+    let Some(script) = servers::program("script") else { return skip("script is not installed (package bsdutils)") };
+    let variables: Vec<_> = site.command().get_envs().map(|(n, v)| (n.to_owned(), v.unwrap().to_owned())).collect();
+    for image in ["print.sif", "print-stderr.sif"] {
+        // a terminal of its own, as a person has it
+        let line = format!("{PROGRAM} run {image}");
+        let mut command = std::process::Command::new(&script);
+        command.args(["-qec", &line, "/dev/null"]).env_clear().envs(variables.clone()).env("SHELL", "/bin/sh");
+        let output = command.current_dir(site.folder()).output().expect("script");
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(shown.contains("a\\u001b]0;owned") && shown.contains('✓'), "{image}: {shown:?}");
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{image}: {shown:?}");
+    }
 }

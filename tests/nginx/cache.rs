@@ -110,6 +110,11 @@ fn what_an_answer_depends_on_is_not_mixed() {
     for fields in [[("Origin", "https://evil.example")], [("Sec-Fetch-Site", "cross-site")]] {
         assert_eq!(ask(&fields).problem(403).0, "cross-site", "{fields:?}");
     }
+    // nor does it show a visitor of another site what would have to run, or a page what it may not embed
+    let led = [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")];
+    assert_eq!(ask(&led).status, 303);
+    assert_eq!(ask(&[("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Dest", "image")]).problem(403).0, "embedded");
+    assert_eq!(ask(&[("Referer", "https://evil.example/")]).status, 303);
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn what_is_described_is_what_is_answered() {
             (get(&format!("{RUN}?age=x&evil=1&weight=y")), "get", 400),
             (post(RUN, "text/xml", "<a/>"), "post", 415),
             (get(RUN).header("Sec-Fetch-Site", "cross-site"), "get", 403),
+            (get(RUN).header("Referer", "https://evil.example/"), "get", 303),
             (get(RUN).header("Last-Event-ID", "1"), "get", 204),
         ];
         for (request, method, status) in refusals {

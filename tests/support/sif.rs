@@ -10,6 +10,10 @@ const DATA_AT: usize = 32_768;
 const DESCRIPTOR: usize = 585;
 /// Data type `JSON.Generic`.
 const JSON_GENERIC: u32 = 0x4006;
+const OCI_ROOT_INDEX: u32 = 0x400a;
+const OCI_BLOB: u32 = 0x400b;
+/// Where a descriptor keeps what belongs to its kind: of OCI objects the digest.
+const EXTRA_AT: usize = 201;
 
 /// An image with these labels.
 pub fn with_labels(labels: &[(&str, &str)]) -> Vec<u8> {
@@ -25,15 +29,45 @@ pub fn with_attributes(attributes: &Value) -> Vec<u8> {
 
 /// An image whose `inspect-metadata.json` is this.
 pub fn with_text(text: &[u8]) -> Vec<u8> {
-    let mut file = header(text.len());
+    with_objects(&[Object { kind: JSON_GENERIC, name: "inspect-metadata.json", digest: "", data: text }])
+}
+
+/// A SIF in OCI mode with these labels: index, manifest and config, and no layer.
+pub fn in_oci_mode(labels: &[(&str, &str)]) -> Vec<u8> {
+    let labels: serde_json::Map<String, Value> =
+        labels.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let config = json!({ "architecture": "amd64", "os": "linux", "config": { "Labels": labels } }).to_string();
+    let manifest = json!({ "config": { "digest": "sha256:c" }, "layers": [] }).to_string();
+    let index = json!({ "manifests": [{ "digest": "sha256:b" }] }).to_string();
+    let object = |kind, digest, data| Object { kind, name: "", digest, data };
+    with_objects(&[
+        object(OCI_ROOT_INDEX, "sha256:a", index.as_bytes()),
+        object(OCI_BLOB, "sha256:b", manifest.as_bytes()),
+        object(OCI_BLOB, "sha256:c", config.as_bytes()),
+    ])
+}
+
+struct Object<'a> {
+    kind: u32,
+    name: &'a str,
+    digest: &'a str,
+    data: &'a [u8],
+}
+
+fn with_objects(objects: &[Object<'_>]) -> Vec<u8> {
+    let mut file = header(objects.len(), objects.iter().map(|object| object.data.len()).sum());
     file.resize(TABLE_AT, 0);
-    file.extend(descriptor(text.len()));
+    let mut at = DATA_AT;
+    for (number, object) in objects.iter().enumerate() {
+        file.extend(descriptor(number, object, at));
+        at += object.data.len();
+    }
     file.resize(DATA_AT, 0);
-    file.extend(text);
+    file.extend(objects.iter().flat_map(|object| object.data));
     file
 }
 
-fn header(size: usize) -> Vec<u8> {
+fn header(count: usize, size: usize) -> Vec<u8> {
     let mut header = b"#!/usr/bin/env run-singularity\n".to_vec();
     header.resize(32, 0);
     header.extend(b"SIF_MAGIC\0");
@@ -41,7 +75,7 @@ fn header(size: usize) -> Vec<u8> {
     header.extend(b"02\0"); // amd64
     header.extend([7; 16]); // unique id
     let times = [1_700_000_000, 1_700_000_000];
-    let table = [0, 1, TABLE_AT, DESCRIPTOR];
+    let table = [0, count, TABLE_AT, count * DESCRIPTOR];
     let data = [DATA_AT, size];
     for number in times.iter().chain(&table).chain(&data) {
         header.extend((*number as u64).to_le_bytes());
@@ -49,16 +83,19 @@ fn header(size: usize) -> Vec<u8> {
     header
 }
 
-fn descriptor(size: usize) -> Vec<u8> {
-    let mut record = JSON_GENERIC.to_le_bytes().to_vec();
+fn descriptor(number: usize, object: &Object<'_>, at: usize) -> Vec<u8> {
+    let mut record = object.kind.to_le_bytes().to_vec();
     record.push(1); // used
-    for word in [1_u32, 0xf000_0001, 0] {
+    for word in [number as u32 + 1, 0xf000_0001, 0] {
         record.extend(word.to_le_bytes());
     }
-    for number in [DATA_AT, size, size, 0, 0, 0, 0] {
+    let size = object.data.len();
+    for number in [at, size, size, 0, 0, 0, 0] {
         record.extend((number as u64).to_le_bytes());
     }
-    record.extend(b"inspect-metadata.json");
+    record.extend(object.name.as_bytes());
+    record.resize(EXTRA_AT, 0);
+    record.extend(object.digest.as_bytes());
     record.resize(DESCRIPTOR, 0);
     record
 }

@@ -28,6 +28,29 @@ pub struct Call<'a> {
     pub by_post: bool,
 }
 
+/// Code around the address of the run, in the quotes of its language.
+struct Code {
+    before: String,
+    address: String,
+    after: String,
+}
+
+impl Code {
+    fn new(before: impl Into<String>, address: String, after: impl Into<String>) -> Code {
+        Code { before: before.into(), address, after: after.into() }
+    }
+
+    fn text(&self) -> String {
+        format!("{}{}{}", self.before, self.address, self.after)
+    }
+
+    /// Where [`SITE`] stands for the site, in UTF-16 units as scripts count: a value may hold the same words.
+    fn site_at(&self) -> Option<usize> {
+        let in_address = self.address.find(SITE)?;
+        Some(self.before.encode_utf16().count() + in_address)
+    }
+}
+
 /// The section; each call in a block of its own.
 pub fn calls(call: &Call<'_>, mount: &Mount) -> Markup {
     let address = format!("{SITE}{}", Route::Run(call.target.clone()).href(mount));
@@ -38,7 +61,7 @@ pub fn calls(call: &Call<'_>, mount: &Mount) -> Markup {
         ("JavaScript", javascript(&address, &passed, by_post)),
         ("Python", python(&address, &passed, by_post)),
         ("R", r(&address, &passed, by_post)),
-        ("Apptainer", call.command.to_owned()),
+        ("Apptainer", Code::new(call.command, String::new(), "")),
     ];
     html! {
         section #calls aria-labelledby="use" {
@@ -46,7 +69,7 @@ pub fn calls(call: &Call<'_>, mount: &Mount) -> Markup {
             @for (language, code) in calls {
                 details.call open[language == "curl"] {
                     summary { (language) }
-                    div.copyable { pre tabindex="0" { code { (code) } } }
+                    div.copyable { pre tabindex="0" { code data-site=[code.site_at()] { (code.text()) } } }
                 }
             }
             noscript { p.hint { (words::SITE_HINT) } }
@@ -71,41 +94,35 @@ fn quoted(text: &str) -> String {
 }
 
 /// An argument a line, so that no word is broken where the page is narrow.
-fn curl(address: &str, passed: &[Passed<'_>], by_post: bool) -> String {
-    let how = if by_post { "curl -fsS -X POST" } else { "curl -fsS -G" };
+fn curl(address: &str, passed: &[Passed<'_>], by_post: bool) -> Code {
+    let how = if by_post { "curl -fsS -X POST " } else { "curl -fsS -G " };
     let sent = |one: &Passed<'_>| shell_quoted(&["--data-urlencode".to_owned(), format!("{}={}", one.name, one.value)]);
-    let mut lines = vec![format!("{how} {}", shell_quoted(&[address.to_owned()]))];
-    lines.extend(passed.iter().map(sent));
-    lines.join(" \\\n  ")
+    let sent: String = passed.iter().map(|one| format!(" \\\n  {}", sent(one))).collect();
+    Code::new(how, shell_quoted(&[address.to_owned()]), sent)
 }
 
 /// A list of pairs, not an object: a number keeps all its digits, and any name is as good as another.
-fn javascript(address: &str, passed: &[Passed<'_>], by_post: bool) -> String {
+fn javascript(address: &str, passed: &[Passed<'_>], by_post: bool) -> Code {
     let pairs: Vec<String> =
         passed.iter().map(|one| format!("[{}, {}]", quoted(one.name), quoted(one.value))).collect();
-    let sent = format!("const sent = new URLSearchParams([{}]);\n", pairs.join(", "));
-    let address = quoted(address);
-    let asked = if by_post {
-        format!("{sent}const answer = await fetch({address}, {{ method: \"POST\", body: sent }});\n")
-    } else {
-        format!("{sent}const answer = await fetch({address} + \"?\" + sent);\n")
-    };
-    asked + "if (!answer.ok) throw new Error((await answer.json()).detail);\nconsole.log(await answer.text());"
+    let sent = format!("const sent = new URLSearchParams([{}]);\nconst answer = await fetch(", pairs.join(", "));
+    let how = if by_post { ", { method: \"POST\", body: sent });\n" } else { " + \"?\" + sent);\n" };
+    let shown = "if (!answer.ok) throw new Error((await answer.json()).detail);\nconsole.log(await answer.text());";
+    Code::new(sent, quoted(address), format!("{how}{shown}"))
 }
 
-fn python(address: &str, passed: &[Passed<'_>], by_post: bool) -> String {
+fn python(address: &str, passed: &[Passed<'_>], by_post: bool) -> Code {
     let (method, sent) = if by_post { ("post", "data") } else { ("get", "params") };
     let members: Vec<String> =
         passed.iter().map(|one| format!("{}: {}", quoted(one.name), quoted(one.value))).collect();
-    format!(
-        "import requests\n\nanswer = requests.{method}(\n    {},\n    {sent}={{{}}},\n    timeout=90,\n)\n\
-         answer.raise_for_status()\nprint(answer.text)",
-        quoted(address),
+    let after = format!(
+        ",\n    {sent}={{{}}},\n    timeout=90,\n)\nanswer.raise_for_status()\nprint(answer.text)",
         members.join(", ")
-    )
+    );
+    Code::new(format!("import requests\n\nanswer = requests.{method}(\n    "), quoted(address), after)
 }
 
-fn r(address: &str, passed: &[Passed<'_>], by_post: bool) -> String {
+fn r(address: &str, passed: &[Passed<'_>], by_post: bool) -> Code {
     let members: Vec<String> = passed.iter().map(|one| format!("`{}` = {}", one.name, quoted(one.value))).collect();
     let function = if by_post { "req_body_form" } else { "req_url_query" };
     let query = match (members.is_empty(), by_post) {
@@ -113,10 +130,8 @@ fn r(address: &str, passed: &[Passed<'_>], by_post: bool) -> String {
         (true, true) => "  req_method(\"POST\") |>\n".to_owned(),
         (false, _) => format!("  {function}({}) |>\n", members.join(", ")),
     };
-    format!(
-        "library(httr2)\n\nanswer <- request({}) |>\n{query}  req_perform()\ncat(resp_body_string(answer))",
-        quoted(address)
-    )
+    let after = format!(") |>\n{query}  req_perform()\ncat(resp_body_string(answer))");
+    Code::new("library(httr2)\n\nanswer <- request(", quoted(address), after)
 }
 
 #[cfg(test)]
@@ -137,17 +152,33 @@ mod tests {
     fn each_language_gets_its_own_quotes() {
         let (argv, spec) = given();
         let passed = passed(&argv, &spec);
-        let curl = curl("https://SITE/x", &passed, false);
+        let curl = curl("https://SITE/x", &passed, false).text();
         assert_eq!(
             curl,
-            "curl -fsS -G https://SITE/x \\\n  --data-urlencode 'name=Zoë' \\\n  --data-urlencode weight=1e3 \\\n  --data-urlencode is_dino=yes"
+            "curl -fsS -G https://SITE/x \\\n  --data-urlencode 'name=Zoë' \\\n  --data-urlencode 'weight=1e3' \\\n  --data-urlencode 'is_dino=yes'"
         );
-        let script = javascript("https://SITE/x", &passed, false);
+        let script = javascript("https://SITE/x", &passed, false).text();
         assert!(script.contains(r#"([["name", "Zoë"], ["weight", "1e3"], ["is_dino", "yes"]]);"#), "{script}");
         assert!(script.contains(r#"fetch("https://SITE/x" + "?" + sent)"#), "{script}");
-        assert!(javascript("https://SITE/x", &passed, true).contains(r#"{ method: "POST", body: sent }"#));
-        assert!(python("https://SITE/x", &passed, true).contains("requests.post("));
-        assert!(r("https://SITE/x", &passed, false).contains("req_url_query(`name` = \"Zoë\""));
-        assert!(!r("https://SITE/x", &[], false).contains("query"));
+        assert!(javascript("https://SITE/x", &passed, true).text().contains(r#"{ method: "POST", body: sent }"#));
+        assert!(python("https://SITE/x", &passed, true).text().contains("requests.post("));
+        assert!(r("https://SITE/x", &passed, false).text().contains("req_url_query(`name` = \"Zoë\""));
+        assert!(!r("https://SITE/x", &[], false).text().contains("query"));
+    }
+
+    /// An author's choice may hold the very words that stand for the site.
+    #[test]
+    fn the_site_stands_in_one_place() {
+        let values = ["😀 https://SITE/container/run/x.sif", "'https://SITE'"];
+        let passed: Vec<Passed<'_>> = values.iter().map(|value| Passed { name: "site", value }).collect();
+        for by_post in [false, true] {
+            let address = "https://SITE/~amy/container/run/x.sif";
+            for code in [curl, javascript, python, r].map(|language| language(address, &passed, by_post)) {
+                let units: Vec<u16> = code.text().encode_utf16().collect();
+                let from_there = String::from_utf16(&units[code.site_at().unwrap()..]).unwrap();
+                assert!(from_there.starts_with(address), "{from_there}");
+            }
+        }
+        assert_eq!(Code::new("apptainer run x.sif --site https://SITE", String::new(), "").site_at(), None);
     }
 }

@@ -7,21 +7,13 @@ use super::form::{Filled, form};
 use super::{Frame, Mount, Route, Target, elsewhere, human, image_route, layout};
 use crate::args::{ArgName, Report};
 use crate::reply::ImageFacts;
+use crate::view::NOT_RUN;
 use crate::view::words::image as words;
 
 /// An image, or an app of it.
 pub fn image(facts: &ImageFacts, frame: &Frame<'_>) -> Markup {
     let mount = frame.mount;
     let name = facts.target.image.as_str();
-    let asked = &facts.asked;
-    let filled = Filled { given: asked.report.given(), errors: &asked.errors, by_post: facts.by_post };
-    let call = Call {
-        target: &facts.target,
-        spec: &facts.spec,
-        argv: &asked.argv,
-        command: &asked.command,
-        by_post: facts.by_post,
-    };
     let body = html! {
         nav.crumbs aria-label=(words::WHERE) {
             a href=(Route::Home.href(mount)) { (words::ALL) }
@@ -35,7 +27,34 @@ pub fn image(facts: &ImageFacts, frame: &Frame<'_>) -> Markup {
         }
         @if let Some(help) = &facts.help { pre.help { (human::dedented(help)) } }
         (notes(facts))
-        @if let Some(why) = &facts.refused { p.wrong { (words::NOT_RUN) (why) "." } }
+        // no form, command or call that can only fail
+        @if let Some(why) = &facts.refused { p.wrong { (words::NOT_RUN) (why) "." } } @else { (work(facts, mount)) }
+        (apps(facts, mount))
+        (labels(facts, mount))
+        @if let Some(runscript) = &facts.runscript {
+            details { summary { (words::RUNSCRIPT) } pre tabindex="0" { (human::dedented(runscript)) } }
+        }
+        @if let Some(definition) = &facts.metadata.definition {
+            details { summary { (words::DEFINITION) } pre tabindex="0" { (human::dedented(definition)) } }
+        }
+        (download(facts, mount))
+    };
+    layout::page(name, frame, &body)
+}
+
+/// The form, the command, the result, and the same run from elsewhere.
+fn work(facts: &ImageFacts, mount: &Mount) -> Markup {
+    let asked = &facts.asked;
+    let filled = Filled { given: asked.report.given(), errors: &asked.errors, by_post: facts.by_post };
+    let call = Call {
+        target: &facts.target,
+        spec: &facts.spec,
+        argv: &asked.argv,
+        command: &asked.command,
+        by_post: facts.by_post,
+    };
+    html! {
+        p.notice #(NOT_RUN) { (words::LED_HERE) }
         div.work {
             section aria-labelledby="run" {
                 h2 #run { (words::RUN_IT) }
@@ -66,17 +85,7 @@ pub fn image(facts: &ImageFacts, frame: &Frame<'_>) -> Markup {
                 (calls(&call, mount))
             }
         }
-        (apps(facts, mount))
-        (labels(facts, mount))
-        @if let Some(runscript) = &facts.runscript {
-            details { summary { (words::RUNSCRIPT) } pre tabindex="0" { (human::dedented(runscript)) } }
-        }
-        @if let Some(definition) = &facts.metadata.definition {
-            details { summary { (words::DEFINITION) } pre tabindex="0" { (human::dedented(definition)) } }
-        }
-        (download(facts, mount))
-    };
-    layout::page(name, frame, &body)
+    }
 }
 
 /// The address that fills the form and runs nothing, to keep or to pass on.

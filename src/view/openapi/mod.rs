@@ -223,6 +223,9 @@ fn facts(of: &Named, paths: &mut Map<String, Value>) {
 
 /// The runs of an image or app.
 fn run(callable: &Callable, paths: &mut Map<String, Value>) {
+    if !callable.get && !callable.post {
+        return; // it is not run here
+    }
     let name = callable.target.to_string();
     let mut run = Map::new();
     if callable.get {
@@ -248,7 +251,9 @@ fn run_by_get(callable: &Callable, name: &str) -> Value {
     merge(&mut get, told(callable, name));
     let parameters: Vec<Value> =
         callable.spec.args().iter().map(|arg| params::parameter(arg, &callable.policy)).collect();
-    merge(&mut get, json!({ "parameters": parameters, "responses": run_answers(callable, &[]) }));
+    let mut responses = run_answers(callable, &[]);
+    put(&mut responses, "303", reference("responses", "Form"));
+    merge(&mut get, json!({ "parameters": parameters, "responses": responses }));
     get
 }
 
@@ -281,7 +286,7 @@ fn told(callable: &Callable, name: &str) -> Value {
     let summary = summary(callable).unwrap_or_else(|| format!("Run {name}"));
     let mut value = json!({ "summary": summary });
     let mut description: Vec<String> = callable.help.iter().map(|help| fenced(help)).collect();
-    if let Some(seconds) = callable.spec.max_age() {
+    if let Some(seconds) = callable.max_age {
         description.push(format!("The answer to the same call may come from a cache for {seconds} s."));
     }
     if !description.is_empty() {

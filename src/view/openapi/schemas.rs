@@ -71,18 +71,23 @@ fn run(output: Option<MediaType>) -> Value {
 /// Status and when it is answered.
 const PROBLEMS: [(u16, &str); 12] = [
     (400, "The request cannot be understood."),
-    (403, "A page of another site asked for a run, or the image may be changed by others: nothing was run."),
+    (
+        403,
+        "A page asked for a run that this site does not allow, or the image may be changed by others: nothing was run.",
+    ),
     (404, "There is no such image or app any more."),
     (411, "The body comes without a length."),
     (413, "The body is too long."),
     (414, "The query is too long: send the arguments by POST."),
     (415, "The body is neither a form nor JSON."),
     (421, "This server does not answer for that host."),
-    (422, "The image cannot be read; `detail` says which part, and why."),
+    (422, "The image cannot be read, or is of a kind that is not run here; `detail` says why."),
     (500, "Something went wrong here; the reason is in the site's log, under the request's id."),
     (502, "The run failed: `exit_code` and `stderr` say how."),
     (504, "The run did not finish in time and was ended."),
 ];
+
+const FORM: &str = "A page of another site led its visitor here: nothing was run. Go to the form, filled in.";
 
 fn responses() -> Map<String, Value> {
     let mut responses = Map::new();
@@ -116,14 +121,13 @@ fn responses() -> Map<String, Value> {
         "Nothing".to_owned(),
         json!({ "description": "The request has a `Last-Event-ID`: a run is not repeated because a connection was lost." }),
     );
-    responses.insert(
-        "Elsewhere".to_owned(),
-        json!({
-            "description": "Go there.",
-            "headers": { "Location": { "required": true, "schema": { "type": "string", "format": "uri-reference" } } },
-            "content": { "text/plain": text() },
-        }),
-    );
+    for (name, description) in [("Elsewhere", "Go there."), ("Form", FORM)] {
+        let location = json!({ "required": true, "schema": { "type": "string", "format": "uri-reference" } });
+        let response = json!({
+            "description": description, "headers": { "Location": location }, "content": { "text/plain": text() },
+        });
+        responses.insert(name.to_owned(), response);
+    }
     responses
 }
 

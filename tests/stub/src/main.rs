@@ -134,6 +134,9 @@ fn behave(home: &Path, image: &Path, name: &OsStr, arguments: &[OsString]) -> i3
     match word {
         "argv" => println!("{}", json(arguments)),
         "print" => say(&fs::read(home.join("print").join(&*name)).unwrap_or_default()),
+        "print-stderr" => {
+            let _ = io::stderr().write_all(&fs::read(home.join("print").join(&*name)).unwrap_or_default());
+        }
         "exit" => {
             println!("some output");
             eprintln!("{name} says why");
