@@ -151,6 +151,18 @@ impl Socket {
         Ok(())
     }
 
+    /// Writes what the peer takes now of `bytes`, and waits for nothing; how many.
+    pub fn send_now(&self, bytes: &[u8]) -> Result<usize, Fault> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        match send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(count) => Ok(count),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
     /// Whether the peer has closed the connection, however much of what it sent is still unread.
     pub fn peer_has_left(&self) -> bool {
         happens_now(self.0.as_fd(), PollFlags::RDHUP)
