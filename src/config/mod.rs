@@ -9,6 +9,7 @@
 mod brand;
 mod file;
 mod setting;
+mod visitors;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -23,6 +24,7 @@ pub use setting::ConfigError;
 use setting::{Layer, Origin, Setting, Settings};
 
 pub use brand::Brand;
+pub use visitors::Visitors;
 
 /// The file's name beside the executable, when no other is named. `.ht…` is
 /// what Apache refuses to serve by default.
@@ -35,7 +37,7 @@ const PREFIX: &str = "SINGULARITY_NGINX_";
 /// Least memory of a run: the runtime is a part of it.
 const MIN_MEMORY: u64 = 256 << 20;
 /// Keys with one value for the site.
-const SITE_KEYS: [&str; 13] = [
+const SITE_KEYS: [&str; 17] = [
     "accel",
     "data",
     "runtime",
@@ -45,6 +47,10 @@ const SITE_KEYS: [&str; 13] = [
     "metrics",
     "strict",
     "allow_root",
+    "visitor_slots",
+    "proxies",
+    "prefix",
+    "reader_patience",
     "title",
     "welcome",
     "link",
@@ -89,6 +95,8 @@ pub struct Config {
     pub metrics: bool,
     /// Start although root (`allow_root`, default false).
     pub allow_root: bool,
+    /// Who counts as a visitor, and what one may have (`visitor_slots`, `proxies`, `prefix`, `reader_patience`).
+    pub visitors: Visitors,
     /// How the site calls itself (`title`, `welcome`, `link`, `logo`).
     pub brand: Brand,
     /// What holds for an image without a table of its own.
@@ -175,6 +183,7 @@ impl Config {
             strict: settings.flag("strict")?.unwrap_or(false),
             metrics: settings.flag("metrics")?.unwrap_or(false),
             allow_root: settings.flag("allow_root")?.unwrap_or(false),
+            visitors: Visitors::read(&settings)?,
             brand: Brand::read(&settings)?,
             terms: Terms::read(&settings, None)?,
             images: BTreeMap::new(),
@@ -186,7 +195,20 @@ impl Config {
             let terms = Terms::read(&Settings::new(&none, layer, folder), Some(&config.terms))?;
             config.images.insert(name.clone(), terms);
         }
+        let host_network = config.images.values().chain([&config.terms]).any(|terms| terms.network == Network::Host);
+        config.visitors.check(&settings, host_network)?;
         Ok(config)
+    }
+
+    /// The most that a run of any image may print, in bytes.
+    pub fn longest_output(&self) -> usize {
+        let all = self.images.values().chain([&self.terms]);
+        all.map(|terms| terms.output_limit).max().unwrap_or_default()
+    }
+
+    /// Containers at once of one visitor; none: no bound of its own.
+    pub fn visitor_limit(&self) -> Option<usize> {
+        self.visitors.limit(self.terms.slots)
     }
 
     /// What holds for this image.
@@ -235,7 +257,7 @@ impl Config {
             let setting = self.settings.iter().find(|setting| setting.key == key);
             setting.map_or("default".to_owned(), |setting| setting.origin.to_string())
         };
-        let values = values.into_iter().chain(self.brand.in_force());
+        let values = values.into_iter().chain(self.visitors.in_force(terms.slots)).chain(self.brand.in_force());
         values.map(|(key, value)| (key, value, from(key))).collect()
     }
 

@@ -5,13 +5,17 @@
 //! inherits it keeps the slot although the server dies; the kernel frees it
 //! with the last process that has it open. There is nothing to clean up.
 //!
+//! Whose run it is stands in the lock's file: 8 bytes, a hash of the visitor.
+//! Taking and counting are serialised by `state/slot-take.lock`: to look at a
+//! free lock is to hold it for a moment.
+//!
 //! `state/slot-refused.lock`: how many runs found no slot, a number of 8 bytes.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use thiserror::Error;
 
@@ -23,14 +27,32 @@ pub struct StateError {
     why: String,
 }
 
-/// Longer than a look at the locks takes.
-const MOMENT: Duration = Duration::from_millis(1);
-/// How often somebody looks who finds no slot.
-const LOOKS: u32 = 4;
+/// Why there is no slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Busy {
+    /// All of them are taken.
+    Site,
+    /// This visitor has as many as it may.
+    Visitor,
+}
 
-/// No slot is free.
-#[derive(Debug)]
-pub struct Busy;
+/// For whom a slot is taken.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// The name by which it is counted.
+    pub key: String,
+    /// Slots that it may have at once.
+    pub limit: usize,
+}
+
+impl Visitor {
+    /// What is written into its slots; never 0, which is nobody.
+    fn mark(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.key.hash(&mut hasher);
+        hasher.finish().max(1)
+    }
+}
 
 /// The slots of a site.
 #[derive(Debug)]
@@ -66,23 +88,30 @@ impl Slots {
         Ok(Slots { folder: folder.to_owned(), prefix: prefix.to_owned(), count })
     }
 
-    /// Takes a free slot at once, or says that all are taken. Looks some
-    /// times: while we look at one after the other, a slot that we have seen
-    /// gets free and one that we have not seen is taken; and somebody who
-    /// counts holds a free one's lock for a moment.
-    pub fn take(&self) -> io::Result<Result<Slot, Busy>> {
-        for look in 0..LOOKS {
-            std::thread::sleep(MOMENT * look.min(1));
-            for number in 0..self.count {
-                let file = self.file(number)?;
-                match file.try_lock() {
-                    Ok(()) => return Ok(Ok(Slot(file))),
-                    Err(TryLockError::WouldBlock) => {}
-                    Err(TryLockError::Error(error)) => return Err(error),
-                }
+    /// Takes a free slot at once, or says why there is none.
+    pub fn take(&self, visitor: Option<&Visitor>) -> io::Result<Result<Slot, Busy>> {
+        let _turn = self.turn()?;
+        let mark = visitor.map_or(0, Visitor::mark);
+        let (mut free, mut had) = (None, 0);
+        for taken in 0..self.count {
+            let file = self.file(taken)?;
+            match file.try_lock() {
+                Ok(()) if free.is_none() => free = Some(file),
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) if mark != 0 && number(&file)? == mark => had += 1,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            if free.is_some() && visitor.is_none() {
+                break;
             }
         }
-        Ok(Err(Busy))
+        if visitor.is_some_and(|visitor| had >= visitor.limit) {
+            return Ok(Err(Busy::Visitor));
+        }
+        let Some(file) = free else { return Ok(Err(Busy::Site)) };
+        file.write_all_at(&mark.to_le_bytes(), 0)?;
+        Ok(Ok(Slot(file)))
     }
 
     /// How many there are.
@@ -90,8 +119,16 @@ impl Slots {
         self.count
     }
 
-    /// How many are taken. To look is to hold a free one's lock for a moment; see [`Slots::take`].
+    /// To look is to hold a free one's lock for a moment: one after the other.
+    fn turn(&self) -> io::Result<File> {
+        let turn = self.open_file("take")?;
+        turn.lock()?;
+        Ok(turn)
+    }
+
+    /// How many are taken.
     pub fn in_use(&self) -> io::Result<usize> {
+        let _turn = self.turn()?;
         let mut taken = 0;
         for number in 0..self.count {
             match self.file(number)?.try_lock() {
@@ -156,11 +193,30 @@ mod tests {
         let folder = folder.path().join("state");
         let ours = Slots::open(&folder, "slot", 2).unwrap();
         let theirs = Slots::open(&folder, "slot", 2).unwrap();
-        let first = ours.take().unwrap().unwrap();
-        let _second = theirs.take().unwrap().unwrap();
-        assert!(ours.take().unwrap().is_err());
+        let first = ours.take(None).unwrap().unwrap();
+        let _second = theirs.take(None).unwrap().unwrap();
+        assert!(ours.take(None).unwrap().is_err());
         drop(first);
-        assert!(theirs.take().unwrap().is_ok());
+        assert!(theirs.take(None).unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_visitor_has_no_more_than_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("state");
+        let ours = Slots::open(&folder, "slot", 3).unwrap();
+        let theirs = Slots::open(&folder, "slot", 3).unwrap();
+        let visitor = |key: &str| Visitor { key: key.to_owned(), limit: 2 };
+        let (amy, bob) = (visitor("203.0.113.7"), visitor("2001:db8::/64"));
+        let first = ours.take(Some(&amy)).unwrap().unwrap();
+        let _second = theirs.take(Some(&amy)).unwrap().unwrap();
+        assert_eq!(ours.take(Some(&amy)).unwrap().err(), Some(Busy::Visitor));
+        let bobs = theirs.take(Some(&bob)).unwrap().unwrap();
+        assert_eq!(ours.take(None).unwrap().err(), Some(Busy::Site));
+        // what a slot's last holder has written counts for nothing
+        drop((first, bobs));
+        let _nobodys = (ours.take(None).unwrap().unwrap(), ours.take(None).unwrap().unwrap());
+        assert_eq!(ours.take(Some(&amy)).unwrap().err(), Some(Busy::Site));
     }
 
     #[test]
@@ -169,8 +225,8 @@ mod tests {
         let folder = folder.path().join("state");
         let ours = Slots::open(&folder, "slot", 3).unwrap();
         let theirs = Slots::open(&folder, "slot", 3).unwrap();
-        let first = ours.take().unwrap().unwrap();
-        let _second = ours.take().unwrap().unwrap();
+        let first = ours.take(None).unwrap().unwrap();
+        let _second = ours.take(None).unwrap().unwrap();
         assert_eq!((theirs.in_use().unwrap(), theirs.count(), theirs.refusals().unwrap()), (2, 3, 0));
         drop(first);
         assert_eq!(theirs.in_use().unwrap(), 1);
