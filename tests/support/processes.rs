@@ -76,6 +76,12 @@ pub fn called(text: &str) -> Vec<Process> {
     all().filter(|pid| *pid != own).filter_map(process).filter(|process| process.command.contains(text)).collect()
 }
 
+/// Children of a process that have ended and were not reaped.
+pub fn zombies(parent: u32) -> usize {
+    let parent = parent as i32;
+    all().filter_map(stat).filter(|stat| stat.parent == parent && stat.state == 'Z').count()
+}
+
 /// A process and everything below it.
 pub fn family(pid: u32) -> Vec<Process> {
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
