@@ -289,10 +289,15 @@ impl Channel {
         self.output.len()
     }
 
-    /// Ends the connection without END_REQUEST: the peer sees that the answer is not whole.
+    /// Ends the connection without END_REQUEST, behind a record that no answer holds: some web servers (nginx without buffering) take the
+    /// end of a connection alone for the end of the answer. Waits for nothing, though the peer may read nothing now.
     pub fn abandon(&mut self) {
-        self.output.clear();
         self.active = None;
+        unknown_type(self.output.records(), 0);
+        self.socket.make_room();
+        // where it does not fit all the same, the end of the connection has to do
+        let _ = self.push();
+        self.output.clear();
         self.broken = Some(Fault::Refused);
     }
 

@@ -104,8 +104,8 @@ impl Request {
         }
     }
 
-    /// Gives the answer up: the connection closes without END_REQUEST, so that the web server does not take what it has got for the whole
-    /// answer. What is written later fails.
+    /// Gives the answer up: the connection closes without END_REQUEST, and with a record that no answer holds, so that the web server does
+    /// not take what it has got for the whole answer. What is written later fails.
     pub fn abandon(&mut self) {
         if !std::mem::replace(&mut self.ended, true) {
             self.channel.abandon();

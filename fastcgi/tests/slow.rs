@@ -82,7 +82,7 @@ fn an_answer_that_is_given_up_has_no_end() {
     let (site, heard) = site(|request| {
         request.stdout().write_all(b"half").unwrap();
         request.stdout().flush().unwrap();
-        request.stdout().write_all(b" and this is never sent").unwrap();
+        request.stdout().write_all(b" of it").unwrap();
         request.abandon();
         request.exit(0);
         let write = request.stdout().write_all(b"x").map_err(|error| error.kind());
@@ -91,10 +91,36 @@ fn an_answer_that_is_given_up_has_no_end() {
     });
     let mut client = site.connect();
     client.send(&request(1, true, &[], b""));
-    let first = client.record().unwrap();
-    assert_eq!((first.kind, &first.content[..]), (STDOUT, &b"half"[..]));
-    assert_eq!(client.record(), None, "neither the rest nor END_REQUEST");
+    for expected in [&b"half"[..], b" of it"] {
+        let record = client.record().unwrap();
+        assert_eq!((record.kind, &record.content[..]), (STDOUT, expected));
+    }
+    assert_eq!(client.record().map(|record| record.kind), Some(UNKNOWN_TYPE), "what no answer holds");
+    assert_eq!(client.record(), None, "and no END_REQUEST");
     assert_eq!(heard.recv_timeout(HANG).unwrap(), (Err(ErrorKind::BrokenPipe), Err(ErrorKind::BrokenPipe)));
+}
+
+#[test]
+fn an_answer_is_given_up_also_while_nobody_reads_it() {
+    let (site, heard) = site(|request| {
+        let taken = fill(request);
+        request.abandon();
+        taken
+    });
+    let mut client = site.connect();
+    client.send(&request(1, true, &[], b""));
+    let taken = heard.recv_timeout(HANG).unwrap();
+    let mut read = 0;
+    loop {
+        match client.record() {
+            Some(record) if record.kind == STDOUT => read += record.content.len(),
+            last => {
+                assert_eq!(last.map(|record| record.kind), Some(UNKNOWN_TYPE));
+                break;
+            }
+        }
+    }
+    assert_eq!((read, client.record()), (taken, None));
 }
 
 #[test]
