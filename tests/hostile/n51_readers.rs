@@ -110,7 +110,7 @@ fn hostile_51_a_slow_reader_gets_all_of_it() {
 #[test]
 fn hostile_51_pages_keep_connections_that_runs_cannot_take() {
     let site = printing(Wire::FastCgi).set("slots", 4).set("visitor_slots", 0).set("reader_patience", 3600);
-    let site = site.set("wait", 30);
+    let site = site.set("wait", 30).set("download", true);
     let by = |visitor: usize| {
         let address = format!("203.0.113.{visitor}");
         get("/container/run/print.sif").accept(EVENTS).var("REMOTE_ADDR", address)
@@ -130,7 +130,10 @@ fn hostile_51_pages_keep_connections_that_runs_cannot_take() {
         let refused = site.ask(&by(visitor));
         assert_eq!((refused.problem(429).0.as_str(), refused.header("Retry-After")), ("visitor-busy", Some("2")));
     }
-    for other in [by(7), get("/container/run/argv.sif")] {
+    // a download's reader may be slow, too
+    let download = get("/container/download/argv.sif").var("REMOTE_ADDR", "203.0.113.1");
+    assert_eq!(site.ask(&download).problem(429).0, "visitor-busy");
+    for other in [by(7), get("/container/run/argv.sif"), get("/container/download/argv.sif")] {
         let refused = site.ask(&other);
         assert_eq!((refused.problem(503).0.as_str(), refused.header("Retry-After")), ("crowded", Some("2")));
     }
