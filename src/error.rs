@@ -55,6 +55,14 @@ pub enum Error {
     Arguments(#[from] BindError),
     #[error("all slots are taken")]
     Busy,
+    #[error("this visitor has as many runs as it may")]
+    VisitorBusy,
+    #[error("as many answers of runs are under way as the server can hold")]
+    Crowded,
+    #[error("as many answers of runs are under way to this visitor as it may have")]
+    VisitorCrowded,
+    #[error("the answer cannot be spooled: {0}")]
+    Spool(std::io::Error),
     #[error("the image was replaced meanwhile")]
     Replaced,
     #[error("runtime: {0}")]
@@ -84,10 +92,13 @@ impl Error {
             Error::MediaType => 415,
             Error::BodyTooLarge => 413,
             Error::BodyNoLength => 411,
+            Error::VisitorBusy | Error::VisitorCrowded => 429,
             Error::Arguments(BindError::Input(InputError::QueryTooLong)) => 414,
             Error::Arguments(BindError::Input(InputError::BodyTooLong)) => 413,
             Error::Arguments(_) => 400,
             Error::Busy
+            | Error::Crowded
+            | Error::Spool(_)
             | Error::Replaced
             | Error::Runtime(_)
             | Error::Strict(..)
@@ -123,6 +134,9 @@ impl Error {
             Error::Arguments(BindError::Input(input)) => input.word(),
             Error::Arguments(BindError::Rejected(_)) => "bad-arguments",
             Error::Busy => "busy",
+            Error::Crowded => "crowded",
+            Error::VisitorBusy | Error::VisitorCrowded => "visitor-busy",
+            Error::Spool(_) => "no-room",
             Error::Replaced => "replaced",
             Error::Runtime(RuntimeError::Unknown(..) | RuntimeError::Asking) => "isolation",
             Error::Runtime(_) => "no-runtime",
@@ -146,6 +160,9 @@ impl Error {
             "cross-site" | "embedded" | "not-trusted" | "not-offered" => "Not allowed",
             "replaced" => "The image has just been replaced",
             "busy" => "All slots are busy",
+            "crowded" => "Too many answers are under way",
+            "visitor-busy" => "Too much at once from your address",
+            "no-room" => "There is no room for the answer",
             "no-runtime" | "cannot-start" | "isolation" => "Nothing can be run at the moment",
             "data-folder" => "The data folder cannot be read",
             "internal" => "Something went wrong here",
@@ -196,6 +213,18 @@ impl Error {
             Error::Arguments(BindError::Input(error)) => sentence(error),
             Error::Arguments(BindError::Rejected(rejected)) => reasons(rejected),
             Error::Busy => "As many containers as this site allows are running: try again in some seconds.".to_owned(),
+            Error::VisitorBusy => "As many containers as one address may have are running for yours: try again when one of \
+                 them has ended. Whoever shares your address counts too."
+                .to_owned(),
+            Error::Crowded => {
+                "The server waits for as many readers of runs as it can: try again in some seconds.".to_owned()
+            }
+            Error::VisitorCrowded => "As many answers of runs as one address may have are on their way to yours: read \
+                 them or close them, then try again. Whoever shares your address counts too."
+                .to_owned(),
+            Error::Spool(_) => "The answer is long, and the server has no room to keep it while it is read: try again \
+                 in some seconds, or ask for less."
+                .to_owned(),
             Error::Replaced => {
                 "Another file took the image's place while it was asked for: ask again, and look at its arguments first."
                     .to_owned()
@@ -232,8 +261,9 @@ impl Error {
     /// Seconds after which it is worth to ask again.
     pub fn retry_after(&self) -> Option<u32> {
         match self {
-            Error::Busy | Error::Replaced => Some(2),
             Error::Runtime(RuntimeError::Unknown(..) | RuntimeError::Asking) => Some(5),
+            Error::Busy | Error::Replaced | Error::Crowded | Error::VisitorBusy | Error::VisitorCrowded => Some(2),
+            Error::Spool(_) => Some(10),
             _ if self.status() == 503 => Some(30),
             _ => None,
         }

@@ -257,6 +257,50 @@ impl Channel {
         Ok(count)
     }
 
+    /// Writes some bytes of a stream and waits for nothing: none while something written before is still held.
+    pub fn try_write(&mut self, kind: u8, id: u16, bytes: &[u8]) -> Result<usize, Fault> {
+        if self.push()? > 0 {
+            return Ok(0);
+        }
+        let count = self.output.take(kind, id, bytes);
+        self.push()?;
+        Ok(count)
+    }
+
+    /// Sends what the peer takes now; how many bytes are held then.
+    fn push(&mut self) -> Result<usize, Fault> {
+        if let Some(fault) = self.broken {
+            return Err(fault);
+        }
+        match self.socket.send_now(self.output.records()) {
+            Ok(count) => {
+                self.sent |= count > 0;
+                Ok(self.output.sent(count))
+            }
+            Err(fault) => {
+                self.broken = Some(fault);
+                Err(fault)
+            }
+        }
+    }
+
+    /// Bytes that are written and not sent, the headers of their records included.
+    pub fn unsent(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Ends the connection without END_REQUEST, behind a record that no answer holds: some web servers (nginx without buffering) take the
+    /// end of a connection alone for the end of the answer. Waits for nothing, though the peer may read nothing now.
+    pub fn abandon(&mut self) {
+        self.active = None;
+        unknown_type(self.output.records(), 0);
+        self.socket.make_room();
+        // where it does not fit all the same, the end of the connection has to do
+        let _ = self.push();
+        self.output.clear();
+        self.broken = Some(Fault::Refused);
+    }
+
     /// Sends everything written so far.
     pub fn flush(&mut self) -> Result<(), Fault> {
         if let Some(fault) = self.broken {

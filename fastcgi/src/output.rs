@@ -54,6 +54,17 @@ impl Output {
         self.queue.len() >= GATHER
     }
 
+    /// Takes what was sent off the front of the queue; says how many bytes are left. Only behind [`records`](Self::records): none is open.
+    pub fn sent(&mut self, count: usize) -> usize {
+        self.queue.drain(..count.min(self.queue.len()));
+        self.queue.len()
+    }
+
+    /// Bytes in the queue.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Empties the queue.
     pub fn clear(&mut self) {
         self.open = None;
@@ -100,6 +111,19 @@ mod tests {
         let records = records(&mut output);
         assert!(records.iter().all(|(_, content)| (1..=GATHER).contains(&content.len())));
         assert_eq!(records.into_iter().flat_map(|(_, content)| content).collect::<Vec<_>>(), text);
+    }
+
+    #[test]
+    fn what_was_sent_in_part_goes_on_where_it_stopped() {
+        let mut output = Output::default();
+        output.take(STDOUT, 9, b"abc");
+        let whole = output.records().clone();
+        assert_eq!(output.sent(5), whole.len() - 5);
+        assert_eq!(output.records()[..], whole[5..]);
+        output.take(STDOUT, 9, b"d");
+        let rest = output.records().split_off(whole.len() - 5);
+        assert_eq!(rest, [1, STDOUT, 0, 9, 0, 1, 0, 0, b'd']);
+        assert_eq!(output.sent(usize::MAX), 0);
     }
 
     #[test]

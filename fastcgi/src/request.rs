@@ -104,16 +104,28 @@ impl Request {
         }
     }
 
-    /// Runs the handler behind a fence: its panic ends the request, not the thread.
+    /// Gives the answer up: the connection closes without END_REQUEST, and with a record that no answer holds, so that the web server does
+    /// not take what it has got for the whole answer. What is written later fails.
+    pub fn abandon(&mut self) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.channel.abandon();
+        }
+    }
+
+    /// Runs the handler behind a fence: its panic ends the request, not the thread. What was sent by then is no whole answer.
     pub(crate) fn answer(&mut self, handler: &dyn Fn(&mut Self)) {
         let fenced = catch_unwind(AssertUnwindSafe(|| handler(self)));
         if fenced.is_ok() {
             return self.exit(0);
         }
-        if !self.ended && self.channel.take_back() {
-            self.stderr = false;
-            let _ = self.stdout().write_all(PANICKED.as_bytes());
+        if self.ended {
+            return;
         }
+        if !self.channel.take_back() {
+            return self.abandon();
+        }
+        self.stderr = false;
+        let _ = self.stdout().write_all(PANICKED.as_bytes());
         self.exit(1);
     }
 
@@ -152,6 +164,31 @@ impl Read for Stdin<'_> {
 pub struct Stream<'a> {
     request: &'a mut Request,
     kind: u8,
+}
+
+impl Stream<'_> {
+    /// Takes some of these bytes, sends what the web server takes at once, and waits for nothing. `Ok(0)`: it takes none now; `poll` the
+    /// stream (`AsFd`) for `POLLOUT` and try again, also with no bytes at all. At most one record is held: see [`unsent`](Self::unsent).
+    ///
+    /// # Errors
+    /// As `write`, but for `TimedOut`: how long to wait is for the caller to say.
+    pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.request.ended {
+            return Err(ended());
+        }
+        Ok(self.request.channel.try_write(self.kind, self.request.head.id, bytes)?)
+    }
+
+    /// Bytes taken and not sent, the headers of their records included. 0: all is out of our hands.
+    pub fn unsent(&self) -> usize {
+        self.request.channel.unsent()
+    }
+}
+
+impl AsFd for Stream<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.request.as_fd()
+    }
 }
 
 impl Write for Stream<'_> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown, sockopt};
 
 /// How long a peer that still writes has to notice that it was answered already.
 const LINGER: Duration = Duration::from_secs(1);
@@ -149,6 +149,25 @@ impl Socket {
             }
         }
         Ok(())
+    }
+
+    /// Writes what the peer takes now of `bytes`, and waits for nothing; how many.
+    pub fn send_now(&self, bytes: &[u8]) -> Result<usize, Fault> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        match send(&self.0, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(count) => Ok(count),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Makes room behind what the peer has not read. The kernel doubles what it is asked for (socket(7), SO_SNDBUF).
+    pub fn make_room(&self) {
+        if let Ok(size) = sockopt::socket_send_buffer_size(&self.0) {
+            let _ = sockopt::set_socket_send_buffer_size(&self.0, size);
+        }
     }
 
     /// Whether the peer has closed the connection, however much of what it sent is still unread.

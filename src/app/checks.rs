@@ -21,6 +21,7 @@ impl Site {
         checks.extend(self.check_trust());
         checks.extend(listing.as_ref().ok().and_then(|listing| self.check_tables(listing)));
         checks.extend(self.check_logo());
+        checks.extend(self.check_visitors());
         checks.extend(runtime.as_ref().ok().and_then(owned));
         checks.extend(match &runtime {
             Err(error) => vec![needed(RUNTIME, Err(&error.clone().into()))],
@@ -122,6 +123,18 @@ impl Site {
             get: "a PNG, JPEG, GIF, WebP or SVG of at most 256 KiB that this account may read",
         };
         Some(better(logo, format!("{} cannot be shown", path.display())))
+    }
+
+    /// Runs that were counted for nobody.
+    fn check_visitors(&self) -> Option<Check> {
+        let why = self.uncounted()?;
+        let visitors = Topic {
+            what: "visitor-counting",
+            buys: "one visitor leaves slots and connections to the others",
+            lost: "these runs are bounded all together only",
+            get: "where visitors come through a proxy, name it in `proxies`; where they are this host's own users, nothing",
+        };
+        Some(better(visitors, format!("runs came {why}")))
     }
 
     /// Slots that are taken now. Locks that cannot be opened are found by opening them: a full or read-only disk,

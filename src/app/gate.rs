@@ -1,4 +1,4 @@
-//! At most N threads do something at the same time; the others wait, or are told that it is full.
+//! At most N threads do something at the same time; the others wait.
 //!
 //! A server has a thread for each connection, and a few processors. Where each of 500 threads reads a folder of 10,000
 //! images, all of them are slow and hold memory; one after the other the first is done at once. Remembers nothing of
@@ -31,13 +31,6 @@ impl Gate {
         Pass(self)
     }
 
-    /// Goes in, if there is room now.
-    pub fn try_enter(&self) -> Option<Pass<'_>> {
-        let mut free = self.free();
-        *free = free.checked_sub(1)?;
-        Some(Pass(self))
-    }
-
     fn free(&self) -> MutexGuard<'_, usize> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -54,15 +47,6 @@ impl Drop for Pass<'_> {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
-
-    #[test]
-    fn full_is_full_until_somebody_leaves() {
-        let gate = Gate::new(2);
-        let (first, _second) = (gate.try_enter().unwrap(), gate.enter());
-        assert!(gate.try_enter().is_none());
-        drop(first);
-        assert!(gate.try_enter().is_some());
-    }
 
     #[test]
     fn everybody_comes_in_and_never_more_than_the_gate_lets_in() {

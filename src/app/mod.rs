@@ -5,15 +5,22 @@ mod brand;
 mod checks;
 mod describe;
 mod gate;
+mod live;
 mod look;
+mod readers;
 mod runs;
+mod shares;
 mod sites;
+mod spool;
+mod visitors;
+
+use std::sync::Arc;
 
 use crate::args::ArgSpec;
 use crate::config::Config;
 use crate::error::Error;
 use crate::http::{Method, Request, Response};
-use crate::image::{Catalog, Format, Image, Labels, Listing, Metadata};
+use crate::image::{Catalog, Format, Image, ImageName, Labels, Listing, Metadata};
 use crate::log;
 use crate::reply::Reply;
 use crate::route::{LOGO, Route, Target};
@@ -21,6 +28,8 @@ use crate::run;
 pub use crate::run::Client;
 use crate::view;
 use gate::Gate;
+use readers::Readers;
+use shares::Shares;
 
 /// What pages of other origins may read of a run's header.
 const EXPOSED: &str =
@@ -28,15 +37,17 @@ const EXPOSED: &str =
 
 /// Requests that read images at the same time, for each processor: some wait for the disk.
 const LOOKING: usize = 4;
-/// Visitors that may wait for a slot at the same time (`wait`); further ones are refused at once.
-const WAITING: usize = 64;
+/// Requests that may wait for a slot at the same time (`wait`), and those of one visitor among them; further ones are
+/// refused at once.
+const WAITING: (u64, u64) = (64, 16);
 
 /// A site: its configuration, and how many may do what at once. Everything else is looked at afresh.
 #[derive(Debug)]
 pub struct Site {
     config: Config,
     looking: Gate,
-    waiting: Gate,
+    waiting: Arc<Shares>,
+    readers: Option<Readers>,
 }
 
 /// An image, opened and read, for one request.
@@ -72,7 +83,7 @@ impl Site {
     /// A site with this configuration.
     pub fn new(config: Config) -> Site {
         let looking = Gate::new(LOOKING * std::thread::available_parallelism().map_or(1, usize::from));
-        Site { config, looking, waiting: Gate::new(WAITING) }
+        Site { config, looking, waiting: Shares::new(WAITING.0, WAITING.1), readers: None }
     }
 
     /// The configuration.
@@ -98,7 +109,8 @@ impl Site {
     /// Answers a request. `client` is the visitor's connection, where the
     /// wire has one: a run ends when it does.
     pub fn respond(&self, request: &Request, client: Option<Client>) -> Response {
-        let response = match self.route(request, client) {
+        let response = self.route(request, client).and_then(|response| self.spooled(request, response));
+        let response = match response {
             Ok(response) => response,
             Err(error) => return self.refuse(request, error, &request.id),
         };
@@ -107,7 +119,7 @@ impl Site {
 
     /// The answer to a request that cannot be answered as asked.
     pub fn refuse(&self, request: &Request, error: Error, id: &str) -> Response {
-        if self.config.metrics && matches!(error, Error::Busy) {
+        if self.config.metrics && matches!(error, Error::Busy | Error::VisitorBusy) {
             // a number that cannot be written down is no reason to refuse otherwise
             let _ = self.slots(None).map(|slots| slots.refuse());
         }
@@ -136,7 +148,7 @@ impl Site {
             Route::Labels(target) => Reply::Labels(self.open(&target)?.labels),
             Route::OpenApi(image) => Reply::OpenApi(self.describe(image)?),
             Route::Run(target) => return self.run(&target, request, client),
-            Route::Download(image) => Reply::File(self.download(&image)?),
+            Route::Download(image) => return self.send_file(&image, request),
             Route::Static(file) if file == LOGO => Reply::Logo(self.logo().ok_or(Error::NoRoute)?),
             Route::Static(file) => return view::asset(&file, request).ok_or(Error::NoRoute),
             Route::Random | Route::OldRandom => Reply::Go(302, self.random()?, String::new()),
@@ -149,6 +161,14 @@ impl Site {
             Route::ApiLabels(image) => Reply::Labels(self.open(&Target::image(&image))?.labels),
         };
         Ok(view::reply(reply, request, &self.brand(request)))
+    }
+
+    /// An image's file, which takes its time.
+    fn send_file(&self, image: &ImageName, request: &Request) -> Result<Response, Error> {
+        let place = self.admit(request)?;
+        let mut response = view::reply(Reply::File(self.download(image)?), request, &self.brand(request));
+        response.held.extend(place.map(|place| Box::new(place) as Box<dyn std::any::Any>));
+        Ok(response)
     }
 
     /// The `Allow` field of a route: an image may run by fewer methods.

@@ -1,23 +1,21 @@
 //! A run, from a request to its answer: arguments, slot, process, outcome.
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
-use super::{Client, Opened, Site};
+use super::{Client, Opened, Site, live::live};
 use crate::args::{ArgSpec, Arguments, BindError, Blank, Input, bind};
 use crate::config::Terms;
 use crate::error::Error;
-use crate::http::{Body, Method, Request, Response};
+use crate::http::{Body, Method, Request, Response, Visitor};
 use crate::log;
 use crate::reply::{Ran, Reply};
 use crate::route::Target;
 use crate::run::{
-    Abilities, Ability, End, Event, Invocation, Limits, Means, Network, Outcome, Run, Runtime, Slot, Slots, StartError,
+    self, Abilities, Ability, Busy, End, Invocation, Limits, Means, Network, Outcome, Run, Runtime, Slot, Slots,
+    StartError,
 };
 use crate::view;
 
-/// Longest time without a sign of life on a live answer.
-const HEARTBEAT: Duration = Duration::from_millis(900);
 /// The status with which a runtime ends that cannot start a container.
 const RUNTIME_FAILED: i32 = 255;
 /// How often a waiting visitor looks for a free slot.
@@ -32,30 +30,45 @@ impl Site {
     }
 
     /// A slot of the site, and one of the image where it has its own number.
-    fn try_slots(&self, image: &str) -> Result<Vec<Slot>, Error> {
+    fn try_slots(&self, image: &str, visitor: Option<&run::Visitor>) -> Result<Vec<Slot>, Error> {
         // the image's first: a crowd that waits for one image takes no slot of the site
         let mut slots = Vec::new();
         if self.config.special_images().any(|special| special == image) {
-            slots.push(self.slots(Some(image))?);
+            slots.push((self.slots(Some(image))?, None));
         }
-        slots.push(self.slots(None)?);
-        let take = |slots: Slots| slots.take(None).map_err(StartError::from)?.map_err(|_| Error::Busy);
+        slots.push((self.slots(None)?, visitor));
+        let take = |(slots, visitor): (Slots, Option<&run::Visitor>)| {
+            slots.take(visitor).map_err(StartError::from)?.map_err(|busy| match busy {
+                Busy::Site => Error::Busy,
+                Busy::Visitor => Error::VisitorBusy,
+            })
+        };
         slots.into_iter().map(take).collect()
     }
 
     /// The same, waiting for them as long as `wait` says and the visitor is there, where not too many wait already.
     /// Nobody tells when a slot gets free: another process may hold it.
-    pub(super) fn take_slots(&self, image: &str, client: Option<&Client>) -> Result<Vec<Slot>, Error> {
+    pub(super) fn take_slots(
+        &self,
+        image: &str,
+        visitor: Option<&Visitor>,
+        client: Option<&Client>,
+    ) -> Result<Vec<Slot>, Error> {
+        let counted = visitor.map_or(Ok(None), |visitor| self.counted(visitor))?;
         let until = Instant::now() + self.config.terms(image).wait;
         let left = || client.is_some_and(|client| (client.aborted)());
         let mut pass = None;
         loop {
-            let taken = self.try_slots(image);
-            if !matches!(taken, Err(Error::Busy)) || Instant::now() >= until || left() {
+            let taken = self.try_slots(image, counted.as_ref());
+            let waits = matches!(taken, Err(Error::Busy | Error::VisitorBusy));
+            if !waits || Instant::now() >= until || left() {
                 return taken;
             }
             if pass.is_none() {
-                pass = Some(self.waiting.try_enter().ok_or(Error::Busy)?);
+                match self.waiting.take(1, visitor.and_then(Visitor::key)) {
+                    Ok(share) => pass = Some(share),
+                    Err(_) => return taken,
+                }
             }
             std::thread::sleep(ANOTHER_TRY);
         }
@@ -66,6 +79,7 @@ impl Site {
             let form = Reply::Form(target.clone(), request.query.clone());
             return Ok(view::reply(form, request, &self.brand(request)));
         }
+        let place = self.admit(request)?;
         let terms = self.config.terms(target.image.as_str());
         if !terms.run_methods.contains(&request.method) {
             let allowed: Vec<&str> = terms.run_methods.iter().map(|method| method.as_str()).collect();
@@ -85,10 +99,16 @@ impl Site {
             bound => bound?,
         };
         drop(looking);
-        let (run, invocation) = self.start(&opened, &arguments, client)?;
+        let (run, invocation) = self.start(&opened, &arguments, Some(&request.visitor), client)?;
         log::event("run", &[("id", &request.id), ("command", &invocation.shown)]);
+        let patience = self.config.visitors.patience;
+        let held = |mut response: Response| {
+            response.patience = Some(patience);
+            response.held.extend(place.map(|place| Box::new(place) as Box<dyn std::any::Any>));
+            response
+        };
         if shape == view::Shape::Events {
-            return Ok(live(run, invocation, arguments, request.id.clone()));
+            return Ok(held(live(run, invocation, arguments, request.id.clone(), patience)));
         }
         let ran = self.ran(opened, &arguments, run, invocation)?;
         log::event(
@@ -100,7 +120,7 @@ impl Site {
                 ("ms", &ran.outcome.elapsed.as_millis()),
             ],
         );
-        Ok(view::reply(Reply::Ran(Box::new(ran)), request, &self.brand(request)))
+        Ok(held(view::reply(Reply::Ran(Box::new(ran)), request, &self.brand(request))))
     }
 
     /// Waits for the end of a run; all that is known of it.
@@ -141,15 +161,16 @@ impl Site {
         }
     }
 
-    /// Takes a slot and starts a run.
+    /// Takes a slot and starts a run; without a visitor it is started at a terminal.
     pub fn start(
         &self,
         opened: &Opened,
         arguments: &Arguments,
+        visitor: Option<&Visitor>,
         client: Option<Client>,
     ) -> Result<(Run, Invocation), Error> {
         opened.runs_here()?;
-        let slots = self.take_slots(opened.target.image.as_str(), client.as_ref())?;
+        let slots = self.take_slots(opened.target.image.as_str(), visitor, client.as_ref())?;
         let (invocation, limits) = self.invocation(opened, arguments.argv())?;
         if opened.replaced() {
             return Err(Error::Replaced); // while we waited for a slot
@@ -247,28 +268,4 @@ fn input(request: &Request, shape: view::Shape) -> Result<Input<'_>, Error> {
         "" if bytes.is_empty() => Ok(Input::Form { text: bytes, blank }),
         _ => Err(Error::MediaType),
     }
-}
-
-fn live(mut run: Run, invocation: Invocation, arguments: Arguments, id: String) -> Response {
-    let write = move |output: &mut dyn Write| {
-        let scrub = |text: &str| invocation.scrub(text);
-        let mut stream = view::Stream::begin(output, &invocation.shown, arguments.report())?;
-        loop {
-            let event = run.next(HEARTBEAT.saturating_sub(stream.silent_for()));
-            let facts =
-                view::Facts { scrub: &scrub, truncated: run.truncated(), elapsed_ms: run.elapsed().as_millis() as u64 };
-            stream.event(&event, &facts)?;
-            if let Event::End(end) = event {
-                log::event("ran", &[("id", &id), ("end", &format!("{end:?}")), ("ms", &run.elapsed().as_millis())]);
-                return Ok(());
-            }
-            if stream.silent_for() >= HEARTBEAT {
-                stream.event(&Event::Silence, &facts)?;
-            }
-        }
-    };
-    Response::live("text/event-stream", Box::new(write))
-        .with("Cache-Control", "no-store")
-        .with("X-Accel-Buffering", "no")
-        .with("Vary", view::VARY)
 }

@@ -162,7 +162,7 @@ fn expected(script: &str) -> impl Iterator<Item = &str> {
 fn trial(site: &Site, opened: &Opened) -> Result<Vec<Advice>, Stop> {
     allowed(Ok(site.config().clone())).map_err(Stop::Wrong)?;
     site.prepare();
-    let (run, invocation) = site.start(opened, &Arguments::default(), None)?;
+    let (run, invocation) = site.start(opened, &Arguments::default(), None, None)?;
     let Outcome { end, stdout, stderr, .. } = run.collect();
     let stderr = invocation.scrub(&String::from_utf8_lossy(&stderr));
     let last = stderr.lines().last().unwrap_or_default();

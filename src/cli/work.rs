@@ -48,7 +48,7 @@ pub fn run_image(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<Exi
     }
     allowed(Ok(site.config().clone())).map_err(Stop::Wrong)?;
     site.prepare();
-    let (mut started, invocation) = site.start(&opened, &arguments, None)?;
+    let (mut started, invocation) = site.start(&opened, &arguments, None, None)?;
     if asked.json {
         let ran = site.ran(opened, &arguments, started, invocation)?;
         writeln!(Plain(out), "{:#}", view::envelope(&ran))?;

@@ -25,7 +25,8 @@ impl Config {
             ("metrics", self.metrics.to_string()),
             ("allow_root", self.allow_root.to_string()),
         ];
-        let values = values.into_iter().chain(self.terms.in_force()).chain(self.brand.in_force());
+        let values = values.into_iter().chain(self.terms.in_force());
+        let values = values.chain(self.visitors.in_force(self.terms.slots)).chain(self.brand.in_force());
         let line = |(key, value)| (key, value, origin(&self.settings, key).unwrap_or("default".to_owned()));
         values.map(line).collect()
     }

@@ -10,6 +10,7 @@ mod brand;
 mod file;
 mod force;
 mod setting;
+mod visitors;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -25,6 +26,7 @@ use setting::{Layer, Origin, Setting, Settings};
 
 pub use brand::Brand;
 pub use force::Line;
+pub use visitors::Visitors;
 
 /// The file's name beside the executable, when no other is named. `.ht…` is
 /// what Apache refuses to serve by default.
@@ -39,7 +41,7 @@ const MIN_MEMORY: u64 = 256 << 20;
 /// What to do who wants no list of `hosts`.
 const ANY_HOST: &str = "name the site's hosts, or leave the key out to answer for all";
 /// Keys with one value for the site.
-const SITE_KEYS: [&str; 13] = [
+const SITE_KEYS: [&str; 17] = [
     "accel",
     "data",
     "runtime",
@@ -49,6 +51,10 @@ const SITE_KEYS: [&str; 13] = [
     "metrics",
     "strict",
     "allow_root",
+    "visitor_slots",
+    "proxies",
+    "prefix",
+    "reader_patience",
     "title",
     "welcome",
     "link",
@@ -93,6 +99,8 @@ pub struct Config {
     pub metrics: bool,
     /// Start although root (`allow_root`, default false).
     pub allow_root: bool,
+    /// Who counts as a visitor, and what one may have (`visitor_slots`, `proxies`, `prefix`, `reader_patience`).
+    pub visitors: Visitors,
     /// How the site calls itself (`title`, `welcome`, `link`, `logo`).
     pub brand: Brand,
     /// What holds for an image without a table of its own.
@@ -189,6 +197,7 @@ impl Config {
             strict: settings.flag("strict")?.unwrap_or(false),
             metrics: settings.flag("metrics")?.unwrap_or(false),
             allow_root: settings.flag("allow_root")?.unwrap_or(false),
+            visitors: Visitors::read(&settings)?,
             brand: Brand::read(&settings)?,
             terms: Terms::read(&settings, None)?,
             images: BTreeMap::new(),
@@ -201,7 +210,24 @@ impl Config {
             let terms = Terms::read(&settings, Some(&config.terms))?;
             config.images.insert(name.clone(), Table { terms, settings: settings.seen() });
         }
+        let host_network = config.all_terms().any(|terms| terms.network == Network::Host);
+        config.visitors.check(&settings, host_network)?;
         Ok(config)
+    }
+
+    /// The most that a run of any image may print, in bytes.
+    pub fn longest_output(&self) -> usize {
+        self.all_terms().map(|terms| terms.output_limit).max().unwrap_or_default()
+    }
+
+    /// What holds for the site, and for each image with a table.
+    fn all_terms(&self) -> impl Iterator<Item = &Terms> {
+        self.images.values().map(|table| &table.terms).chain([&self.terms])
+    }
+
+    /// Containers at once of one visitor; none: no bound of its own.
+    pub fn visitor_limit(&self) -> Option<usize> {
+        self.visitors.limit(self.terms.slots)
     }
 
     /// What holds for this image.

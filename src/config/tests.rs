@@ -38,6 +38,24 @@ fn a_site_has_a_name_of_its_own() {
 }
 
 #[test]
+fn a_visitor_leaves_a_slot_to_others() {
+    for (file, expected) in [
+        ("slots = 1", Some(1)),
+        ("slots = 2", Some(1)),
+        ("slots = 8", Some(7)),
+        ("slots = 8\nvisitor_slots = 3", Some(3)),
+        ("visitor_slots = 0", None),
+    ] {
+        assert_eq!(config(file, &[]).unwrap().visitor_limit(), expected, "{file}");
+    }
+    let set = config("proxies = ['10.0.0.0/8', '::1']\nprefix = '/apps/'\nreader_patience = 3", &[]).unwrap();
+    let visitors = set.visitors;
+    assert_eq!((visitors.proxies.len(), visitors.patience.as_secs()), (2, 3));
+    assert_eq!(visitors.prefix.map(|prefix| prefix.to_string()).as_deref(), Some("/apps"));
+    config("network = 'host'\nproxies = ['10.0.0.1']", &[]).unwrap();
+}
+
+#[test]
 fn variables_stand_above_the_file() {
     let variables = [
         ("SINGULARITY_NGINX_SLOTS", "3"),
@@ -81,6 +99,16 @@ fn what_is_wrong_stops_the_start_and_names_the_line() {
         ("link = 'javascript:alert(1)'", "`javascript:alert(1)` is no web address"),
         ("link = 'example.org'", "is no web address"),
         ("logo = ''", "`logo`: must name a path"),
+        ("visitor_slots = -1", "`visitor_slots`: must be a number from 0 to 4096"),
+        ("reader_patience = 0", "`reader_patience`: must be a number from 1 to 3600"),
+        ("proxies = ['localhost']", "line 1: `proxies`: `localhost` is no address"),
+        ("proxies = ['10.0.0.0/40']", "`10.0.0.0/40` is no address"),
+        ("prefix = 'apps'", "`apps` is no prefix"),
+        ("prefix = '/'", "`/` is no prefix"),
+        ("prefix = '//evil'", "`//evil` is no prefix"),
+        ("network = 'host'\nproxies = ['127.0.0.1']", "line 2: `proxies`: names the host itself"),
+        ("proxies = ['::/0']\n[images.a]\nnetwork = 'host'", "line 1: `proxies`: names the host itself"),
+        ("[images.a]\nproxies = []", "line 2: `proxies`: there is no such key here"),
         ("[images.a]\ntitle = 'x'", "line 2: `title`: there is no such key here"),
         ("[images]\na = 1", "line 2: `a`: must be a table"),
         ("[images.a]\nstate = '/x'", "line 2: `state`: there is no such key here"),

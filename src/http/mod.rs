@@ -4,6 +4,7 @@
 //! media type, an entity tag. Never: descriptors, processes, routes.
 
 mod accept;
+mod address;
 mod etag;
 mod origin;
 mod range;
@@ -11,8 +12,9 @@ mod request;
 mod response;
 
 pub use accept::quality;
+pub use address::{Believed, Subnet, Uncounted, Visitor, Way};
 pub use etag::{entity_tag, matches};
 pub use origin::{FetchSite, is_embedded, same_origin};
 pub use range::Part;
 pub use request::{Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Request, RequestError};
-pub use response::{Live, Payload, Response, reason};
+pub use response::{Held, Live, Payload, Response, Sink, reason};

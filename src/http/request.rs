@@ -4,6 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::address::{Subnet, Visitor, Way};
+
 /// One request. `path` is decoded, `query` is not.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -21,6 +23,12 @@ pub struct Request {
     pub body: Body,
     /// Names this request in the log and in problems.
     pub id: String,
+    /// What it says of its way here.
+    pub way: Way,
+    /// Whom to count; of [`Request::place`].
+    pub visitor: Visitor,
+    /// `http` or `https`, where a named proxy says it; of [`Request::place`].
+    pub scheme: Option<&'static str>,
 }
 
 impl Request {
@@ -34,7 +42,27 @@ impl Request {
             headers: Headers::default(),
             body: Body::Bytes(Vec::new()),
             id: String::new(),
+            way: Way::default(),
+            visitor: Visitor::default(),
+            scheme: None,
         }
+    }
+
+    /// Takes what is believed of its way: whom to count, the Host and the scheme that the visitor asked, and the prefix
+    /// that a proxy has taken away. One Host is said once, or it is nobody's (RFC 9110 §7.2).
+    pub fn place(&mut self, proxies: &[Subnet], prefix: Option<&Mount>) -> Result<(), RequestError> {
+        let believed = self.way.believed(proxies);
+        (self.visitor, self.scheme) = (believed.visitor, believed.scheme);
+        if let Some(prefix) = prefix {
+            self.mount = self.mount.below(prefix);
+        }
+        if self.headers.host.as_deref().is_some_and(|host| host.contains(',')) {
+            return Err(RequestError::Host);
+        }
+        if believed.host.is_some() {
+            self.headers.host = believed.host;
+        }
+        Ok(())
     }
 }
 
@@ -122,6 +150,9 @@ pub enum RequestError {
     /// PATH_INFO is no text, or holds control characters, or is too long.
     #[error("the path of this address cannot name anything here")]
     Path,
+    /// The Host field comes twice, or lists several.
+    #[error("the Host field comes more than once: send one name")]
+    Host,
     /// CONTENT_LENGTH is not a number.
     #[error("CONTENT_LENGTH is not a number of bytes: send the length of the content, or no content")]
     Length,
@@ -159,6 +190,16 @@ impl Mount {
             && !text.split('/').any(|segment| segment == "." || segment == "..");
         if plain { Ok(Mount(text.to_owned())) } else { Err(MountError) }
     }
+
+    /// The same mount below a prefix.
+    pub fn below(&self, prefix: &Mount) -> Mount {
+        Mount(format!("{}{}", prefix.0, self.0))
+    }
+
+    /// Whether there is no prefix.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl fmt::Display for Mount {
@@ -179,6 +220,32 @@ impl fmt::Display for Mount {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_is_placed_where_its_visitor_sees_it() {
+        let mut request = Request::get("/cgi-bin/serve.cgi", "/", "");
+        request.way.peer = Some("127.0.0.1".to_owned());
+        request.way.forwarded_host = Some("example.org".to_owned());
+        request.headers.host = Some("inner".to_owned());
+        let prefix = Mount::parse("/apps").unwrap();
+        let mut alone = request.clone();
+        alone.place(&[], Some(&prefix)).unwrap();
+        assert_eq!(
+            (alone.mount.to_string().as_str(), alone.headers.host.as_deref()),
+            ("/apps/cgi-bin/serve.cgi", Some("inner"))
+        );
+        let proxies = [Subnet::parse("127.0.0.1").unwrap()];
+        request.way.forwarded_for = Some("203.0.113.7".to_owned());
+        request.place(&proxies, None).unwrap();
+        assert_eq!(
+            (request.visitor.key(), request.headers.host.as_deref()),
+            (Some("203.0.113.7"), Some("example.org"))
+        );
+        for field in ["a, b", "a,a", ","] {
+            request.headers.host = Some(field.to_owned());
+            assert_eq!(request.place(&proxies, None), Err(RequestError::Host), "{field}");
+        }
+    }
 
     #[test]
     fn mounts_are_empty_or_absolute() {

@@ -1,9 +1,12 @@
 //! An answer, before a wire writes it.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 /// Status, header fields, content. Content-Length and Connection belong to
 /// the wire and the web server.
@@ -15,7 +18,14 @@ pub struct Response {
     pub headers: Vec<(&'static str, String)>,
     /// The content.
     pub payload: Payload,
+    /// How long a reader may take nothing of it; none: as long as the wire says.
+    pub patience: Option<Duration>,
+    /// What is given back when the answer has been written, or given up.
+    pub held: Held,
 }
+
+/// What an answer holds until its end: its places among those that are bounded.
+pub type Held = Vec<Box<dyn Any>>;
 
 /// The content of an answer.
 pub enum Payload {
@@ -35,7 +45,34 @@ pub enum Payload {
 }
 
 /// Writes a live answer to the end; an error of the writer ends it.
-pub type Live = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()>>;
+pub type Live = Box<dyn FnOnce(&mut dyn Sink) -> io::Result<()>>;
+
+/// Where an answer goes. [`Write`] waits for the reader as long as the wire does; the rest waits for nothing.
+pub trait Sink: Write {
+    /// Takes some of `bytes`; 0: the reader takes nothing now. What it holds goes out with the next call, also of none.
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Bytes taken and not yet out.
+    fn unsent(&self) -> usize;
+
+    /// What to `poll` for `POLLOUT`; none: it takes everything at once.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>>;
+}
+
+/// Memory takes everything.
+impl Sink for Vec<u8> {
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write(bytes)
+    }
+
+    fn unsent(&self) -> usize {
+        0
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
 
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,7 +107,7 @@ impl Response {
 
     fn bare(status: u16, payload: Payload) -> Response {
         let headers = vec![("X-Content-Type-Options", "nosniff".to_owned())];
-        Response { status, headers, payload }
+        Response { status, headers, payload, patience: None, held: Held::new() }
     }
 
     /// Adds a field; control characters in the value become spaces, so that
@@ -108,6 +145,7 @@ pub fn reason(status: u16) -> &'static str {
         416 => "Range Not Satisfiable",
         421 => "Misdirected Request",
         422 => "Unprocessable Content",
+        429 => "Too Many Requests",
         500 => "Internal Server Error",
         502 => "Bad Gateway",
         503 => "Service Unavailable",

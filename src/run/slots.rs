@@ -1,24 +1,24 @@
-//! At most N containers at once over all processes of a site, by locked files; and of these at most M for one visitor.
+//! At most N containers at once over all processes of a site, by locked files.
 //!
 //! `state/slot-0.lock` … `slot-N-1.lock`; who holds the lock (flock(2)) has
 //! the slot. The lock belongs to the open file, so the keeper of a run that
 //! inherits it keeps the slot although the server dies; the kernel frees it
 //! with the last process that has it open. There is nothing to clean up.
-//! A file that somebody removed from its path counts for nothing: after locking
-//! it is looked at whether the file is still the one at the path. Who holds a lock
-//! touches the file, so that what removes old files leaves it alone.
+//! A file that somebody removed from its path counts for nothing: after locking it is looked at whether the file is
+//! still the one at the path. Whoever holds a lock touches its file, so that what removes old files leaves it alone.
 //!
-//! A locked file holds the hash of its visitor (8 bytes); a file that is not
-//! locked holds nothing that counts. Who counts a visitor's slots and takes one
-//! more holds `state/slot-take.lock` meanwhile.
+//! Whose run it is stands in the lock's file: 8 bytes, a hash of the visitor.
+//! Taking and counting are serialised by `state/slot-take.lock`: to look at a
+//! free lock is to hold it for a moment.
 //!
 //! `state/slot-refused.lock`: how many runs found no slot, a number of 8 bytes.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use thiserror::Error;
 
@@ -30,41 +30,30 @@ pub struct StateError {
     why: String,
 }
 
-/// Longer than a look at the locks takes.
-const MOMENT: Duration = Duration::from_millis(1);
-/// How often somebody looks who finds no slot.
-const LOOKS: u32 = 4;
-
-/// How long somebody who counts may take; longer, and it is stopped.
-const TURN: Duration = Duration::from_secs(2);
-
 /// Why there is no slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Busy {
-    /// All are taken.
+    /// All of them are taken.
     Site,
-    /// This visitor has as many as one visitor may have.
+    /// This visitor has as many as it may.
     Visitor,
 }
 
-/// Who wants a slot, where visitors are counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// For whom a slot is taken.
+#[derive(Clone, Debug)]
 pub struct Visitor {
-    /// The same text for the same visitor: an address.
+    /// The name by which it is counted.
     pub key: String,
-    /// How many slots it may have at once.
+    /// Slots that it may have at once.
     pub limit: usize,
 }
 
 impl Visitor {
-    /// What stands for it in a slot's file. Never 0, which stands for nobody.
-    fn hash(&self) -> u64 {
-        // FNV-1a: the same in every process and version
-        let hash = self
-            .key
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        hash.max(1)
+    /// What is written into its slots; never 0, which is nobody.
+    fn mark(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.key.hash(&mut hasher);
+        hasher.finish().max(1)
     }
 }
 
@@ -102,76 +91,28 @@ impl Slots {
         Ok(Slots { folder: folder.to_owned(), prefix: prefix.to_owned(), count })
     }
 
-    /// Takes a free slot at once, or says why there is none. Looks some
-    /// times: while we look at one after the other, a slot that we have seen
-    /// gets free and one that we have not seen is taken; and somebody who
-    /// counts holds a free one's lock for a moment.
+    /// Takes a free slot at once, or says why there is none.
     pub fn take(&self, visitor: Option<&Visitor>) -> io::Result<Result<Slot, Busy>> {
-        let Some(visitor) = visitor else { return self.take_any(0) };
-        let hash = visitor.hash();
-        let Some(_turn) = self.turn()? else { return Ok(Err(Busy::Site)) };
-        if self.taken_by(hash)? >= visitor.limit {
+        let _turn = self.turn()?;
+        let mark = visitor.map_or(0, Visitor::mark);
+        let (mut free, mut had) = (None, 0);
+        for taken in 0..self.count {
+            match self.look(taken)? {
+                Look::Free(file) if free.is_none() => free = Some(file),
+                Look::Free(_) => {}
+                Look::Taken(by) => had += usize::from(mark != 0 && by == mark),
+            }
+            if free.is_some() && visitor.is_none() {
+                break;
+            }
+        }
+        if visitor.is_some_and(|visitor| had >= visitor.limit) {
             return Ok(Err(Busy::Visitor));
         }
-        self.take_any(hash)
-    }
-
-    fn take_any(&self, hash: u64) -> io::Result<Result<Slot, Busy>> {
-        for look in 0..LOOKS {
-            std::thread::sleep(MOMENT * look.min(1));
-            for number in 0..self.count {
-                if let Some(file) = self.lock(&number.to_string())? {
-                    // the time of the file tells what removes old files that it is in use
-                    file.write_all_at(&hash.to_le_bytes(), 0)?;
-                    file.set_modified(SystemTime::now())?;
-                    return Ok(Ok(Slot(file)));
-                }
-            }
-        }
-        Ok(Err(Busy::Site))
-    }
-
-    /// Slots whose holder is this visitor.
-    fn taken_by(&self, hash: u64) -> io::Result<usize> {
-        let mut taken = 0;
-        for name in 0..self.count {
-            let file = self.open_file(&name.to_string())?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => taken += usize::from(number(&file)? == hash),
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
-        }
-        Ok(taken)
-    }
-
-    /// The right to count and take; `None` when another one keeps it for too long.
-    fn turn(&self) -> io::Result<Option<File>> {
-        let until = Instant::now() + TURN;
-        loop {
-            if let Some(turn) = self.lock("take")? {
-                return Ok(Some(turn));
-            }
-            if Instant::now() >= until {
-                return Ok(None);
-            }
-            std::thread::sleep(MOMENT);
-        }
-    }
-
-    /// Locks a file of this name; `None` where somebody else has it.
-    fn lock(&self, name: &str) -> io::Result<Option<File>> {
-        for _ in 0..LOOKS {
-            let file = self.open_file(name)?;
-            match file.try_lock() {
-                Ok(()) if is_at(&file, &self.path(name)) => return Ok(Some(file)),
-                // it was removed between our opening and locking it
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(error)) => return Err(error),
-            }
-        }
-        Ok(None)
+        let Some(file) = free else { return Ok(Err(Busy::Site)) };
+        file.write_all_at(&mark.to_le_bytes(), 0)?;
+        file.set_modified(SystemTime::now())?;
+        Ok(Ok(Slot(file)))
     }
 
     /// How many there are.
@@ -179,15 +120,38 @@ impl Slots {
         self.count
     }
 
-    /// How many are taken. To look is to hold a free one's lock for a moment; see [`Slots::take`].
-    pub fn in_use(&self) -> io::Result<usize> {
-        let mut taken = 0;
-        for number in 0..self.count {
-            match self.open_file(&number.to_string())?.try_lock() {
+    /// To look is to hold a free one's lock for a moment: one after the other.
+    fn turn(&self) -> io::Result<File> {
+        loop {
+            let turn = self.open_file("take")?;
+            turn.lock()?;
+            if is_at(&turn, &self.path("take")) {
+                return Ok(turn);
+            }
+        }
+    }
+
+    /// One slot; a free one is locked.
+    fn look(&self, slot: usize) -> io::Result<Look> {
+        let name = slot.to_string();
+        loop {
+            let file = self.open_file(&name)?;
+            match file.try_lock() {
+                Ok(()) if is_at(&file, &self.path(&name)) => return Ok(Look::Free(file)),
+                // it was removed between our opening and locking it
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => taken += 1,
+                Err(TryLockError::WouldBlock) => return Ok(Look::Taken(number(&file)?)),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
+        }
+    }
+
+    /// How many are taken.
+    pub fn in_use(&self) -> io::Result<usize> {
+        let _turn = self.turn()?;
+        let mut taken = 0;
+        for slot in 0..self.count {
+            taken += usize::from(matches!(self.look(slot)?, Look::Taken(_)));
         }
         Ok(taken)
     }
@@ -215,6 +179,14 @@ impl Slots {
     }
 }
 
+/// What a look at a slot finds.
+enum Look {
+    /// Nobody has it; now we do.
+    Free(File),
+    /// The mark of who has it.
+    Taken(u64),
+}
+
 /// Whether the open file is the one at this path.
 pub fn is_at(file: &File, path: &Path) -> bool {
     let same = |ours: Metadata, there: Metadata| (ours.dev(), ours.ino()) == (there.dev(), there.ino());
@@ -239,6 +211,7 @@ impl Slot {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
 
     #[test]
     fn no_more_than_count_and_free_again() {
@@ -251,6 +224,25 @@ mod tests {
         assert!(ours.take(None).unwrap().is_err());
         drop(first);
         assert!(theirs.take(None).unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_visitor_has_no_more_than_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("state");
+        let ours = Slots::open(&folder, "slot", 3).unwrap();
+        let theirs = Slots::open(&folder, "slot", 3).unwrap();
+        let visitor = |key: &str| Visitor { key: key.to_owned(), limit: 2 };
+        let (amy, bob) = (visitor("203.0.113.7"), visitor("2001:db8::/64"));
+        let first = ours.take(Some(&amy)).unwrap().unwrap();
+        let _second = theirs.take(Some(&amy)).unwrap().unwrap();
+        assert_eq!(ours.take(Some(&amy)).unwrap().err(), Some(Busy::Visitor));
+        let bobs = theirs.take(Some(&bob)).unwrap().unwrap();
+        assert_eq!(ours.take(None).unwrap().err(), Some(Busy::Site));
+        // what a slot's last holder has written counts for nothing
+        drop((first, bobs));
+        let _nobodys = (ours.take(None).unwrap().unwrap(), ours.take(None).unwrap().unwrap());
+        assert_eq!(ours.take(Some(&amy)).unwrap().err(), Some(Busy::Site));
     }
 
     #[test]
@@ -281,28 +273,6 @@ mod tests {
         assert!(Slots::open(&link, "slot", 1).is_err());
     }
 
-    fn visitor(key: &str, limit: usize) -> Option<Visitor> {
-        Some(Visitor { key: key.to_owned(), limit })
-    }
-
-    #[test]
-    fn one_visitor_leaves_room_for_others() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().join("state");
-        let [ours, theirs] = [0, 1].map(|_| Slots::open(&folder, "slot", 3).unwrap());
-        let (amy, bob) = (visitor("192.0.2.1", 2), visitor("192.0.2.2", 2));
-        let first = ours.take(amy.as_ref()).unwrap().unwrap();
-        let _second = theirs.take(amy.as_ref()).unwrap().unwrap();
-        assert_eq!(theirs.take(amy.as_ref()).unwrap().err(), Some(Busy::Visitor));
-        let _third = ours.take(bob.as_ref()).unwrap().unwrap();
-        assert_eq!(theirs.take(bob.as_ref()).unwrap().err(), Some(Busy::Site));
-        drop(first);
-        // what is left in a free slot's file counts for nobody
-        let uncounted = theirs.take(None).unwrap().unwrap();
-        drop(uncounted);
-        assert!(ours.take(amy.as_ref()).unwrap().is_ok());
-    }
-
     #[test]
     fn visitors_who_come_together_are_counted_one_after_the_other() {
         let folder = tempfile::tempdir().unwrap();
@@ -310,7 +280,7 @@ mod tests {
         let taken: Vec<_> = std::thread::scope(|scope| {
             let take = || {
                 let slots = Slots::open(&folder, "slot", 16).unwrap();
-                scope.spawn(move || slots.take(visitor("2001:db8::/64", 5).as_ref()).unwrap())
+                scope.spawn(move || slots.take(Some(&Visitor { key: "2001:db8::/64".to_owned(), limit: 5 })).unwrap())
             };
             let asked: Vec<_> = (0..16).map(|_| take()).collect();
             asked.into_iter().map(|asked| asked.join().unwrap()).collect()

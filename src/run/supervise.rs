@@ -22,13 +22,15 @@ use super::keeper::{COMMAND, MAX_LOCKS, Order, Report, WORST_CASE};
 use super::life::{Happening, State};
 use super::limits::Limits;
 use super::outcome::{End, Event, Outcome};
+use super::pipes::{Tail, take};
 use super::process_tree::{self, Child, timespec};
 use super::slots::Slot;
 
 /// What a keeper is called in lists of processes.
 const NAME: &str = "singularity-nginx";
-/// Bytes taken from a pipe at once.
-const PIECE: usize = 64 * 1024;
+/// Above glibc's largest threshold for a mapping of its own (mallopt(3), M_MMAP_THRESHOLD): what a run printed goes back
+/// to the kernel when it is dropped, and not to the pool of one of many threads. Pages that are not touched cost nothing.
+const OWN_MAPPING: usize = 33 << 20;
 /// A keeper that is silent for so long after the deadline, or after it was told to stop, is given up: its worst case,
 /// and as much again for a host that is busy.
 const PATIENCE: Duration = WORST_CASE.saturating_mul(2);
@@ -67,6 +69,17 @@ pub struct Run {
     state: State,
     /// When we stop waiting: for the keeper, and after its report for the pipes.
     give_up: Instant,
+    /// Whether the keeper's end has been taken.
+    reaped: bool,
+}
+
+/// Whoever reads a run while it happens.
+#[derive(Clone, Copy, Default)]
+pub struct Reader<'a> {
+    /// Has no room for more at the moment: the run's pipes are not read, and fill.
+    pub full: bool,
+    /// Wants to know when this takes bytes again.
+    pub waits_for: Option<BorrowedFd<'a>>,
 }
 
 impl Run {
@@ -107,6 +120,7 @@ impl Run {
             truncated: false,
             state: State::Running,
             give_up: begun + limits.deadline + PATIENCE,
+            reaped: false,
         };
         given.map(|()| run).map_err(StartError)
     }
@@ -114,29 +128,47 @@ impl Run {
     /// The next event; [`Event::Silence`] after `patience` without one. After
     /// [`Event::End`] there is nothing more.
     pub fn next(&mut self, patience: Duration) -> Event {
+        self.next_for(Reader::default(), patience).unwrap_or(Event::Silence)
+    }
+
+    /// The same for a reader who may be slow; `None`: what it waits for is ready. However slow it is, the run ends by
+    /// its deadline, and the keeper is reaped when it has reported.
+    pub fn next_for(&mut self, reader: Reader<'_>, patience: Duration) -> Option<Event> {
         let until = Instant::now() + patience;
         loop {
             let drained = self.stdout.is_none() && self.stderr.is_none();
             if let Some(end) = self.state.end().filter(|_| drained) {
-                return Event::End(end.clone());
+                return Some(Event::End(end.clone()));
+            }
+            if reader.full && self.has_ended() {
+                // the pipes hold what is left; nobody reads them yet
+                self.give_up = Instant::now() + DRAIN;
             }
             let left = until.min(self.give_up).saturating_duration_since(Instant::now());
-            match self.wait(left) {
-                Waited::Event(event) => return event,
+            match self.wait(reader, left) {
+                Waited::Event(event) => return Some(event),
+                Waited::Reader => return None,
                 Waited::Change => {}
                 // the clock is asked only when nothing is there to be read
-                Waited::Nothing if Instant::now() >= self.give_up => match self.state.end() {
-                    Some(end) => return Event::End(end.clone()),
-                    None => self.happened(Happening::PatienceOver),
-                },
-                Waited::Nothing => return Event::Silence,
+                Waited::Nothing if Instant::now() >= self.give_up && !(reader.full && self.has_ended()) => {
+                    match self.state.end() {
+                        Some(end) => return Some(Event::End(end.clone())),
+                        None => self.happened(Happening::PatienceOver),
+                    }
+                }
+                Waited::Nothing => return Some(Event::Silence),
             }
         }
     }
 
+    /// Whether nothing of the run is left but what it printed.
+    pub fn has_ended(&self) -> bool {
+        self.state.end().is_some()
+    }
+
     /// The whole run. Only the last bytes of stderr are kept.
     pub fn collect(mut self) -> Outcome {
-        let mut stdout = Vec::new();
+        let mut stdout = Vec::with_capacity(OWN_MAPPING);
         let mut stderr = Tail::default();
         let end = loop {
             match self.next(Duration::from_secs(3600)) {
@@ -167,8 +199,8 @@ impl Run {
     }
 
     /// One `poll`; at most one event.
-    fn wait(&mut self, patience: Duration) -> Waited {
-        let Some(ready) = self.poll(patience) else { return Waited::Nothing };
+    fn wait(&mut self, reader: Reader<'_>, patience: Duration) -> Waited {
+        let Some(ready) = self.poll(reader, patience) else { return Waited::Nothing };
         if self.has_left(ready.client) {
             self.client = None;
             self.happened(Happening::VisitorLeft);
@@ -184,7 +216,11 @@ impl Run {
         } else {
             None
         };
-        event.map_or(Waited::Change, Waited::Event)
+        match event {
+            Some(event) => Waited::Event(event),
+            None if ready.reader => Waited::Reader,
+            None => Waited::Change,
+        }
     }
 
     /// Bytes that are no abort are left alone, and not looked at again.
@@ -197,14 +233,16 @@ impl Run {
     }
 
     /// What is ready; `None` when the time passed and nothing is.
-    fn poll(&self, patience: Duration) -> Option<Ready> {
+    fn poll(&self, reader: Reader<'_>, patience: Duration) -> Option<Ready> {
         let timeout = timespec(patience);
         let client = if self.listening { PollFlags::RDHUP | PollFlags::IN } else { PollFlags::RDHUP };
-        let watched: [(Option<BorrowedFd<'_>>, PollFlags); 4] = [
-            (self.stdout.as_ref().map(AsFd::as_fd), PollFlags::IN),
-            (self.stderr.as_ref().map(AsFd::as_fd), PollFlags::IN),
+        let pipe = |pipe: &'_ Option<PipeReader>| !reader.full && pipe.is_some();
+        let watched: [(Option<BorrowedFd<'_>>, PollFlags); 5] = [
+            (self.stdout.as_ref().map(AsFd::as_fd).filter(|_| pipe(&self.stdout)), PollFlags::IN),
+            (self.stderr.as_ref().map(AsFd::as_fd).filter(|_| pipe(&self.stderr)), PollFlags::IN),
             (self.control.as_ref().map(AsFd::as_fd), PollFlags::IN),
             (self.client.as_ref().map(|client| client.connection.as_fd()), client),
+            (reader.waits_for, PollFlags::OUT),
         ];
         let mut polled: Vec<PollFd<'_>> =
             watched.iter().filter_map(|(fd, flags)| Some(PollFd::from_borrowed_fd((*fd)?, *flags))).collect();
@@ -216,8 +254,14 @@ impl Run {
         }
         let mut seen = polled.iter().map(PollFd::revents);
         let mut of = |fd: Option<BorrowedFd<'_>>| fd.and_then(|_| seen.next()).unwrap_or(PollFlags::empty());
-        let [stdout, stderr, control, client] = watched.map(|(fd, _)| of(fd));
-        Some(Ready { stdout: !stdout.is_empty(), stderr: !stderr.is_empty(), control: !control.is_empty(), client })
+        let [stdout, stderr, control, client, reader] = watched.map(|(fd, _)| of(fd));
+        Some(Ready {
+            stdout: !stdout.is_empty(),
+            stderr: !stderr.is_empty(),
+            control: !control.is_empty(),
+            client,
+            reader: !reader.is_empty(),
+        })
     }
 
     /// Reads the keeper's report: its last words, whole in one message.
@@ -253,7 +297,28 @@ impl Run {
             State::Over { .. } => {
                 self.control = None;
                 self.give_up = Instant::now() + DRAIN;
+                self.reap();
             }
+        }
+    }
+
+    /// Takes the keeper's end: it comes with its report. A keeper that does
+    /// not end, or that was killed, leaves its tree to this process.
+    fn reap(&mut self) {
+        if std::mem::replace(&mut self.reaped, true) {
+            return;
+        }
+        let mut abandoned = matches!(self.state, State::Over { abandoned: true, .. });
+        if abandoned || !self.keeper.ends_within(PATIENCE) {
+            self.keeper.kill();
+            abandoned = true;
+        }
+        let ended = self.keeper.wait();
+        // a keeper that was killed before it could report, while nobody looked
+        if abandoned || ended.is_ok_and(|status| !status.success()) {
+            process_tree::sweep();
+        } else {
+            process_tree::reap_orphans();
         }
     }
 
@@ -272,29 +337,17 @@ impl Run {
 
 impl Default for Ready {
     fn default() -> Ready {
-        Ready { stdout: false, stderr: false, control: false, client: PollFlags::empty() }
+        Ready { stdout: false, stderr: false, control: false, client: PollFlags::empty(), reader: false }
     }
 }
 
 impl Drop for Run {
-    /// Closing the socket ends the run; the keeper ends with it. A keeper that
-    /// does not, or that was killed, leaves its tree to this process.
+    /// Closing the socket ends the run; the keeper ends with it.
     fn drop(&mut self) {
         self.control = None;
         self.stdout = None;
         self.stderr = None;
-        let mut abandoned = matches!(self.state, State::Over { abandoned: true, .. });
-        if abandoned || !self.keeper.ends_within(PATIENCE) {
-            self.keeper.kill();
-            abandoned = true;
-        }
-        let ended = self.keeper.wait();
-        // a keeper that was killed before it could report, while nobody looked
-        if abandoned || ended.is_ok_and(|status| !status.success()) {
-            process_tree::sweep();
-        } else {
-            process_tree::reap_orphans();
-        }
+        self.reap();
     }
 }
 
@@ -304,6 +357,8 @@ const MAX_REPORT: u64 = 64 * 1024;
 /// What came of waiting.
 enum Waited {
     Event(Event),
+    /// What the reader waits for is ready.
+    Reader,
     /// Something happened that is no event.
     Change,
     Nothing,
@@ -314,6 +369,7 @@ struct Ready {
     stderr: bool,
     control: bool,
     client: PollFlags,
+    reader: bool,
 }
 
 /// Sends the order; the locks travel with its first byte (unix(7) SCM_RIGHTS).
@@ -329,55 +385,4 @@ fn give(control: &mut UnixStream, order: &Order, slots: &[Slot]) -> io::Result<(
         return Err(io::ErrorKind::WriteZero.into());
     }
     control.write_all(&text)
-}
-
-/// What a pipe has now; at its end the pipe is closed.
-fn take(pipe: &mut Option<PipeReader>) -> Option<Vec<u8>> {
-    let mut piece = vec![0; PIECE];
-    let read = pipe.as_mut()?.read(&mut piece);
-    match read {
-        Ok(length) if length > 0 => {
-            piece.truncate(length);
-            Some(piece)
-        }
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
-        _ => {
-            *pipe = None;
-            None
-        }
-    }
-}
-
-/// The last [`Outcome::STDERR_TAIL`] bytes of a stream.
-#[derive(Default)]
-struct Tail {
-    bytes: Vec<u8>,
-    cut: bool,
-}
-
-impl Tail {
-    fn push(&mut self, piece: &[u8]) {
-        self.bytes.extend_from_slice(piece);
-        let over = self.bytes.len().saturating_sub(Outcome::STDERR_TAIL);
-        if over > 0 {
-            self.bytes.drain(..over);
-            self.cut = true;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tail_keeps_the_last_bytes() {
-        let mut tail = Tail::default();
-        tail.push(b"first");
-        assert!(!tail.cut);
-        tail.push(&vec![b'x'; Outcome::STDERR_TAIL]);
-        tail.push(b"last");
-        assert!(tail.cut && tail.bytes.ends_with(b"xlast"));
-        assert_eq!(tail.bytes.len(), Outcome::STDERR_TAIL);
-    }
 }

@@ -3,9 +3,8 @@
 //! `command`, then `stdout` and `stderr` as the container prints, then
 //! `exit`. Each `data` is one line of JSON and each event has an `id`; a
 //! comment goes out at least once a second, which also shows whether the
-//! visitor is still there.
+//! visitor is still there. Writes to nobody: the bytes wait in the stream.
 
-use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -17,9 +16,9 @@ use super::words;
 use crate::args::Report;
 use crate::run::{End, Event};
 
-/// Writes the events of one run.
-pub struct Stream<'a> {
-    output: &'a mut dyn Write,
+/// The events of one run, as bytes that wait for their reader.
+pub struct Stream {
+    waiting: Vec<u8>,
     count: u64,
     written: Instant,
     stdout: Text,
@@ -31,11 +30,11 @@ pub struct Stream<'a> {
 /// Bytes of stderr that are told live; then it is said that the rest is not.
 const MAX_STDERR: usize = 1024 * 1024;
 
-impl<'a> Stream<'a> {
+impl Stream {
     /// Begins with the command and what was ignored or changed.
-    pub fn begin(output: &'a mut dyn Write, command: &str, report: &Report) -> io::Result<Stream<'a>> {
+    pub fn begin(command: &str, report: &Report) -> Stream {
         let mut stream = Stream {
-            output,
+            waiting: Vec::new(),
             count: 0,
             written: Instant::now(),
             stdout: Text::default(),
@@ -43,51 +42,61 @@ impl<'a> Stream<'a> {
             stderr_left: MAX_STDERR,
         };
         let data = json!({ "command": command, "ignored": report.ignored(), "changed": report.changed() });
-        stream.send("command", &data)?;
-        Ok(stream)
+        stream.send("command", &data);
+        stream
     }
 
-    /// Sends one event of the run. `scrub` takes paths out of stderr.
-    pub fn event(&mut self, event: &Event, facts: &Facts<'_>) -> io::Result<()> {
+    /// Bytes that wait.
+    pub fn waiting(&self) -> &[u8] {
+        &self.waiting
+    }
+
+    /// The reader has taken so many of them.
+    pub fn taken(&mut self, count: usize) {
+        self.waiting.drain(..count.min(self.waiting.len()));
+        self.written = Instant::now();
+    }
+
+    /// Adds one event of the run. `scrub` takes paths out of stderr.
+    pub fn event(&mut self, event: &Event, facts: &Facts<'_>) {
         match event {
             Event::Stdout(bytes) => {
                 if let Some(data) = self.stdout.piece(bytes) {
-                    self.send("stdout", &data)?;
+                    self.send("stdout", &data);
                 }
             }
             Event::Stderr(_) if self.stderr_left == 0 => {}
             Event::Stderr(bytes) => {
                 let lines = self.stderr.piece(bytes);
-                self.stderr(&lines, facts)?;
+                self.stderr(&lines, facts);
             }
             Event::Silence => {
                 let rest = self.stderr.rest();
-                self.stderr(&rest, facts)?;
-                self.output.write_all(b":\n\n")?;
-                self.flush()?;
+                self.stderr(&rest, facts);
+                self.waiting.extend_from_slice(b":\n\n");
             }
-            Event::End(end) => self.end(end, facts)?,
+            Event::End(end) => self.end(end, facts),
         }
-        Ok(())
     }
 
-    fn stderr(&mut self, bytes: &[u8], facts: &Facts<'_>) -> io::Result<()> {
+    fn stderr(&mut self, bytes: &[u8], facts: &Facts<'_>) {
         if bytes.is_empty() {
-            return Ok(());
+            return;
         }
         if bytes.len() > self.stderr_left {
             self.stderr_left = 0;
-            return self.send("stderr", &json!({ "text": words::STDERR_CUT }));
+            self.send("stderr", &json!({ "text": words::STDERR_CUT }));
+            return;
         }
         self.stderr_left -= bytes.len();
-        self.send("stderr", &json!({ "text": (facts.scrub)(&String::from_utf8_lossy(bytes)) }))
+        self.send("stderr", &json!({ "text": (facts.scrub)(&String::from_utf8_lossy(bytes)) }));
     }
 
-    fn end(&mut self, end: &End, facts: &Facts<'_>) -> io::Result<()> {
+    fn end(&mut self, end: &End, facts: &Facts<'_>) {
         let rest = self.stderr.rest();
-        self.stderr(&rest, facts)?;
+        self.stderr(&rest, facts);
         if let Some(data) = self.stdout.rest() {
-            self.send("stdout", &data)?;
+            self.send("stdout", &data);
         }
         let data = json!({
             "exit_code": match end { End::Exited(code) => Some(*code), _ => None },
@@ -95,21 +104,15 @@ impl<'a> Stream<'a> {
             "truncated": facts.truncated,
             "elapsed_ms": facts.elapsed_ms,
         });
-        self.send("exit", &data)
+        self.send("exit", &data);
     }
 
-    fn send(&mut self, name: &str, data: &Value) -> io::Result<()> {
+    fn send(&mut self, name: &str, data: &Value) {
         self.count += 1;
-        write!(self.output, "id: {}\nevent: {name}\ndata: {data}\n\n", self.count)?;
-        self.flush()
+        self.waiting.extend(format!("id: {}\nevent: {name}\ndata: {data}\n\n", self.count).into_bytes());
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.written = Instant::now();
-        self.output.flush()
-    }
-
-    /// How long nothing has been written.
+    /// How long the reader has taken nothing.
     pub fn silent_for(&self) -> Duration {
         self.written.elapsed()
     }
@@ -185,13 +188,15 @@ mod tests {
     use super::*;
 
     fn stream(events: &[Event]) -> String {
-        let mut bytes = Vec::new();
-        let mut stream = Stream::begin(&mut bytes, "apptainer run x.sif", &Report::default()).unwrap();
+        let mut stream = Stream::begin("apptainer run x.sif", &Report::default());
         let facts = Facts { scrub: &|text| text.replace("/srv/x.sif", "x.sif"), truncated: false, elapsed_ms: 7 };
         for event in events {
-            stream.event(event, &facts).unwrap();
+            stream.event(event, &facts);
         }
-        String::from_utf8(bytes).unwrap()
+        let whole = stream.waiting().to_vec();
+        stream.taken(3);
+        assert_eq!(stream.waiting(), &whole[3..]);
+        String::from_utf8(whole).unwrap()
     }
 
     #[test]

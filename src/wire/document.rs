@@ -8,11 +8,24 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 
-use crate::http::{Payload, Response, reason};
+use super::patient::Patient;
+use crate::http::{Payload, Response, Sink, reason};
 
 /// Writes `response` and flushes. `head` keeps the fields and leaves out the
-/// content. The error is the client's: it left.
-pub fn write(response: Response, head: bool, output: &mut dyn Write) -> io::Result<()> {
+/// content. After an error the answer is not whole: the client has left, or
+/// takes nothing, or the content has come to an end too early.
+pub fn write(response: Response, head: bool, sink: &mut dyn Sink) -> io::Result<()> {
+    match response.patience {
+        Some(patience) if !matches!(response.payload, Payload::Live(_)) => {
+            let mut patient = Patient::new(sink, patience);
+            write_to(response, head, &mut patient)?;
+            patient.finish()
+        }
+        _ => write_to(response, head, sink),
+    }
+}
+
+fn write_to(response: Response, head: bool, output: &mut dyn Sink) -> io::Result<()> {
     let mut header = format!("Status: {} {}\r\n", response.status, reason(response.status));
     for (name, value) in &response.headers {
         header.push_str(&format!("{name}: {value}\r\n"));

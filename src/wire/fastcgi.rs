@@ -6,21 +6,25 @@
 //! finished.
 
 use std::fmt::Display;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use ::fastcgi::{Server, ShutdownHandle};
+use ::fastcgi::{Server, ShutdownHandle, Stream};
 use rustix::fs::Mode;
 
 use super::meta::MetaVariables;
 use crate::app::{Client, Site};
+use crate::http::Sink;
 use crate::log;
+
+/// Connections at once, and so threads; further ones wait in the socket's backlog.
+const CONNECTIONS: usize = 512;
 
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,12 +64,13 @@ pub fn serve(site: Site, listen: &Listen) -> io::Result<()> {
     log::event("serving", &[("data", &site.config().data.display()), ("slots", &site.config().site_terms().slots)]);
     site.prepare();
     // finding out what the host can do takes a while: visitors of pages need not wait for that
-    let site = Arc::new(site);
+    let site = Arc::new(site.with_readers(CONNECTIONS));
     let announced = Arc::clone(&site);
     if let Err(error) = std::thread::Builder::new().name("announce".to_owned()).spawn(move || announced.announce()) {
         log::event("missing", &[("what", &"checks"), ("why", &error)]);
     }
-    let served = Server::new(socket).shutdown(shutdown).serve(move |request| {
+    let server = Server::new(socket).max_connections(CONNECTIONS).shutdown(shutdown);
+    let served = server.serve(move |request| {
         let variables = MetaVariables::collect(request.params_bytes());
         // all of STDIN: what comes after it can only be an abort
         let mut stdin = Vec::new();
@@ -75,11 +80,40 @@ pub fn serve(site: Site, listen: &Listen) -> io::Result<()> {
             return;
         }
         let client = request.watch().ok().and_then(client);
-        super::serve(&site, variables, &mut stdin.as_slice(), &mut request.stdout(), client);
+        if !super::serve(&site, variables, &mut stdin.as_slice(), &mut Answer(request.stdout()), client) {
+            request.abandon();
+        }
     });
     drop(unlink);
     log::event("stopped", &[]);
     served
+}
+
+/// The STDOUT of a request.
+struct Answer<'a>(Stream<'a>);
+
+impl Write for Answer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Sink for Answer<'_> {
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn unsent(&self) -> usize {
+        self.0.unsent()
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.0.as_fd())
+    }
 }
 
 fn client(watch: ::fastcgi::Watch) -> Option<Client> {

@@ -10,7 +10,9 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::http::{Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Request, RequestError};
+use crate::http::{
+    Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Request, RequestError, Visitor, Way,
+};
 
 /// Most content bytes of a POST; more is 413.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -33,7 +35,7 @@ pub struct MetaVariables {
 }
 
 /// RFC 3875 §4.1.18 turns a field's name into `HTTP_…`.
-const READ: [&str; 21] = [
+const READ: [&str; 25] = [
     "REQUEST_METHOD",
     "SCRIPT_NAME",
     "PATH_INFO",
@@ -54,6 +56,10 @@ const READ: [&str; 21] = [
     "HTTP_SEC_FETCH_SITE",
     "HTTP_SEC_PURPOSE",
     "HTTP_TRANSFER_ENCODING",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+    "REMOTE_ADDR",
     "UNIQUE_ID",
 ];
 
@@ -90,6 +96,9 @@ impl MetaVariables {
             headers: Headers::default(),
             body: Body::Bytes(Vec::new()),
             id: self.id(),
+            way: self.way(),
+            visitor: Visitor::default(),
+            scheme: None,
         };
         let mut content = input.take(self.announced());
         let filled = self.fill(&mut request, &mut content);
@@ -149,6 +158,17 @@ impl MetaVariables {
             sec_fetch_mode: self.text("HTTP_SEC_FETCH_MODE"),
             sec_fetch_site: self.text("HTTP_SEC_FETCH_SITE"),
             sec_purpose: self.text("HTTP_SEC_PURPOSE"),
+        }
+    }
+
+    /// RFC 3875 §4.1.8, and what proxies say (RFC 7239 tells why they are not simply believed).
+    fn way(&self) -> Way {
+        let field = |name: &str| self.text(name).filter(|value| value.len() <= MAX_FIELD);
+        Way {
+            peer: field("REMOTE_ADDR"),
+            forwarded_for: field("HTTP_X_FORWARDED_FOR"),
+            forwarded_host: field("HTTP_X_FORWARDED_HOST"),
+            forwarded_proto: field("HTTP_X_FORWARDED_PROTO"),
         }
     }
 

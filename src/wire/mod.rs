@@ -8,25 +8,33 @@ pub mod cgi;
 mod document;
 pub mod fastcgi;
 mod meta;
+mod patient;
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::app::{Client, Site};
 use crate::error::Error;
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, Sink};
 use crate::log;
 
 use meta::MetaVariables;
 
-/// One request from meta-variables to the last byte. A panic anywhere on the
-/// way becomes a 500.
-fn serve(site: &Site, variables: MetaVariables, input: &mut dyn Read, output: &mut dyn Write, client: Option<Client>) {
+/// One request from meta-variables to the last byte; whether the answer is
+/// whole. A panic anywhere on the way becomes a 500.
+fn serve(
+    site: &Site,
+    variables: MetaVariables,
+    input: &mut dyn Read,
+    output: &mut dyn Sink,
+    client: Option<Client>,
+) -> bool {
     let begun = std::time::Instant::now();
-    let (request, refused) = match variables.request(input) {
+    let (mut request, refused) = match variables.request(input) {
         Ok(request) => (request, None),
         Err(refused) => (refused.request, Some(refused.error)),
     };
+    let refused = refused.or(site.place(&mut request).err());
     let response = match refused {
         None => fenced(site, &request, client),
         Some(error) => site.refuse(&request, error.into(), &request.id),
@@ -43,9 +51,19 @@ fn serve(site: &Site, variables: MetaVariables, input: &mut dyn Read, output: &m
             ("path", &request.path),
             ("status", &status),
             ("ms", &begun.elapsed().as_millis()),
-            ("client", &written.as_ref().map_or("left", |()| "served")),
+            ("client", &client_word(&written)),
         ],
     );
+    written.is_ok()
+}
+
+/// What became of the reader, for the log.
+fn client_word(written: &std::io::Result<()>) -> &'static str {
+    match written {
+        Ok(()) => "served",
+        Err(error) if error.kind() == std::io::ErrorKind::TimedOut => "let-go",
+        Err(_) => "left",
+    }
 }
 
 /// The fence around a request.

@@ -114,6 +114,23 @@ fn links_begin_at_the_root_without_a_prefix() {
 }
 
 #[test]
+fn key_prefix_stands_before_every_link() {
+    on_both_wires(|wire| {
+        let site = hello(wire).set("prefix", "/apps/");
+        for (mount, expected) in
+            [("", "/apps/container/"), ("/cgi-bin/serve.cgi", "/apps/cgi-bin/serve.cgi/container/")]
+        {
+            for address in ["/container/", IMAGE, "/container/nothing"] {
+                let links = all_links(&site.ask(&get(address).var("SCRIPT_NAME", mount).accept(BROWSER)));
+                assert!(links.iter().all(|link| link.starts_with(expected)), "{address}: {links:?}");
+            }
+            let moved = site.ask(&get("/container/random").var("SCRIPT_NAME", mount));
+            assert!(moved.header("Location").is_some_and(|place| place.starts_with(expected)), "{:?}", moved.headers);
+        }
+    });
+}
+
+#[test]
 fn a_prefix_is_percent_encoded_in_links() {
     on_both_wires(|wire| {
         let answer = hello(wire).ask(&get(IMAGE).var("SCRIPT_NAME", "/a b/ä\"<"));

@@ -268,6 +268,22 @@ fn status_503_busy_with_retry_after() {
 }
 
 #[test]
+fn status_429_one_visitor_leaves_slots_to_others() {
+    on_both_wires(|wire| {
+        let site = hello(wire).image("wait.sif", &[]).set("slots", 2);
+        let from = |address: &str, visitor: &str| get(address).var("REMOTE_ADDR", visitor);
+        let first = site.open(&from("/container/run/wait.sif", "203.0.113.7"));
+        site.wait_for_runs(1);
+        let refused = site.ask(&from(RUN, "203.0.113.7"));
+        assert_eq!((refused.problem(429).0.as_str(), refused.header("Retry-After")), ("visitor-busy", Some("2")));
+        site.ask(&from(IMAGE, "203.0.113.7")).good();
+        site.ask(&from(RUN, "203.0.113.8")).good();
+        site.go();
+        assert_eq!(first.finish().status, 200);
+    });
+}
+
+#[test]
 fn status_503_no_runtime_and_no_data_folder() {
     on_both_wires(|wire| {
         let site = hello(wire).set("runtime", "/nonexistent/apptainer");

@@ -4,8 +4,11 @@
 //! the site's folder, so that it is no process of the site.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
+use crate::support::HANG;
 use crate::support::servers::{self, Here, Server, Visit, Wrapper, http};
 
 /// The configuration that administrators get.
@@ -79,13 +82,14 @@ impl Front {
         match kind {
             Cgi::Fcgiwrap => Front::fcgiwrap(program),
             Cgi::Apache => servers::apache(|here| {
-                let modules = ["mpm_event", "authz_core", "alias", "cgid"]
+                let modules = ["mpm_event", "authz_core", "alias", "cgid", "env"]
                     .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
                     .concat();
                 format!(
                     "{modules}DefaultRuntimeDir {folder}\nPidFile {folder}/pid\nErrorLog {folder}/error.log\n\
                      ServerName localhost\nListen {address}\nStartServers 1\nScriptSock {folder}/cgid\n\
-                     ScriptAlias /cgi-bin/ {programs}/\n<Directory {programs}>\nRequire all granted\n</Directory>\n",
+                     ScriptAlias /cgi-bin/ {programs}/\n<Directory {programs}>\nRequire all granted\n\
+                     SetEnv ap_trust_cgilike_cl yes\n</Directory>\n",
                     folder = here.folder.display(),
                     address = here.address,
                 )
@@ -147,9 +151,47 @@ impl Front {
         visit
     }
 
+    /// What a visitor gets who begins to read when it has been given up: everything up to the end of the connection.
+    pub fn read_late(&self, address: &str, accept: &str, given_up: impl Fn()) -> Vec<u8> {
+        let socket =
+            rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
+        rustix::net::sockopt::set_socket_recv_buffer_size(&socket, 2048).unwrap();
+        rustix::net::connect(&socket, &self.server.address()).unwrap();
+        let mut stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(HANG)).unwrap();
+        let target = format!("{}{address}", self.mount);
+        let question =
+            format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
+        stream.write_all(question.as_bytes()).unwrap();
+        given_up();
+        let mut bytes = Vec::new();
+        // a reset says it too
+        let _ = stream.read_to_end(&mut bytes);
+        bytes
+    }
+
+    /// What the web server has logged, and a CGI program on its stderr.
+    pub fn log(&self) -> String {
+        self.server.log()
+    }
+
     /// The URL of an address.
     pub fn url(&self, address: &str) -> String {
         format!("http://{}{}{address}", self.server.address(), self.mount)
+    }
+}
+
+/// Whether an answer by HTTP/1.1 is whole (RFC 9112 §8).
+pub fn whole(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let (head, body) = text.split_once("\r\n\r\n").expect("a header");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let head = head.to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map(|text| text.parse::<usize>());
+    match length {
+        Some(length) => body.len() >= length.unwrap(),
+        None if head.contains("transfer-encoding: chunked") => body.ends_with("0\r\n\r\n"),
+        None => panic!("neither length nor chunks: {head}"),
     }
 }
 

@@ -28,3 +28,5 @@ mod n44_abilities;
 mod n45_faults;
 mod n48_runtime;
 mod n49_load;
+mod n51_readers;
+mod n53_visitors;

@@ -75,7 +75,7 @@ impl Model {
         for image in images {
             site = site.image(image, &[]);
         }
-        let site = site.set("slots", SLOTS).set("deadline", 2).set("output_limit", 65_536);
+        let site = site.set("slots", SLOTS).set("deadline", 2).set("output_limit", 65_536).set("visitor_slots", 0);
         Model { site, talks: Vec::new(), images: images.to_vec() }
     }
 

@@ -46,5 +46,5 @@ fn kill(process: &Process) {
 
 /// All processes below a server, and none that has ended and was not waited for.
 fn no_zombies(server: u32) {
-    support::until("no zombie is left", processes::GONE, || processes::zombies(server).is_empty());
+    support::until("no zombie is left", processes::GONE, || processes::zombies(server) == 0);
 }

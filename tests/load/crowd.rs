@@ -44,6 +44,8 @@ pub enum Reading {
 pub struct Group {
     pub visitors: usize,
     pub path: String,
+    /// The media type that is asked for.
+    pub accept: &'static str,
     pub reading: Reading,
     /// From an answer to the next question.
     pub pause: Duration,
@@ -60,6 +62,7 @@ impl Group {
         Group {
             visitors,
             path: path.to_owned(),
+            accept: "application/json",
             reading: Reading::AtOnce,
             pause: Duration::ZERO,
             arrival: Duration::from_secs(1),
@@ -191,8 +194,8 @@ impl Crowd {
     }
 
     fn ask(&mut self, index: usize) -> Result<()> {
-        let path = &self.groups[self.visitors[index].group].path;
-        let question = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n\r\n", self.address);
+        let Group { path, accept, .. } = &self.groups[self.visitors[index].group];
+        let question = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: {accept}\r\n\r\n", self.address);
         let fresh = self.visitors[index].stream.is_none();
         let visitor = &mut self.visitors[index];
         visitor.begun = Instant::now();

@@ -31,10 +31,13 @@ const SERVER_DESCRIPTORS: u32 = 1024;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// How often processes and descriptors are counted.
 const LOOKS: Duration = Duration::from_millis(200);
-/// The locks of the slots, and what was found out about the host.
-const STATE_FILES: usize = SLOTS + 1;
+/// The locks of the slots, whose turn it is, what was found out about the host, and that visitors are of this host.
+const STATE_FILES: usize = SLOTS + 3;
 /// What the few images do is said by their names, see `tests/stub`.
-pub const FEW: [&str; 6] = ["argv.sif", "sleep-100.sif", "stdout-1.sif", "hang.sif", "ignore.sif", "daemonise.sif"];
+pub const FEW: [&str; 7] =
+    ["argv.sif", "sleep-100.sif", "stdout-1.sif", "print.sif", "hang.sif", "ignore.sif", "daemonise.sif"];
+/// What the image `print.sif` prints at once: more than the sockets on the way to a reader hold.
+const PRINTED: usize = 300_000;
 
 /// See the module.
 pub struct House {
@@ -60,6 +63,8 @@ impl House {
             fs::write(folder.join("few").join(name), &image)?;
             fs::hard_link(folder.join("few").join(name), folder.join("many").join(name))?;
         }
+        fs::create_dir_all(folder.join("runtime/print"))?;
+        fs::write(folder.join("runtime/print/print.sif"), b"all work and no play\n".repeat(PRINTED / 21))?;
         for number in FEW.len()..many {
             fs::hard_link(folder.join("few/argv.sif"), folder.join(format!("many/image-{number:05}.sif")))?;
         }
@@ -114,6 +119,11 @@ impl House {
     /// The process id of the FastCGI server.
     pub fn server(&self) -> Result<u32> {
         self.servers.map(|(server, _)| number(server)).ok_or_else(|| "no server runs".into())
+    }
+
+    /// Children of the server that have ended and were not reaped.
+    pub fn zombies(&self) -> Result<usize> {
+        Ok(processes::zombies(self.server()?))
     }
 
     /// kill -9 of the server, and another one in its place.

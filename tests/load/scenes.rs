@@ -14,6 +14,8 @@ const LIST: &str = "/container/";
 const QUICK_RUN: &str = "/container/run/argv.sif";
 const LONGER_RUN: &str = "/container/run/sleep-100.sif";
 const LARGE_RUN: &str = "/container/run/stdout-1.sif";
+/// Prints 300 kB at once, and is asked for live.
+const LIVE_RUN: &str = "/container/run/print.sif";
 /// Whoever asks for these shares the slots when the server is killed.
 const KILLED: [&str; 3] = ["hang", "daemonise", "ignore"];
 
@@ -30,6 +32,8 @@ pub struct Size {
     pub images: usize,
     pub visitors: usize,
     pub slow: usize,
+    /// Who reads a live answer slowly; more than the server has connections.
+    pub live: usize,
     pub kills: usize,
     pub runs: usize,
     /// Of a scene that has no other end.
@@ -37,11 +41,18 @@ pub struct Size {
 }
 
 impl Size {
-    pub const WHOLE: Size =
-        Size { images: 10_000, visitors: 1000, slow: 500, kills: 100, runs: 10_000, time: Duration::from_secs(20) };
+    pub const WHOLE: Size = Size {
+        images: 10_000,
+        visitors: 1000,
+        slow: 500,
+        live: 574,
+        kills: 100,
+        runs: 10_000,
+        time: Duration::from_secs(20),
+    };
     /// A tenth; the time is what it takes to see something.
     pub const QUICK: Size =
-        Size { images: 1000, visitors: 100, slow: 50, kills: 10, runs: 1000, time: Duration::from_secs(5) };
+        Size { images: 1000, visitors: 100, slow: 50, live: 574, kills: 10, runs: 1000, time: Duration::from_secs(5) };
 }
 
 /// See the module.
@@ -65,6 +76,7 @@ impl Stage {
         self.list()?;
         self.runs()?;
         self.slow_readers()?;
+        self.live_readers()?;
         self.kills()?;
         self.soak()?;
         let faults: Vec<String> = self.faults.iter().map(|(what, count)| format!("{count} × {what}")).collect();
@@ -122,6 +134,26 @@ impl Stage {
         self.note_faults("dead readers", dead);
         let held = lazy.held + dead.held;
         self.table.line("slow readers that got a run and hold its answer", held, &slow.to_string(), held == slow);
+        self.leave(&name, &rest)
+    }
+
+    /// One address asks for many live answers and reads none; everybody else looks at pages.
+    fn live_readers(&mut self) -> Result<()> {
+        let Size { live, time, .. } = self.size;
+        let name = format!("list beside {live} slow readers of live answers");
+        let readers =
+            Group { reading: Reading::Never, accept: "text/event-stream", ..Group::new(live, LIVE_RUN, time * 2) };
+        let list = Group { pause: Duration::from_millis(20), ..Group::new(4, LIST, time * 2) };
+        let (rest, tallies, seen) = self.scene("few", &[list, readers])?;
+        let [list, readers] = &tallies[..] else { return Err("there were two groups".into()) };
+        self.row(&name, list, Some(seen));
+        self.note_faults("slow readers of live answers", readers);
+        self.table.line("slow readers that got a live answer", readers.held, "many", readers.held > live / 4);
+        let slow = percentile(&list.answered, 99);
+        let what = "list beside slow readers of live answers, p99";
+        self.table.line(what, format!("{} ms", figure(slow)), "< 100 ms", slow < REFUSAL);
+        let zombies = self.house.zombies()?;
+        self.table.line("zombies after them", zombies, "0", zombies == 0);
         self.leave(&name, &rest)
     }
 

@@ -47,8 +47,11 @@ fn module(name: &str) -> String {
 /// mod_cgi, which is for the prefork MPM.
 pub fn apache_cgi(program: &Path) -> Option<Front> {
     let programs = program.parent().unwrap().display();
-    let server = apache(&["mpm_prefork", "authz_core", "alias", "cgi"], |_| {
-        format!("ScriptAlias /cgi-bin/ {programs}/\n<Directory {programs}>\nRequire all granted\n</Directory>\n")
+    let server = apache(&["mpm_prefork", "authz_core", "alias", "cgi", "env"], |_| {
+        format!(
+            "ScriptAlias /cgi-bin/ {programs}/\n<Directory {programs}>\nRequire all granted\n\
+             SetEnv ap_trust_cgilike_cl yes\n</Directory>\n"
+        )
     })?;
     Some(Front::of(server, SCRIPT))
 }

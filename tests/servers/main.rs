@@ -13,6 +13,7 @@ mod support;
 
 mod kinds;
 mod misconfigured;
+mod unfinished;
 
 use std::fs;
 use std::path::Path;

@@ -78,6 +78,12 @@ pub fn called(text: &str) -> Vec<Process> {
     all().filter(|pid| *pid != own).filter_map(process).filter(|process| process.command.contains(text)).collect()
 }
 
+/// Children of a process that have ended and were not reaped.
+pub fn zombies(parent: u32) -> usize {
+    let parent = parent as i32;
+    all().filter_map(stat).filter(|stat| stat.parent == parent && stat.state == 'Z').count()
+}
+
 /// A process and everything below it.
 pub fn family(pid: u32) -> Vec<Process> {
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
@@ -111,11 +117,6 @@ pub fn gone_within(patience: Duration, left: impl Fn() -> Vec<Process>) {
         assert!(begun.elapsed() < patience, "left after {patience:?}: {left:#?}");
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// Children of a process that have ended and were not waited for.
-pub fn zombies(pid: u32) -> Vec<i32> {
-    all().filter(|one| stat(*one).is_some_and(|stat| stat.parent == pid as i32 && stat.state == 'Z')).collect()
 }
 
 /// Open descriptors of a process; none when it is gone.

@@ -240,7 +240,7 @@ fn run(callable: &Callable, paths: &mut Map<String, Value>) {
 /// RFC 9110 §14.
 fn download_answers() -> Value {
     let media = json!({ "application/octet-stream": {} });
-    let mut responses = tagged(content(media.clone(), "The image"), &[403, 404, 500]);
+    let mut responses = tagged(content(media.clone(), "The image"), &[403, 404, 429, 500]);
     put(&mut responses, "206", content(media, "The part that `Range` asks for"));
     put(&mut responses, "416", json!({ "description": "`Range` asks for nothing that is there." }));
     responses
@@ -309,7 +309,7 @@ fn fenced(text: &str) -> String {
 /// What a run answers.
 fn run_answers(callable: &Callable, more: &[u16]) -> Value {
     let run = reference("responses", &schemas::run_name(callable.spec.output()));
-    let mut problems = vec![403, 404, 422, 500, 502, 504];
+    let mut problems = vec![403, 404, 422, 429, 500, 502, 504];
     problems.extend(more);
     let mut responses = json!({ "200": run, "204": reference("responses", "Nothing") });
     merge(&mut responses, answers(Value::Null, &problems));

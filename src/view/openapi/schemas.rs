@@ -98,16 +98,18 @@ fn responses() -> Map<String, Value> {
         }
         responses.insert(format!("Problem{status}"), response);
     }
-    responses.insert(
-        "Problem503".to_owned(),
-        json!({
-            "description": format!(
-                "{}: all slots are busy, or something that is needed is missing. Ask again later.", reason(503)
-            ),
+    let later = [
+        (429, "as much as one address may have is running, or on its way, for yours"),
+        (503, "all slots are busy, or something that is needed is missing"),
+    ];
+    for (status, why) in later {
+        let response = json!({
+            "description": format!("{}: {why}. Ask again later.", reason(status)),
             "headers": { "Retry-After": { "$ref": "#/components/headers/Retry-After" } },
             "content": problem(),
-        }),
-    );
+        });
+        responses.insert(format!("Problem{status}"), response);
+    }
     let rejected = "Some arguments cannot be used: all of them are in `errors`.";
     responses.insert("BadArguments".to_owned(), json!({ "description": rejected, "content": problem() }));
     responses.insert(

@@ -1,0 +1,66 @@
+//! Visitors who cannot be told from others: noted in the state folder when they run something, for `doctor`.
+//!
+//! In: a request. Out: a file of one word, read by [`Site::uncounted`]. Never: an address.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::{Duration, SystemTime};
+
+use super::Site;
+use crate::error::Error;
+use crate::http::{Request, Uncounted, Visitor};
+use crate::run;
+
+/// The file in the state folder.
+const NOTE: &str = "uncounted";
+/// How long a note tells something, and how old one is written anew.
+const TELLS: Duration = Duration::from_secs(30 * 86_400);
+const FRESH: Duration = Duration::from_secs(86_400);
+
+impl Site {
+    /// Places a request: see [`Request::place`].
+    pub fn place(&self, request: &mut Request) -> Result<(), crate::http::RequestError> {
+        let visitors = &self.config.visitors;
+        request.place(&visitors.proxies, visitors.prefix.as_ref())
+    }
+
+    /// By whom slots are counted, where they are; else it is noted that they are not.
+    pub(super) fn counted(&self, visitor: &Visitor) -> Result<Option<run::Visitor>, Error> {
+        let Some(limit) = self.config.visitor_limit() else { return Ok(None) };
+        match visitor {
+            Visitor::Known(key) => Ok(Some(run::Visitor { key: key.clone(), limit })),
+            Visitor::Unknown(why) => {
+                self.slots(None)?; // makes the state folder
+                // what cannot be noted is not told by `doctor`, and nothing else
+                let _ = self.note(*why);
+                Ok(None)
+            }
+        }
+    }
+
+    fn note(&self, why: Uncounted) -> io::Result<()> {
+        if self.noted().is_some_and(|(noted, age)| noted == why && age < FRESH) {
+            return Ok(());
+        }
+        let path = self.config.state.join(NOTE);
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        file.write_all(why.word().as_bytes())
+    }
+
+    /// The last note and its age.
+    fn noted(&self) -> Option<(Uncounted, Duration)> {
+        let path = self.config.state.join(NOTE);
+        let age = SystemTime::now().duration_since(fs::metadata(&path).ok()?.modified().ok()?).unwrap_or_default();
+        let mut word = String::new();
+        fs::File::open(path).ok()?.take(32).read_to_string(&mut word).ok()?;
+        let why = Uncounted::ALL.into_iter().find(|why| why.word() == word.trim())?;
+        Some((why, age))
+    }
+
+    /// Why runs of the last weeks were counted for nobody, if some were.
+    pub(super) fn uncounted(&self) -> Option<Uncounted> {
+        self.config.visitor_limit()?;
+        self.noted().filter(|(_, age)| *age < TELLS).map(|(why, _)| why)
+    }
+}
