@@ -25,7 +25,9 @@ RUN apt-get -qq update \
 COPY nginx/ /etc/nginx/singularity-nginx/
 # The complete nginx of an ordinary user, at every address of the container.
 RUN mv /etc/nginx/singularity-nginx/nginx.conf /etc/nginx/nginx.conf \
-    && sed -i 's|listen 127.0.0.1:8080|listen 8080|' /etc/nginx/singularity-nginx/site.conf
+    && rm /etc/nginx/singularity-nginx/listen-ipv6.conf \
+    && sed -i 's|listen 127.0.0.1:8080|listen 8080|; s|include singularity-nginx/listen|include /run/singularity-nginx/listen|' \
+        /etc/nginx/singularity-nginx/site.conf
 COPY scripts/container /usr/local/bin/
 COPY --from=build /build/target/release/singularity-nginx /usr/local/bin/
 

@@ -31,17 +31,54 @@ need() {
         die "these packages are missing (Debian's names), please install them: ${packages[*]}"
     fi
     say "installing ${packages[*]}"
-    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq)
+    local apt=(env LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive apt-get -qq) said
     # A package source of the machine that does not answer is no concern of ours: the install decides.
-    as_root "${apt[@]}" update >&2 || say "apt-get update had errors, going on"
+    said=$(as_root "${apt[@]}" update 2>&1) || said+=$'\n'"apt-get update had errors, going on"
+    [[ -z $said ]] || printf '%s\n' "$said" >&2
     as_root "${apt[@]}" install -y --no-install-recommends "${packages[@]}" >/dev/null \
-        || die "apt-get could not install: ${packages[*]}"
+        || die "apt-get could not install: ${packages[*]}.$(apt_advice "$said")"
     # Debian starts nginx's own service on every address as soon as it is installed. Nobody asked for that.
     if [[ " ${packages[*]} " == *" nginx"* && -d /run/systemd/system ]]; then
         as_root systemctl disable --now nginx >&2 && say "stopped nginx's own service, which the package had started"
     fi
     hash -r
 }
+
+# need_compiler : what building needs, before anything that takes long: cargo, and a linker with a C library to link.
+need_compiler() {
+    command -v cargo >/dev/null || die "cargo is missing: install Rust 1.89 or newer, by rustup for example (Debian 13 and older have an older one)"
+    if ! links; then
+        need cc=gcc /usr/include/stdio.h=libc6-dev
+        links || die "cc is there and cannot link a C program, which Rust needs: reinstall gcc and libc6-dev (Debian's names)"
+    fi
+}
+links() {
+    local out status=0
+    out=$(mktemp)
+    cc -x c -o "$out" - <<< 'int main(void) { return 0; }' >/dev/null 2>&1 || status=1
+    rm -f "$out"
+    return "$status"
+}
+
+# apt_advice WORDS : what to do about a mirror whose lists apt does not accept; nothing when that is not the reason.
+apt_advice() {
+    case $1 in
+        *'is expired'*|*'is not valid yet'*|*'invalid since'*|*'invalid for another'*)
+            printf ' %s' "The mirror's lists are out of date, or the clock of this machine is wrong (it says $(date -u '+%F %R') UTC)." \
+                "Set the clock; else name a current mirror in /etc/apt/sources.list or /etc/apt/sources.list.d, then run apt-get update." ;;
+        *NO_PUBKEY*|*EXPKEYSIG*|*KEYEXPIRED*|*"couldn't be verified"*|*'is not signed'*)
+            printf ' %s' "apt does not know the key of the mirror, or the key has expired." \
+                "Install the newest debian-archive-keyring, or correct signed-by in /etc/apt/sources.list.d, then run apt-get update." ;;
+        *'ertificate verification failed'*|*'certificate is NOT trusted'*)
+            printf ' %s' "The certificate of the mirror is not accepted: set the clock of this machine ($(date -u '+%F %R') UTC), install ca-certificates." ;;
+        *'does not have a Release file'*|*'404  Not Found'*)
+            printf ' %s' "The mirror no longer has this release of Debian (or never had it)." \
+                "Name a mirror that has it in /etc/apt/sources.list or /etc/apt/sources.list.d: Debian's archive has those that have ended." ;;
+    esac
+}
+
+# has_ipv6_loopback : whether something can listen on [::1] here.
+has_ipv6_loopback() { grep -q '^00000000000000000000000000000001 ' /proc/net/if_inet6 2>/dev/null; }
 
 # host_target : the target that cargo builds for by itself.
 host_target() { rustc -vV | sed -n 's/^host: //p'; }

@@ -6,8 +6,12 @@
 
 #[path = "nginx/cache.rs"]
 mod cache;
+#[path = "nginx/cut.rs"]
+mod cut;
 #[path = "nginx/download.rs"]
 mod download;
+#[path = "nginx/limits.rs"]
+mod limits;
 #[path = "nginx/setup.rs"]
 mod setup;
 mod support;

@@ -111,6 +111,20 @@ pub fn openapi(site: &Site, image: Option<ImageName>, out: &mut impl Write) -> R
     Ok(writeln!(out, "{:#}", view::openapi_json(&described, &Mount::default()))?)
 }
 
+/// A site that does not say its names answers to any.
+fn unnamed(site: &Site) -> Option<Check> {
+    site.config().hosts.is_empty().then(|| Check {
+        what: "hosts",
+        weight: Weight::Better,
+        detail: String::new(),
+        public: None,
+        wrong: Some("any host name is answered".to_owned()),
+        buys: "the site answers under its own names alone",
+        lost: "a page of another name that leads to this host can reach the site",
+        get: "set `hosts` to the names of the site, as browsers send them: with a port where it is not 80 or 443",
+    })
+}
+
 pub fn doctor(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCode, Stop> {
     let mut checks = site.checks(true);
     let root = allowed(Ok(site.config().clone())).err();
@@ -124,6 +138,7 @@ pub fn doctor(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCo
         lost: "nothing starts",
         get: "run it as an ordinary account",
     });
+    checks.extend(unnamed(site));
     let wrong = checks.iter().any(|check| check.wrong.is_some() && check.weight != Weight::Better);
     if as_json {
         let rows = checks.iter().map(|check| {

@@ -8,14 +8,18 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
-use crate::support::HANG;
 use crate::support::servers::{self, Here, Server, Visit, Wrapper, http};
+use crate::support::{Answer, HANG};
 
 /// The configuration that administrators get.
 const CONFIGURATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/nginx");
 
 /// What addresses begin with where the application is a CGI program.
 pub const SCRIPT: &str = "/cgi-bin/serve.cgi";
+
+/// What an administrator writes, as nginx/README.md has it, so that the configuration beside the program has no address.
+pub const APACHE_HIDES: &str = "<Files \".ht*\">\nRequire all denied\n</Files>\n";
+pub const LIGHTTPD_HIDES: &str = "$HTTP[\"url\"] =~ \"/\\.ht\" { url.access-deny = (\"\") }\n";
 
 /// A web server with the application below `mount`.
 pub struct Front {
@@ -89,7 +93,7 @@ impl Front {
                     "{modules}DefaultRuntimeDir {folder}\nPidFile {folder}/pid\nErrorLog {folder}/error.log\n\
                      ServerName localhost\nListen {address}\nStartServers 1\nScriptSock {folder}/cgid\n\
                      ScriptAlias /cgi-bin/ {programs}/\n<Directory {programs}>\nRequire all granted\n\
-                     SetEnv ap_trust_cgilike_cl yes\n</Directory>\n",
+                     SetEnv ap_trust_cgilike_cl yes\n</Directory>\n{APACHE_HIDES}",
                     folder = here.folder.display(),
                     address = here.address,
                 )
@@ -97,7 +101,8 @@ impl Front {
             .map(started),
             Cgi::Lighttpd => servers::lighttpd(|here| {
                 format!(
-                    "server.modules = (\"mod_alias\", \"mod_cgi\")\nserver.document-root = \"{folder}\"\n\
+                    "server.modules = (\"mod_access\", \"mod_alias\", \"mod_cgi\")\n{LIGHTTPD_HIDES}\
+                     server.document-root = \"{folder}\"\n\
                      server.bind = \"127.0.0.1\"\nserver.port = {port}\nserver.errorlog = \"{folder}/error.log\"\n\
                      server.upload-dirs = (\"{folder}\")\nserver.stream-response-body = 2\n\
                      alias.url = (\"/cgi-bin/\" => \"{programs}/\")\ncgi.assign = (\".cgi\" => \"\")\n",
@@ -127,12 +132,18 @@ impl Front {
                 http {{
                     access_log off; client_body_temp_path temp; fastcgi_temp_path temp;
                     proxy_temp_path temp; scgi_temp_path temp; uwsgi_temp_path temp;
+                    include singularity-nginx/limits.conf;
                     server {{ listen {address}; include singularity-nginx/fcgiwrap.conf; }}
                 }}",
                 address = here.address,
             )
         })?;
         Some(Front { server, mount: SCRIPT, _wrapper: Some(wrapper), _folder: Some(folder) })
+    }
+
+    /// A GET of an address of the web server, whatever it belongs to.
+    pub fn get(&self, address: &str) -> Answer {
+        self.server.get(address, &[("Connection", "close")])
     }
 
     /// Sends a GET.
@@ -200,7 +211,8 @@ fn copy_configuration(here: &Here, change: impl Fn(&str, String) -> String) {
     fs::create_dir(&folder).expect("a folder");
     for entry in fs::read_dir(CONFIGURATION).expect("a folder").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".conf") {
+        // the port may be somebody else's by IPv6
+        if name.ends_with(".conf") && name != "listen-ipv6.conf" {
             let text = fs::read_to_string(entry.path()).expect("a file");
             fs::write(folder.join(&name), change(&name, text)).expect("a file");
         }

@@ -71,6 +71,12 @@ impl House {
         Ok(House { folder: folder.to_owned(), address: address.to_owned(), servers: None })
     }
 
+    /// Puts one more image among the few.
+    pub fn image(&self, name: &str) -> Result<()> {
+        let few = self.folder.join("few");
+        Ok(fs::hard_link(few.join("argv.sif"), few.join(name))?)
+    }
+
     /// Starts both servers on a data folder.
     pub fn open(&mut self, data: &str) -> Result<()> {
         self.forget_runs();

@@ -1,5 +1,8 @@
 //! What is done to the servers, scene by scene. Each begins with fresh servers and ends with a look at what is left.
 
+#[path = "layout.rs"]
+mod layout;
+
 use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -19,9 +22,10 @@ const LIVE_RUN: &str = "/container/run/print.sif";
 /// Whoever asks for these shares the slots when the server is killed.
 const KILLED: [&str; 3] = ["hang", "daemonise", "ignore"];
 
-/// The lines that have to be kept: most milliseconds of 99 of 100 refusals, and of the list while others run; from a
-/// kill to the first good answer; until nothing is left of the killed server's runs; growth of the soak in megabytes.
+/// The lines that have to be kept: most milliseconds of 99 of 100 refusals, and of the list while others run; of the
+/// list beside slow readers; from a kill to the first good answer; until nothing is left of the killed server's runs; growth of the soak in megabytes.
 const REFUSAL: f64 = 100.0;
+const PAGES: f64 = 100.0;
 const RECOVERY: f64 = 2000.0;
 const GONE: Duration = Duration::from_secs(5);
 const GROWTH: f64 = 1.0;
@@ -77,6 +81,7 @@ impl Stage {
         self.runs()?;
         self.slow_readers()?;
         self.live_readers()?;
+        self.docker_layout()?;
         self.kills()?;
         self.soak()?;
         let faults: Vec<String> = self.faults.iter().map(|(what, count)| format!("{count} × {what}")).collect();

@@ -69,6 +69,8 @@ pub fn install(here: &Here, socket: &Path) {
         fs::write(target.join(entry.file_name()), text).unwrap();
     }
     assert_eq!(replaced, [1, 1, 1], "each name that may need a change stands in one place");
+    // the port may be somebody else's by IPv6
+    fs::remove_file(target.join("listen-ipv6.conf")).unwrap();
 }
 
 /// Somebody's server, with these lines of ours at its http and server levels.

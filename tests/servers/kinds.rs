@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::front::{Front, SCRIPT};
+use crate::front::{APACHE_HIDES, Front, SCRIPT};
 use crate::support::Site;
 use crate::support::servers::{self, Here};
 
@@ -50,7 +50,7 @@ pub fn apache_cgi(program: &Path) -> Option<Front> {
     let server = apache(&["mpm_prefork", "authz_core", "alias", "cgi", "env"], |_| {
         format!(
             "ScriptAlias /cgi-bin/ {programs}/\n<Directory {programs}>\nRequire all granted\n\
-             SetEnv ap_trust_cgilike_cl yes\n</Directory>\n"
+             SetEnv ap_trust_cgilike_cl yes\n</Directory>\n{APACHE_HIDES}"
         )
     })?;
     Some(Front::of(server, SCRIPT))
@@ -67,12 +67,10 @@ pub fn apache_user_folder(program: &Path) -> Option<Front> {
         format!(
             "ScriptSock {folder}/cgid\nUserDir {folder}/home/*/public_html\n\
              <Directory {folder}/home/*/public_html/cgi-bin>\nRequire all granted\nOptions +ExecCGI\n\
-             SetHandler cgi-script\n</Directory>\n<Files \".ht*\">\nRequire all denied\n</Files>\n",
+             SetHandler cgi-script\n</Directory>\n{APACHE_HIDES}",
             folder = here.folder.display()
         )
     })?;
-    let configuration = server.get("/~amy/cgi-bin/.ht-singularity-nginx.toml", &[]);
-    assert_eq!(configuration.status, 403, "the configuration is nobody's to read");
     Some(Front::of(server, "/~amy/cgi-bin/serve.cgi"))
 }
 
@@ -84,7 +82,7 @@ pub fn apache_fcgid(program: &Path) -> Option<Front> {
             "FcgidIPCDir {folder}\nFcgidProcessTableFile {folder}/table\nFcgidIOTimeout 75\n\
              FcgidOutputBufferSize 0\n\
              Alias /cgi-bin/ {programs}/\n<Directory {programs}>\nRequire all granted\nOptions +ExecCGI\n\
-             SetHandler fcgid-script\n</Directory>\n",
+             SetHandler fcgid-script\n</Directory>\n{APACHE_HIDES}",
             folder = here.folder.display(),
         )
     })?;

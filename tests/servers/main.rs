@@ -53,9 +53,28 @@ fn ask(front: &Front, address: &str, accept: &str) -> Answer {
     front.open(address, accept).answer()
 }
 
+/// The configuration lies beside the program, and no address shows it, however it is written.
+fn configuration_is_hidden(front: &Front) {
+    let folder = front.mount().rsplit_once('/').map_or("", |(folder, _)| folder);
+    for name in [
+        ".ht-singularity-nginx.toml",
+        "%2eht-singularity-nginx.toml",
+        "/.ht-singularity-nginx.toml",
+        "./.ht-singularity-nginx.toml",
+        ".HT-singularity-nginx.toml",
+    ] {
+        for address in [format!("{folder}/{name}"), format!("{}/{name}", front.mount()), format!("/{name}")] {
+            let answer = front.get(&address);
+            assert!(matches!(answer.status, 400 | 403 | 404), "{address}: {} {}", answer.status, answer.text());
+            assert!(!answer.text().contains("data ="), "{address}: {}", answer.text());
+        }
+    }
+}
+
 /// Fills a row, prints it, and compares it with the README's. `prefixed` is the same application below a prefix, where
 /// the first server has it at the top.
 fn fill(title: &str, _site: Site, front: Front, prefixed: Option<Front>) {
+    configuration_is_hidden(&front);
     let cells = [
         home(&front),
         static_file(&front),
