@@ -5,7 +5,7 @@
 //! that was not answered (too slow, killed, no memory): it is never kept, it is no *no*, and a run that needs to know is
 //! refused until somebody has asked again. Deleting the file costs one more look.
 //!
-//! One asks at a time, over all processes of the site, by a lock; the others wait for the answer, [`PATIENCE`] at most.
+//! One asks at a time, over all processes of the site, by a lock; the others wait for the answer, 5 s at most.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Write};
@@ -106,7 +106,7 @@ impl Abilities {
     }
 
     /// What is kept, else what is found out now (and then kept). Refused where something in `needed` stays unknown, or
-    /// [`PATIENCE`] is over: then the questions go on, for whoever comes next ([`finish`]).
+    /// after 5 s: then the questions go on, for whoever comes next ([`finish`]).
     pub fn of(runtime: &Runtime, state: &Path, needed: &[Ability]) -> Result<Abilities, RuntimeError> {
         let until = Instant::now() + PATIENCE;
         loop {

@@ -115,7 +115,7 @@ pub fn adopt() -> io::Result<()> {
     Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
 }
 
-/// Ends and reaps every orphan with all that descends from it, until there is none or [`SWEEP`] is over. Children with
+/// Ends and reaps every orphan with all that descends from it, until there is none or 5 s ([`SWEEP`]) are over. Children with
 /// an owner, and their descendants, are left alone.
 pub fn sweep() {
     let until = Instant::now() + SWEEP;
