@@ -126,7 +126,7 @@ fn what_is_wrong_stops_the_start_and_names_the_line() {
 fn what_is_empty_means_none_or_stops_the_start() {
     // the value in force; everything that is not here is refused
     let none = |key: &str, written: &str| match (key, written) {
-        ("allow_origins", "[]" | "") => Some(""),
+        ("allow_origins" | "proxies", "[]" | "") => Some(""),
         ("extra_characters" | "launcher", "''" | "") => Some(""),
         _ => None,
     };
@@ -145,7 +145,7 @@ fn what_is_empty_means_none_or_stops_the_start() {
                 expect(key, read, of_image, none(key, written), written);
             }
         }
-        let list = matches!(key, "allow_origins" | "hosts" | "run_methods");
+        let list = matches!(key, "allow_origins" | "hosts" | "proxies" | "run_methods");
         for written in ["", ",", " , "].into_iter().filter(|written| list || written.is_empty()) {
             expect(key, config(base, &[(&variable, written)]), false, none(key, ""), written);
         }

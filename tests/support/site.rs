@@ -223,8 +223,10 @@ impl Site {
         let program = family.iter().find(|process| process.command.starts_with(PROGRAM)).expect("the program");
         let id = program.pid as u32;
         // it looks at its host and runtime while it serves already
+        // the thread that does so is started before those that answer
+        let answers = || processes::has_thread(id, "fastcgi");
         let looks = || !self.impatient && processes::has_thread(id, "announce");
-        until("the server has looked at its host", HANG, || !looks());
+        until("the server has looked at its host", HANG, || answers() && !looks());
         let mut descriptors = processes::descriptors(id);
         until("the server is at rest", HANG, || {
             std::thread::sleep(Duration::from_millis(15));
