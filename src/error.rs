@@ -1,12 +1,14 @@
 //! Why a request was not answered as asked. Stands above the stages: one
-//! variant and one `From` for each, and from each the same four facts:
-//! status, machine word, public text (no path, says what to do next), log text.
+//! variant and one `From` for each, and from each the same three facts: its
+//! row in the table of problems (`problems.rs`: status, word, title), a public
+//! text (no path, says what to do next), a log text.
 
 use thiserror::Error;
 
 use crate::args::{BindError, InputError, Rejected};
 use crate::http::RequestError;
 use crate::image::{CatalogError, Distrust, FindError, MetadataError};
+use crate::problems::Code;
 use crate::run::{Ability, RuntimeError, StartError, StateError};
 
 /// Everything that can keep an answer back. The display text is for the log.
@@ -78,96 +80,67 @@ pub enum Error {
 }
 
 impl Error {
-    /// The HTTP status.
-    pub fn status(&self) -> u16 {
+    /// Its row in the table of problems.
+    pub fn code(&self) -> Code {
         match self {
-            Error::Request(RequestError::Query) => 414,
-            Error::Request(RequestError::Path) | Error::NoRoute | Error::NoApp => 404,
-            Error::Find(FindError::NotFound) => 404,
-            Error::Find(FindError::Denied) | Error::Metadata(_) | Error::NotRun(_) => 422,
-            Error::Request(_) | Error::BodyIncomplete | Error::Page(_) => 400,
-            Error::Method(_) | Error::RunMethod(_) => 405,
-            Error::Host => 421,
-            Error::CrossSite | Error::Embedded | Error::Distrust(_) | Error::NoDownload => 403,
-            Error::MediaType => 415,
-            Error::BodyTooLarge => 413,
-            Error::BodyNoLength => 411,
-            Error::VisitorBusy | Error::VisitorCrowded => 429,
-            Error::Arguments(BindError::Input(InputError::QueryTooLong)) => 414,
-            Error::Arguments(BindError::Input(InputError::BodyTooLong)) => 413,
-            Error::Arguments(_) => 400,
-            Error::Busy
-            | Error::Crowded
-            | Error::Spool(_)
-            | Error::Replaced
-            | Error::Runtime(_)
-            | Error::Strict(..)
-            | Error::State(_)
-            | Error::Start(_)
-            | Error::Catalog(_) => 503,
-            Error::Find(FindError::Io(_)) | Error::Panicked => 500,
+            Error::Request(RequestError::Query) => Code::QueryTooLong,
+            Error::Request(RequestError::Path) | Error::NoRoute => Code::NoSuchAddress,
+            Error::Request(
+                RequestError::NoMethod
+                | RequestError::Mount(_)
+                | RequestError::Host
+                | RequestError::Length
+                | RequestError::Field,
+            ) => Code::BadRequest,
+            Error::Method(_) | Error::RunMethod(_) => Code::MethodNotAllowed,
+            Error::Host => Code::UnknownHost,
+            Error::CrossSite => Code::CrossSite,
+            Error::Embedded => Code::Embedded,
+            Error::Catalog(_) => Code::DataFolder,
+            Error::Find(FindError::NotFound) => Code::NoSuchImage,
+            Error::Find(FindError::Io(_)) => Code::ImageUnavailable,
+            Error::Find(FindError::Denied) | Error::Metadata(_) => Code::UnreadableImage,
+            Error::NotRun(_) => Code::NotRunHere,
+            Error::Page(_) => Code::BadPage,
+            Error::NoApp => Code::NoSuchApp,
+            Error::Distrust(_) => Code::NotTrusted,
+            Error::NoDownload => Code::NotOffered,
+            Error::MediaType => Code::UnknownContent,
+            Error::BodyTooLarge | Error::Arguments(BindError::Input(InputError::BodyTooLong)) => Code::ContentTooLarge,
+            Error::BodyNoLength => Code::LengthRequired,
+            Error::BodyIncomplete => Code::ContentIncomplete,
+            Error::Arguments(BindError::Input(InputError::QueryTooLong)) => Code::QueryTooLong,
+            Error::Arguments(BindError::Input(InputError::TooMany)) => Code::TooManyParameters,
+            Error::Arguments(BindError::Input(InputError::NotJson { .. })) => Code::NotJson,
+            Error::Arguments(BindError::Input(InputError::NotAnObject)) => Code::NotAnObject,
+            Error::Arguments(BindError::Rejected(_)) => Code::BadArguments,
+            Error::Busy => Code::Busy,
+            Error::Crowded => Code::Crowded,
+            Error::VisitorBusy | Error::VisitorCrowded => Code::VisitorBusy,
+            Error::Spool(_) => Code::NoRoom,
+            Error::Replaced => Code::Replaced,
+            Error::Runtime(RuntimeError::Unknown(..) | RuntimeError::Asking) | Error::Strict(..) => Code::Isolation,
+            Error::Runtime(
+                RuntimeError::Missing
+                | RuntimeError::NotExecutable(_)
+                | RuntimeError::Writable(_)
+                | RuntimeError::Hangs(_)
+                | RuntimeError::Broken(..)
+                | RuntimeError::Refuses(..),
+            ) => Code::NoRuntime,
+            Error::State(_) | Error::Start(_) => Code::CannotStart,
+            Error::Panicked => Code::Internal,
         }
     }
 
-    /// The machine word: the last part of the problem's `type`. These do not change.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Error::Request(RequestError::Query) => "query-too-long",
-            Error::Request(RequestError::Path) | Error::NoRoute => "no-such-address",
-            Error::Request(_) => "bad-request",
-            Error::Method(_) | Error::RunMethod(_) => "method-not-allowed",
-            Error::Host => "unknown-host",
-            Error::CrossSite => "cross-site",
-            Error::Embedded => "embedded",
-            Error::Catalog(_) => "data-folder",
-            Error::Find(FindError::NotFound) => "no-such-image",
-            Error::Find(_) | Error::Metadata(_) => "unreadable-image",
-            Error::NotRun(_) => "not-run-here",
-            Error::Page(_) => "bad-page",
-            Error::NoApp => "no-such-app",
-            Error::Distrust(_) => "not-trusted",
-            Error::NoDownload => "not-offered",
-            Error::MediaType => "unknown-content",
-            Error::BodyTooLarge => "content-too-large",
-            Error::BodyNoLength => "length-required",
-            Error::BodyIncomplete => "content-incomplete",
-            Error::Arguments(BindError::Input(input)) => input.word(),
-            Error::Arguments(BindError::Rejected(_)) => "bad-arguments",
-            Error::Busy => "busy",
-            Error::Crowded => "crowded",
-            Error::VisitorBusy | Error::VisitorCrowded => "visitor-busy",
-            Error::Spool(_) => "no-room",
-            Error::Replaced => "replaced",
-            Error::Runtime(RuntimeError::Unknown(..) | RuntimeError::Asking) => "isolation",
-            Error::Runtime(_) => "no-runtime",
-            Error::Strict(..) => "isolation",
-            Error::State(_) | Error::Start(_) => "cannot-start",
-            Error::Panicked => "internal",
-        }
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.code().row().status
     }
 
     /// A short summary for people.
     pub fn title(&self) -> &'static str {
-        match self.word() {
-            "no-such-address" => "Nothing is at this address",
-            "no-such-image" => "There is no such image",
-            "no-such-app" => "The image has no such app",
-            "unreadable-image" => "The image cannot be read",
-            "not-run-here" => "This image is not run here",
-            "bad-arguments" => "Some arguments cannot be used",
-            "method-not-allowed" => "This address does not take that method",
-            "unknown-host" => "This server does not answer for that host",
-            "cross-site" | "embedded" | "not-trusted" | "not-offered" => "Not allowed",
-            "replaced" => "The image has just been replaced",
-            "busy" => "All slots are busy",
-            "crowded" => "Too many answers are under way",
-            "visitor-busy" => "Too much at once from your address",
-            "no-room" => "There is no room for the answer",
-            "no-runtime" | "cannot-start" | "isolation" => "Nothing can be run at the moment",
-            "data-folder" => "The data folder cannot be read",
-            "internal" => "Something went wrong here",
-            _ => "The request cannot be understood",
-        }
+        self.code().row().title
     }
 
     /// What the visitor can do. Never a path of the server.

@@ -13,7 +13,7 @@
 //! folder), [`args`] (the contract with image authors), [`run`] (processes),
 //! [`reply`] (what is known), [`view`] (how it looks). [`error`] stands above
 //! them, [`app`] joins them, [`cli`] is for people at a terminal. Beside the
-//! flow: [`config`] (what the owner set), [`trust`] (what others could have
+//! flow: [`problems`] (the table of what can go wrong), [`config`] (what the owner set), [`trust`] (what others could have
 //! changed), [`log`].
 
 #![deny(unsafe_code)]
@@ -26,6 +26,7 @@ pub mod error;
 pub mod http;
 pub mod image;
 pub mod log;
+pub mod problems;
 pub mod reply;
 pub mod route;
 pub mod run;

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use crate::args::{ArgError, ArgSpec, MediaType, Policy, Report};
 use crate::error::Error;
 use crate::image::{Architecture, Format, ImageName, Labels, Metadata};
+use crate::problems::Code;
 use crate::route::{Route, Target};
 use crate::run::Outcome;
 
@@ -29,6 +30,8 @@ pub enum Reply {
     Ran(Box<Ran>),
     /// What can be asked of the folder, or of one image.
     OpenApi(Described),
+    /// A kind of problem in general.
+    About(Code),
     /// Whether the site can do its work.
     Health(Vec<Check>),
     /// The same in numbers, for those who watch.
@@ -300,12 +303,8 @@ impl Weight {
 /// A refusal, ready to be shown: RFC 9457.
 #[derive(Debug)]
 pub struct Problem {
-    /// The HTTP status.
-    pub status: u16,
-    /// The last part of `type`.
-    pub word: &'static str,
-    /// A short summary.
-    pub title: String,
+    /// What kind it is: status, word and title.
+    pub code: Code,
     /// What happened and what to do next.
     pub detail: String,
     /// The request's id, to be found in the log.
@@ -327,12 +326,15 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.code.row().status
+    }
+
     /// A problem without particulars.
-    pub fn new(status: u16, word: &'static str, title: impl Into<String>, detail: impl Into<String>) -> Problem {
+    pub fn new(code: Code, detail: impl Into<String>) -> Problem {
         Problem {
-            status,
-            word,
-            title: title.into(),
+            code,
             detail: detail.into(),
             instance: String::new(),
             errors: Vec::new(),
@@ -348,7 +350,7 @@ impl Problem {
 
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Problem {
-        let mut problem = Problem::new(error.status(), error.word(), error.title(), error.detail());
+        let mut problem = Problem::new(error.code(), error.detail());
         problem.retry_after = error.retry_after();
         problem.allow = error.allow().map(str::to_owned);
         if let Some(rejected) = error.rejected() {

@@ -9,6 +9,7 @@ use std::fmt::{self, Write};
 
 use crate::http::{Method, Mount};
 use crate::image::{AppName, ImageName};
+use crate::problems::Code;
 
 /// The name of the site's own logo among the static files.
 pub const LOGO: &str = "logo";
@@ -36,6 +37,8 @@ pub enum Route {
     Static(String),
     /// `/container/random`
     Random,
+    /// `/container/problems/<word>`: what the `type` of a problem leads to.
+    Problem(Code),
     /// `/container/health`
     Health,
     /// `/container/metrics`, where the site has them.
@@ -101,6 +104,8 @@ impl Route {
             ["container", ""] => Some(Route::Home),
             ["container", "random"] => Some(Route::Random),
             ["container", "health"] => Some(Route::Health),
+            ["container", "problems", word] => Code::parse(word).map(Route::Problem),
+            ["container", "problems", ..] => None,
             ["container", "metrics"] => Some(Route::Metrics),
             ["container", "static", file] if !file.is_empty() => Some(Route::Static((*file).to_owned())),
             ["container", "static", ..] => None,
@@ -139,6 +144,7 @@ impl Route {
             Route::OpenApi(Some(image)) => format!("/container/openapi/{image}.json"),
             Route::Static(file) => format!("/container/static/{file}"),
             Route::Random => "/container/random".to_owned(),
+            Route::Problem(code) => format!("/container/problems/{}", code.row().word),
             Route::Health => "/container/health".to_owned(),
             Route::Metrics => "/container/metrics".to_owned(),
             Route::OldRun(target) => format!("/containers/run/{target}"),
@@ -174,7 +180,7 @@ impl Route {
 mod tests {
     use super::*;
 
-    const PATHS: [&str; 23] = [
+    const PATHS: [&str; 24] = [
         "/container/download/x.sif",
         "/container/",
         "/container/hello-name.sif",
@@ -190,6 +196,7 @@ mod tests {
         "/container/static/style.css",
         "/container/random",
         "/container/health",
+        "/container/problems/busy",
         "/container/metrics",
         "/containers/run/hello-name.sif",
         "/containers/random",
@@ -238,6 +245,10 @@ mod tests {
             "/container/openapi/x.sif",
             "/container/openapi/.json",
             "/container/openapi/x.sif/app.json",
+            "/container/problems",
+            "/container/problems/",
+            "/container/problems/nothing",
+            "/container/problems/busy/x",
             "/Container/",
             "/api/",
             "/api/container/args",

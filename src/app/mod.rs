@@ -152,6 +152,7 @@ impl Site {
             Route::Static(file) if file == LOGO => Reply::Logo(self.logo().ok_or(Error::NoRoute)?),
             Route::Static(file) => return view::asset(&file, request).ok_or(Error::NoRoute),
             Route::Random | Route::OldRandom => Reply::Go(302, self.random()?, String::new()),
+            Route::Problem(code) => Reply::About(code),
             Route::Health => Reply::Health(self.checks(false)),
             Route::Metrics => Reply::Metrics(Box::new(self.metrics()?)),
             Route::OldRun(target) => Reply::Go(308, Route::Run(target), query()),

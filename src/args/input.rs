@@ -77,19 +77,6 @@ pub enum InputError {
     NotAnObject,
 }
 
-impl InputError {
-    /// The same for programs. These words do not change.
-    pub fn word(&self) -> &'static str {
-        match self {
-            InputError::QueryTooLong => "query-too-long",
-            InputError::BodyTooLong => "body-too-long",
-            InputError::TooMany => "too-many-parameters",
-            InputError::NotJson { .. } => "not-json",
-            InputError::NotAnObject => "not-an-object",
-        }
-    }
-}
-
 /// A value as sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Given<'a> {

@@ -13,7 +13,7 @@ pub const MAX_IMAGE_NAME: usize = 128;
 pub const MAX_APP_NAME: usize = 64;
 
 /// Words that stand where an image name could stand in a URL; no image may bear them.
-pub const RESERVED: [&str; 12] = [
+pub const RESERVED: [&str; 14] = [
     "run",
     "args",
     "labels",
@@ -26,6 +26,8 @@ pub const RESERVED: [&str; 12] = [
     "mcp",
     "jobs",
     "metrics",
+    "api",
+    "problems",
 ];
 
 /// Why a text is not a name.

@@ -6,11 +6,9 @@ use super::human::timestamp;
 use crate::args::{Arg, ArgError};
 use crate::http::Mount;
 use crate::image::App;
+use crate::problems::Code;
 use crate::reply::{Asked, Check, Folder, ImageFacts, Problem, Row, Weight};
 use crate::route::{Route, Target};
-
-/// What the `type` of a problem begins with: a URN names it without promising a page.
-const PROBLEM_TYPE: &str = "urn:singularity-nginx:problem:";
 
 /// `{"images":[…],"total":0,"page":1,"next":null}`
 pub fn home(folder: &Folder, mount: &Mount) -> Value {
@@ -214,11 +212,12 @@ pub fn health(checks: &[Check]) -> Value {
 }
 
 /// RFC 9457 §3, with our own members `errors`, `ignored`, `exit_code`, `stderr`.
-pub fn problem(problem: &Problem) -> Value {
+pub fn problem(problem: &Problem, mount: &Mount) -> Value {
+    let row = problem.code.row();
     let mut value = json!({
-        "type": format!("{PROBLEM_TYPE}{}", problem.word),
-        "title": problem.title,
-        "status": problem.status,
+        "type": Route::Problem(problem.code).href(mount),
+        "title": row.title,
+        "status": row.status,
         "detail": problem.detail,
         "instance": format!("urn:singularity-nginx:request:{}", problem.instance),
     });
@@ -235,6 +234,14 @@ pub fn problem(problem: &Problem) -> Value {
         put(&mut value, "stderr", stderr.as_str());
     }
     value
+}
+
+/// A kind of problem in general: what its `type` leads to.
+pub fn about(code: Code, mount: &Mount) -> Value {
+    let row = code.row();
+    json!({
+        "type": Route::Problem(code).href(mount), "title": row.title, "status": row.status, "about": row.about,
+    })
 }
 
 fn errors(errors: &[ArgError]) -> Vec<Value> {

@@ -60,6 +60,8 @@ pub fn reply(reply: Reply, request: &Request, brand: &Brand<'_>) -> Response {
         Reply::Rejected(facts) => html_page(400, html::image(&facts, &frame)).with("Cache-Control", "no-store"),
         Reply::Ran(ran) => run::show(*ran, request, &frame),
         Reply::OpenApi(described) => tagged(compact(&openapi::document(&described, &request.mount)), request),
+        Reply::About(code) if page => tagged(html_page(200, html::about(code, &frame)), request),
+        Reply::About(code) => tagged(json_value(200, &json::about(code, &request.mount)), request),
         Reply::Health(checks) => health(&checks),
         Reply::Metrics(metrics) => metrics::show(&metrics),
         Reply::ApiImages(targets) => json_value(200, &json::api_images(&targets, &request.mount)),
@@ -76,7 +78,7 @@ pub fn error(error: &Error, request: &Request, brand: &Brand<'_>) -> Response {
     let mut problem = Problem::from(error);
     problem.instance = request.id.clone();
     if let (Some(Route::Image(target) | Route::Run(target)), true) =
-        (Route::parse(&request.path), problem.status != 404)
+        (Route::parse(&request.path), problem.status() != 404)
     {
         problem.target = Some(target);
     }
@@ -85,9 +87,9 @@ pub fn error(error: &Error, request: &Request, brand: &Brand<'_>) -> Response {
 
 fn show_problem(problem: &Problem, request: &Request, frame: &Frame<'_>) -> Response {
     let mut response = if wants_page(request) {
-        html_page(problem.status, html::problem(problem, frame))
+        html_page(problem.status(), html::problem(problem, frame))
     } else {
-        varied(Response::new(problem.status, PROBLEM, json_bytes(&json::problem(problem))))
+        varied(Response::new(problem.status(), PROBLEM, json_bytes(&json::problem(problem, frame.mount))))
     };
     response = response.with("Cache-Control", "no-store");
     if let Some(seconds) = problem.retry_after {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{Frame, JSON, html, html_page, json_bytes, show_problem, varied};
 use crate::args::MediaType;
 use crate::http::{Request, Response, quality};
+use crate::problems::Code;
 use crate::reply::{Problem, Ran};
 use crate::run::{End, Outcome};
 
@@ -65,7 +66,7 @@ pub fn show(ran: Ran, request: &Request, frame: &Frame<'_>) -> Response {
     };
     match shape(request, ran.output) {
         Shape::Page => {
-            let status = failure(&ran).map_or(200, |problem| problem.status);
+            let status = failure(&ran).map_or(200, |problem| problem.status());
             told(html_page(status, html::result(&ran, frame)), &ran).with("Cache-Control", lifetime)
         }
         Shape::Envelope => {
@@ -147,68 +148,67 @@ fn encoded(text: &str) -> String {
 
 /// Why the run gives no answer, in words; `None` when it does.
 pub fn failure(ran: &Ran) -> Option<Problem> {
-    let (status, word, title, detail) = reason(ran)?;
-    let mut problem = Problem::new(status, word, title, detail);
+    let (code, detail) = reason(ran)?;
+    let mut problem = Problem::new(code, detail);
     problem.exit_code = match ran.outcome.end {
-        End::Exited(code) => Some(code),
+        End::Exited(status) => Some(status),
         _ => None,
     };
     problem.stderr = Some(ran.stderr.clone());
     problem.ignored = ran.report.ignored().to_vec();
-    problem.retry_after = (status == 503).then_some(30);
+    problem.retry_after = (problem.status() == 503).then_some(30);
     problem.target = Some(ran.target.clone());
     Some(problem)
 }
 
-/// Status, machine word, title and detail of a run that failed.
-fn reason(ran: &Ran) -> Option<(u16, &'static str, String, String)> {
+/// The row of a run that failed, and what happened this time.
+fn reason(ran: &Ran) -> Option<(Code, String)> {
     let name = ran.target.image.as_str();
-    let told = match &ran.outcome.end {
+    let reason = match &ran.outcome.end {
         _ if ran.carried && ran.outcome.truncated => (
-            502,
-            "output-cut",
-            format!("The output of {name} was cut off"),
-            "It is longer than this site keeps, and what carried the run elsewhere cannot say whether it did its work. \
-             Ask for less."
-                .to_owned(),
+            Code::OutputCut,
+            format!(
+                "The output of {name} is longer than this site keeps, and what carried the run elsewhere cannot say \
+                 whether it did its work. Ask for less."
+            ),
         ),
         End::Exited(0) | End::OutputLimit => return None,
         End::Exited(255) if ran.stderr.lines().any(|line| line.starts_with("FATAL:")) => (
-            502,
-            "runtime-failed",
-            format!("The container runtime could not run {name}"),
-            "Its message says why; the site's owner or the image's author can tell more.".to_owned(),
+            Code::RuntimeFailed,
+            format!(
+                "The container runtime could not run {name}. Its message says why; the site's owner or the image's \
+                 author can tell more."
+            ),
         ),
-        End::Exited(code) => (
-            502,
-            "container-failed",
-            format!("{name} ended with exit status {code}"),
-            "What it wrote to stderr says why; the image's author can tell more.".to_owned(),
+        End::Exited(status) => (
+            Code::ContainerFailed,
+            format!(
+                "{name} ended with exit status {status}. What it wrote to stderr says why; the image's author can tell \
+                 more."
+            ),
         ),
         End::Signalled(signal) => (
-            502,
-            "container-killed",
-            format!("{name} was killed by signal {signal}"),
-            "Often this means that it used too much memory; the image's author can tell more.".to_owned(),
+            Code::ContainerKilled,
+            format!(
+                "{name} was killed by signal {signal}. Often this means that it used too much memory; the image's \
+                 author can tell more."
+            ),
         ),
         End::Deadline => (
-            504,
-            "deadline",
-            format!("{name} did not finish in time"),
-            format!("It was ended after {} s. Ask for less work.", ran.outcome.elapsed.as_secs()),
+            Code::Deadline,
+            format!(
+                "{name} did not finish in time: it was ended after {} s. Ask for less work.",
+                ran.outcome.elapsed.as_secs()
+            ),
         ),
-        End::Cancelled => (503, "cancelled", format!("{name} was ended"), "Nobody waited for it.".to_owned()),
+        End::Cancelled => (Code::Cancelled, format!("{name} was ended. Nobody waited for it.")),
         End::NotExecuted(_) => (
-            503,
-            "no-runtime",
-            "The container runtime cannot be executed".to_owned(),
-            "The site's owner finds the reason in the log.".to_owned(),
+            Code::NoRuntime,
+            "The container runtime cannot be executed. The site's owner finds the reason in the log.".to_owned(),
         ),
-        End::Lost => {
-            (502, "run-lost", format!("The run of {name} was lost"), "It was ended from outside; try again.".to_owned())
-        }
+        End::Lost => (Code::RunLost, format!("The run of {name} was ended from outside; try again.")),
     };
-    Some(told)
+    Some(reason)
 }
 
 /// All that is known of a run.

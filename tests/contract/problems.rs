@@ -14,7 +14,9 @@ fn problem(site: &Site, request: &Request, status: u16, word: &str) -> Value {
     let answer = site.ask(request);
     let (got, problem) = answer.problem(status);
     assert_eq!(got, word, "{problem}");
-    assert!(problem["type"].as_str().is_some_and(|kind| kind.starts_with("urn:")), "{problem}");
+    // the kind has an address of its own, which says the same in general
+    let about = site.ask(&get(problem["type"].as_str().expect("a type"))).json();
+    assert_eq!((&about["status"], &about["title"]), (&problem["status"], &problem["title"]), "{about}");
     assert_eq!(answer.header("Cache-Control"), Some("no-store"));
     let page = site.ask(&request.clone().accept(BROWSER));
     assert_eq!((page.status, page.media()), (status, HTML), "{word}");
@@ -28,6 +30,29 @@ fn problem(site: &Site, request: &Request, status: u16, word: &str) -> Value {
         assert!(told, "{word}: no {text:?} in {}", page.text());
     }
     problem
+}
+
+/// Every kind of problem has an address below the mount, for programs and people, and no other word has one.
+#[test]
+fn every_problem_has_an_address_that_explains_it() {
+    use singularity_nginx::problems::Code;
+    on_both_wires(|wire| {
+        let site = hello(wire);
+        for code in Code::ALL {
+            let row = code.row();
+            let address = format!("/container/problems/{}", row.word);
+            let told = site.ask(&get(&address)).json();
+            assert_eq!(told, json!({ "type": address, "title": row.title, "status": row.status, "about": row.about }));
+            let page = site.ask(&get(&address).accept(BROWSER));
+            assert_eq!((page.status, page.media()), (200, HTML));
+            assert!(page.text().contains(row.word), "{}", page.text());
+        }
+        for nothing in ["/container/problems", "/container/problems/", "/container/problems/nothing"] {
+            problem(&site, &get(nothing), 404, "no-such-address");
+        }
+        let mounted = site.ask(&get("/container/none.sif").var("SCRIPT_NAME", "/apps")).json();
+        assert_eq!(mounted["type"], "/apps/container/problems/no-such-image");
+    });
 }
 
 #[test]

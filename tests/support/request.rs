@@ -126,7 +126,8 @@ impl Answer {
             assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "no {member}: {problem}");
         }
         let kind = problem["type"].as_str().expect("a type");
-        (kind.rsplit(':').next().unwrap_or_default().to_owned(), problem)
+        assert!(kind.contains("/container/problems/"), "{kind}");
+        (kind.rsplit('/').next().unwrap_or_default().to_owned(), problem)
     }
 
     /// Expects success; the content as text.

@@ -14,7 +14,7 @@ mod terminal;
 pub use home::home;
 pub use image::image;
 pub use layout::{Frame, bare};
-pub use problem::problem;
+pub use problem::{about, problem};
 pub use result::result;
 
 use super::{assets, human, image_route};

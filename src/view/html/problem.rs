@@ -4,12 +4,14 @@ use maud::{Markup, html};
 
 use super::terminal::terminal;
 use super::{Frame, Route, layout};
+use crate::problems::Code;
 use crate::reply::Problem;
 use crate::view::words::{image as words, problem as status};
 
 /// What happened and what to do next.
 pub fn problem(problem: &Problem, frame: &Frame<'_>) -> Markup {
     let mount = frame.mount;
+    let row = problem.code.row();
     let body = html! {
         nav.crumbs aria-label=(words::WHERE) {
             a href=(Route::Home.href(mount)) { (words::ALL) }
@@ -17,7 +19,7 @@ pub fn problem(problem: &Problem, frame: &Frame<'_>) -> Markup {
                 " / " a href=(Route::Image(target.clone()).href(mount)) { (target.image) }
             }
         }
-        h1 { (problem.title) }
+        h1 { (row.title) }
         @if problem.errors.is_empty() { p { (problem.detail) } } @else {
             dl.errors {
                 @for error in &problem.errors { dt { code { (error.name) } } dd { (error.why) } }
@@ -26,7 +28,24 @@ pub fn problem(problem: &Problem, frame: &Frame<'_>) -> Markup {
         @if let Some(stderr) = problem.stderr.as_deref().filter(|stderr| !stderr.trim().is_empty()) {
             section { h2 { (words::MESSAGES) } pre.stderr tabindex="0" { (terminal(stderr.trim_end())) } }
         }
-        p.facts { (status::STATUS) (problem.status) @if !problem.instance.is_empty() { (status::REQUEST) code { (problem.instance) } } }
+        p.facts { (status::STATUS) (row.status) " · " a href=(Route::Problem(problem.code).href(mount)) { (row.word) } @if !problem.instance.is_empty() { (status::REQUEST) code { (problem.instance) } } }
     };
-    layout::page(&problem.title, frame, &body)
+    layout::page(row.title, frame, &body)
+}
+
+/// A kind of problem in general.
+pub fn about(code: Code, frame: &Frame<'_>) -> Markup {
+    let row = code.row();
+    let body = html! {
+        nav.crumbs aria-label=(words::WHERE) { a href=(Route::Home.href(frame.mount)) { (words::ALL) } }
+        h1 { (row.title) }
+        p { (code_words(row.about)) }
+        p.facts { (status::STATUS) (row.status) " · " code { (row.word) } }
+    };
+    layout::page(row.title, frame, &body)
+}
+
+/// A text with `words` in back quotes as code.
+fn code_words(text: &str) -> Markup {
+    html! { @for (number, part) in text.split('`').enumerate() { @if number % 2 == 1 { code { (part) } } @else { (part) } } }
 }

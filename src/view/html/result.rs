@@ -31,7 +31,7 @@ pub fn result(ran: &Ran, frame: &Frame<'_>) -> Markup {
         (filled_in(&ran.target, given, mount))
         (told(&ran.report))
         @match failure(ran) {
-            Some(problem) => { section.wrong role="alert" { h2 { (problem.title) } p { (problem.detail) } } }
+            Some(problem) => { section.wrong role="alert" { h2 { (problem.code.row().title) } p { (problem.detail) } } }
             None => {}
         }
         section aria-labelledby="output" {

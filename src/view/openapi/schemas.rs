@@ -172,7 +172,10 @@ fn problem_schema() -> Value {
     object(
         &["type", "title", "status", "detail", "instance"],
         json!({
-            "type": { "type": "string", "format": "uri", "pattern": "^urn:singularity-nginx:problem:[a-z-]+$" },
+            "type": {
+                "type": "string", "format": "uri-reference", "pattern": "/container/problems/[a-z-]+$",
+                "description": "An address of this site that says what it means; compare its last part",
+            },
             "title": { "type": "string" },
             "status": { "type": "integer", "minimum": 400, "maximum": 599 },
             "detail": { "type": "string", "description": "What happened, and what to do next" },

@@ -1,0 +1,151 @@
+//! The table of problems: everything that an answer can be instead of what was asked for.
+//!
+//! Each [`Code`] has a row: the word that programs compare, the HTTP status (RFC 9110), a title (RFC 9457 §3.1.4: the same
+//! each time), and what it means, for the page that its `type` leads to. A row is all there is to say of a problem in
+//! general; what happened this time stands in the answer's `detail`. Words never change.
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The word for programs: the last part of `type`.
+    pub word: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// A short summary.
+    pub title: &'static str,
+    /// What it means and what can be done, in general.
+    pub about: &'static str,
+}
+
+macro_rules! problems {
+    ($($(#[$meta:meta])* $code:ident $status:literal $word:literal $title:literal $about:literal)*) => {
+        /// A kind of problem.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "the table says what each means")]
+        pub enum Code { $($(#[$meta])* $code),* }
+
+        impl Code {
+            /// All of them, in the order of the table.
+            pub const ALL: &'static [Code] = &[$(Code::$code),*];
+
+            /// What there is to say of it.
+            pub const fn row(self) -> Row {
+                match self {
+                    $(Code::$code => Row { word: $word, status: $status, title: $title, about: $about }),*
+                }
+            }
+        }
+    };
+}
+
+problems! {
+    BadRequest 400 "bad-request" "The request cannot be understood"
+        "Something that the web server passed on is no request: a header field that is too long, a length that is no number, several names in `Host`."
+    BadArguments 400 "bad-arguments" "Some arguments cannot be used"
+        "`errors` names each argument and says what to write instead. Nothing has run."
+    TooManyParameters 400 "too-many-parameters" "There are too many parameters"
+        "Send the arguments that the image declares, each once."
+    NotJson 400 "not-json" "The content is no JSON"
+        "Send one JSON object whose members are the arguments. `detail` says where it goes wrong."
+    NotAnObject 400 "not-an-object" "The content is JSON, but no object"
+        "Send one JSON object whose members are the arguments."
+    BadPage 400 "bad-page" "The list has no such page"
+        "Send `page` as a whole number, or leave it out."
+    ContentIncomplete 400 "content-incomplete" "The content ended too early"
+        "The connection ended before the announced length of the content. Send it again."
+    CrossSite 403 "cross-site" "A page of another site may not do this"
+        "A script or a form of another site asked for a run. The site's owner can allow its origin (`allow_origins`)."
+    Embedded 403 "embedded" "A run cannot be a part of a page"
+        "No page can have a run as a picture, a frame or a script, and no browser may fetch one ahead. Link to the image's page instead."
+    NotTrusted 403 "not-trusted" "The image is not run, because others can change it"
+        "Somebody beside its owner can change the image, or a folder above it. The site's owner can take that right away."
+    NotOffered 403 "not-offered" "The image is not offered as a file"
+        "The site's owner can offer it (`download`)."
+    NoSuchAddress 404 "no-such-address" "Nothing is at this address"
+        "The list of all images and the links on their pages lead to everything that there is."
+    NoSuchImage 404 "no-such-image" "There is no such image"
+        "The data folder is read afresh for each request: the image may have been renamed or removed."
+    NoSuchApp 404 "no-such-app" "The image has no such app"
+        "The image's page lists its apps."
+    MethodNotAllowed 405 "method-not-allowed" "This address does not take that method"
+        "`Allow` names the methods that it takes."
+    LengthRequired 411 "length-required" "The content has no length"
+        "Send `Content-Length`: chunked content is not taken."
+    ContentTooLarge 413 "content-too-large" "The content is too large"
+        "Send at most 64 KiB of arguments."
+    QueryTooLong 414 "query-too-long" "The query is too long"
+        "Send at most 8 KiB in the address; longer arguments by POST."
+    UnknownContent 415 "unknown-content" "The content is of a type that is not taken"
+        "Send the arguments as application/x-www-form-urlencoded or as an application/json object."
+    UnknownHost 421 "unknown-host" "This server does not answer for that host"
+        "Use the address that the site's owner gave you."
+    UnreadableImage 422 "unreadable-image" "The image cannot be read"
+        "The file is damaged, encrypted or of a kind that is not read. `detail` says which part and why."
+    NotRunHere 422 "not-run-here" "This image is not run here"
+        "The image can be looked at. `detail` says why it is not run."
+    TooManyRequests 429 "too-many-requests" "Too many requests came from your address"
+        "The web server bounds how many requests one address has under way and how many begin in a second. Wait for the seconds of `Retry-After`."
+    VisitorBusy 429 "visitor-busy" "Too much at once from your address"
+        "One address may have so many runs, and answers of runs, at the same time. Whoever shares your address counts too."
+    Internal 500 "internal" "Something went wrong here"
+        "A fault of this program. The site's log has the reason under the request's id (`instance`)."
+    ImageUnavailable 500 "image-unavailable" "The image could not be opened"
+        "The file is there, and the system could not open it. Try again later."
+    ContainerFailed 502 "container-failed" "The container failed"
+        "The container ended with an exit status other than 0. `stderr` holds the end of its messages; the image's author can tell more."
+    ContainerKilled 502 "container-killed" "The container was killed"
+        "Something ended the container by a signal: often the kernel, because it used too much memory."
+    RuntimeFailed 502 "runtime-failed" "The container runtime could not run the image"
+        "The runtime itself gave up before or while it started the image. `stderr` holds its message."
+    OutputCut 502 "output-cut" "The output was cut off"
+        "The output was longer than the site keeps, and nobody can say whether the container did its work. Ask for less."
+    RunLost 502 "run-lost" "The run was lost"
+        "What supervises the run was ended from outside. Try again."
+    Busy 503 "busy" "All slots are busy"
+        "As many containers as the site allows are running. Try again after the seconds of `Retry-After`."
+    Crowded 503 "crowded" "Too many answers are under way"
+        "The server waits for as many readers of runs as it can. Try again after the seconds of `Retry-After`."
+    NoRoom 503 "no-room" "There is no room for the answer"
+        "The answer is long, and there is no room to keep it while it is read. Try again, or ask for less."
+    Replaced 503 "replaced" "The image has just been replaced"
+        "Another file took the image's place while it was asked for. Look at its arguments, and ask again."
+    Isolation 503 "isolation" "Nothing is run, because containers might not be kept apart"
+        "It is not known, or not so, that this host keeps containers apart as the site wants it. `singularity-nginx doctor` tells the site's owner more."
+    NoRuntime 503 "no-runtime" "The container runtime cannot be used"
+        "It is missing or does not work. `singularity-nginx doctor` tells the site's owner why."
+    CannotStart 503 "cannot-start" "Nothing can be run at the moment"
+        "The server lacks processes, memory, descriptors or its state folder. The site's log has the reason."
+    DataFolder 503 "data-folder" "The data folder cannot be read"
+        "The folder with the images is missing or closed. The site's log has the reason."
+    Cancelled 503 "cancelled" "The run was ended"
+        "Nobody waited for it any more, or the server was stopped."
+    Deadline 504 "deadline" "The run did not finish in time"
+        "The run was ended at the site's deadline. Ask for less work."
+}
+
+impl Code {
+    /// The code of a word.
+    pub fn parse(word: &str) -> Option<Code> {
+        Code::ALL.iter().copied().find(|code| code.row().word == word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn words_are_unique_and_lead_back() {
+        let words: BTreeSet<&str> = Code::ALL.iter().map(|code| code.row().word).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let row = code.row();
+            assert_eq!(Code::parse(row.word), Some(*code));
+            assert!(row.word.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", row.word);
+            assert!((400..600).contains(&row.status), "{}", row.word);
+            assert!(!row.title.ends_with('.') && row.about.ends_with('.'), "{}", row.word);
+        }
+        assert_eq!(Code::parse("nothing"), None);
+    }
+}
