@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The modules, in the order of the flow: [`wire`] (CGI and FastCGI),
-//! [`http`] (plain values), [`route`] (addresses), [`image`] (the data
+//! [`http`] (plain values), [`routes`] (the table of addresses), [`image`] (the data
 //! folder), [`args`] (the contract with image authors), [`run`] (processes),
 //! [`reply`] (what is known), [`view`] (how it looks). [`error`] stands above
 //! them, [`app`] joins them, [`cli`] is for people at a terminal. Beside the
@@ -28,7 +28,7 @@ pub mod image;
 pub mod log;
 pub mod problems;
 pub mod reply;
-pub mod route;
+pub mod routes;
 pub mod run;
 pub mod trust;
 pub mod view;

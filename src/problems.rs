@@ -4,6 +4,8 @@
 //! each time), and what it means, for the page that its `type` leads to. A row is all there is to say of a problem in
 //! general; what happened this time stands in the answer's `detail`. Words never change.
 
+use std::fmt;
+
 /// A row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -127,6 +129,13 @@ impl Code {
     /// The code of a word.
     pub fn parse(word: &str) -> Option<Code> {
         Code::ALL.iter().copied().find(|code| code.row().word == word)
+    }
+}
+
+impl fmt::Display for Code {
+    /// Its word.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.row().word)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::args::{ArgError, ArgSpec, MediaType, Policy, Report};
 use crate::error::Error;
 use crate::image::{Architecture, Format, ImageName, Labels, Metadata};
 use crate::problems::Code;
-use crate::route::{Route, Target};
+use crate::routes::{Route, Target};
 use crate::run::Outcome;
 
 /// An answer in substance.

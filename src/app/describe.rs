@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::http::Method;
 use crate::image::{ImageName, Labels, Metadata};
 use crate::reply::{Callable, Described};
-use crate::route::Target;
+use crate::routes::Target;
 
 /// Images in one description.
 const MAX_IMAGES: usize = 100;

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::http::Method;
 use crate::image::{Catalog, Entry, FindError, Format, Image, ImageName};
 use crate::reply::{Asked, Download, Folder, ImageFacts, LAST_PAGE, Reply, Row, RowFacts};
-use crate::route::{Route, Target};
+use crate::routes::{Route, Target};
 use crate::run::{Runtime, command};
 use crate::view;
 

@@ -23,7 +23,7 @@ use crate::http::{Method, Request, Response};
 use crate::image::{Catalog, Format, Image, ImageName, Labels, Listing, Metadata};
 use crate::log;
 use crate::reply::Reply;
-use crate::route::{LOGO, Route, Target};
+use crate::routes::{Does, LOGO, Route, Target};
 use crate::run;
 pub use crate::run::Client;
 use crate::view;
@@ -135,22 +135,24 @@ impl Site {
         if request.method == Method::Options {
             return Ok(view::options(&self.allowed(&route)));
         }
-        if !route.methods().contains(&request.method) {
+        let row = route.row();
+        if !row.methods().contains(&request.method) {
             return Err(Error::Method(self.allowed(&route)));
         }
         let query = || request.query.clone();
-        let _pass = (!matches!(route, Route::Run(_) | Route::Static(_))).then(|| self.looking.enter());
+        let _pass = (row.does == Does::Reads).then(|| self.looking.enter());
         let reply = match route {
             Route::Top => Reply::Go(302, Route::Home, String::new()),
             Route::Home => Reply::Home(self.folder(&request.query)?),
             Route::Image(target) => Reply::Image(Box::new(self.facts(&target, &request.query, false)?)),
             Route::Args(target) => Reply::Args(self.open(&target)?.spec),
             Route::Labels(target) => Reply::Labels(self.open(&target)?.labels),
-            Route::OpenApi(image) => Reply::OpenApi(self.describe(image)?),
+            Route::OpenApi => Reply::OpenApi(self.describe(None)?),
+            Route::ImageOpenApi(image) => Reply::OpenApi(self.describe(Some(image))?),
             Route::Run(target) => return self.run(&target, request, client),
             Route::Download(image) => return self.send_file(&image, request),
-            Route::Static(file) if file == LOGO => Reply::Logo(self.logo().ok_or(Error::NoRoute)?),
-            Route::Static(file) => return view::asset(&file, request).ok_or(Error::NoRoute),
+            Route::Static(file) if file.as_str() == LOGO => Reply::Logo(self.logo().ok_or(Error::NoRoute)?),
+            Route::Static(file) => return view::asset(file.as_str(), request).ok_or(Error::NoRoute),
             Route::Random | Route::OldRandom => Reply::Go(302, self.random()?, String::new()),
             Route::Problem(code) => Reply::About(code),
             Route::Health => Reply::Health(self.checks(false)),

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::http::{Body, Method, Request, Response, Visitor};
 use crate::log;
 use crate::reply::{Ran, Reply};
-use crate::route::Target;
+use crate::routes::Target;
 use crate::run::{
     self, Abilities, Ability, Busy, End, Invocation, Limits, Means, Network, Outcome, Run, Runtime, Slot, Slots,
     StartError,

@@ -11,7 +11,7 @@ use crate::app::{Opened, Site};
 use crate::args::Arguments;
 use crate::error::Error;
 use crate::image::Catalog;
-use crate::route::Target;
+use crate::routes::Target;
 use crate::run::{End, Outcome};
 
 /// Looks at some or all images, with `--run` also at what they print when

@@ -19,7 +19,7 @@ use crate::app::Site;
 use crate::config::{Config, ConfigError};
 use crate::error::Error;
 use crate::image::{AppName, FindError, ImageName};
-use crate::route::Target;
+use crate::routes::Target;
 use crate::run;
 use crate::wire::fastcgi::{self, Listen};
 use plain::{Plain, plain};

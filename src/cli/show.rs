@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::http::Mount;
 use crate::image::{Catalog, ImageName};
 use crate::reply::{Check, Weight};
-use crate::route::Target;
+use crate::routes::Target;
 use crate::view;
 
 pub fn config(site: &Site, as_json: bool, out: &mut impl Write) -> Result<(), Stop> {

@@ -4,7 +4,7 @@
 use lazy_static::lazy_static;
 
 use crate::http::{Mount, entity_tag};
-use crate::route::Route;
+use crate::routes::{FileName, Route};
 
 /// One embedded file.
 pub struct Asset {
@@ -39,7 +39,7 @@ pub fn find(file: &str) -> Option<&'static Asset> {
 
 /// The link to an asset, with the hash of its content.
 pub fn href(file: &str, mount: &Mount) -> String {
-    let link = Route::Static(file.to_owned()).href(mount);
+    let link = Route::Static(FileName::of(file)).href(mount);
     match find(file) {
         Some(asset) => format!("{link}?v={}", asset.hash),
         None => link,

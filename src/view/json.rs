@@ -8,7 +8,7 @@ use crate::http::Mount;
 use crate::image::App;
 use crate::problems::Code;
 use crate::reply::{Asked, Check, Folder, ImageFacts, Problem, Row, Weight};
-use crate::route::{Route, Target};
+use crate::routes::{Route, Target};
 
 /// `{"images":[…],"total":0,"page":1,"next":null}`
 pub fn home(folder: &Folder, mount: &Mount) -> Value {

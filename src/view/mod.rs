@@ -27,7 +27,7 @@ use crate::error::Error;
 use crate::http::{Method, Request, Response, entity_tag, matches, quality};
 use crate::image::{AppName, ImageName};
 use crate::reply::{Brand, Logo, Problem, Reply};
-use crate::route::{Route, Target};
+use crate::routes::{Route, Target};
 
 /// What may load on a page of ours: only what we serve ourselves.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \

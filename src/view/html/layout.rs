@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::{Mount, Route, assets};
 use crate::reply::Brand;
-use crate::route::LOGO;
+use crate::routes::{FileName, LOGO};
 use crate::view::words;
 
 /// What every page needs to know: where the site is, and how it calls itself.
@@ -23,7 +23,7 @@ impl Frame<'_> {
 
     fn logo(&self) -> String {
         match &self.brand.logo {
-            Some(version) => format!("{}?v={version}", Route::Static(LOGO.to_owned()).href(self.mount)),
+            Some(version) => format!("{}?v={version}", Route::Static(FileName::of(LOGO)).href(self.mount)),
             None => assets::href("icon.svg", self.mount),
         }
     }

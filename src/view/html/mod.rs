@@ -20,7 +20,7 @@ pub use result::result;
 use super::{assets, human, image_route};
 use crate::http::Mount;
 use crate::image::Architecture;
-use crate::route::{Route, Target};
+use crate::routes::{Route, Target};
 use crate::view::words;
 
 /// What to say of an image for another processor than this one.

@@ -18,7 +18,7 @@ use crate::args::bounds::{MAX_BODY_BYTES, MAX_PARAMETERS};
 use crate::http::Mount;
 use crate::image::MAX_IMAGE_NAME;
 use crate::reply::{Callable, Described, LAST_PAGE};
-use crate::route::{Route, Target};
+use crate::routes::{Route, Target};
 use params::Where;
 
 /// The version of the specification that the documents follow.
@@ -130,7 +130,7 @@ fn folder(has_metrics: bool, paths: &mut Map<String, Value>) {
 
     let whole = tagged(content(json!({ JSON: schemas::of("OpenApi") }), "An OpenAPI 3.1 document"), &[500]);
     paths.insert(
-        path(Route::OpenApi(None)),
+        path(Route::OpenApi),
         json!({ "get": { "operationId": "openapi", "summary": "This document", "responses": whole } }),
     );
 }
@@ -213,7 +213,7 @@ fn facts(of: &Named, paths: &mut Map<String, Value>) {
     add(Route::Args(target.clone()), "args", "The arguments", answers("Args", "Their names by type"));
     add(Route::Labels(target.clone()), "labels", "The labels", answers("Labels", "The labels that count here"));
     if target.app.is_none() {
-        let route = Route::OpenApi(Some(target.image.clone()));
+        let route = Route::ImageOpenApi(target.image.clone());
         add(route, "openapi", "The interface", answers("OpenApi", "An OpenAPI 3.1 document"));
     }
     if of.download {
