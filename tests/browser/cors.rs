@@ -117,7 +117,7 @@ fn a_page_of_another_origin_is_refused_and_nothing_runs() {
          document.body.append(form); form.submit();",
         json!(url)
     ));
-    stack.browser.wait_for("h1", "Not allowed");
+    stack.browser.wait_for("h1", "A page of another site may not do this");
     let complaints = stack.browser.complaints();
     let known = |line: &String| {
         ["CORS policy", "ERR_FAILED", "ERR_BLOCKED", "frame", "MIME type"].iter().any(|part| line.contains(part))

@@ -130,7 +130,7 @@ fn accessible(thorough: bool) {
     look(&stack.browser, "empty");
     fs::write(stack.site.data().join("everything.sif"), everything()).unwrap();
     stack.go("/container/run/everything.sif?age=3");
-    stack.browser.wait_for("h1", "Nothing can be run at the moment");
+    stack.browser.wait_for("h1", "The container runtime cannot be used");
     look(&stack.browser, "503");
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
