@@ -4,15 +4,17 @@
 //! downstream checks it again:
 //!
 //! ```text
-//! bytes → MetaVariables → Request → Route → Image → Labels → ArgSpec → Arguments
-//!       → Invocation → Outcome → Reply → Response → bytes
+//! bytes → MetaVariables → Request → Route
+//!       → service: Image → Labels → ArgSpec → Arguments → Invocation → Outcome
+//!       → Reply → Response → bytes
 //! ```
 //!
 //! The modules, in the order of the flow: [`wire`] (CGI and FastCGI),
 //! [`http`] (plain values), [`routes`] (the table of addresses), [`image`] (the data
 //! folder), [`args`] (the contract with image authors), [`run`] (processes),
-//! [`reply`] (what is known), [`view`] (how it looks). [`error`] stands above
-//! them, [`app`] joins them, [`cli`] is for people at a terminal. Beside the
+//! joined by [`service`] (what the program does, free of HTTP), [`reply`] (what is
+//! answered), [`view`] (how it looks). [`error`] stands above them, [`app`] is the
+//! service on the web, [`cli`] at a terminal. Beside the
 //! flow: [`problems`] (the table of what can go wrong), [`config`] (what the owner set), [`trust`] (what others could have
 //! changed), [`log`].
 
@@ -30,6 +32,8 @@ pub mod problems;
 pub mod reply;
 pub mod routes;
 pub mod run;
+pub mod service;
 pub mod trust;
 pub mod view;
+pub mod visitor;
 pub mod wire;

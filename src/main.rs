@@ -9,13 +9,14 @@ use singularity_nginx::app::Site;
 use singularity_nginx::cli;
 use singularity_nginx::config::Config;
 use singularity_nginx::run;
+use singularity_nginx::service::Service;
 use singularity_nginx::wire::{cgi, fastcgi};
 
 fn main() -> ExitCode {
     run::seal();
     if cgi::called() {
         match cli::allowed(Config::load(None)) {
-            Ok(config) => cgi::serve(&Site::new(config)),
+            Ok(config) => cgi::serve(&Site::new(Service::new(config))),
             Err(reason) => cgi::misconfigured(&reason),
         }
         return ExitCode::SUCCESS;

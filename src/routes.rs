@@ -11,7 +11,7 @@
 use std::fmt;
 
 use crate::http::{Method, Mount};
-use crate::image::{AppName, ImageName};
+use crate::image::{AppName, ImageName, Target};
 use crate::problems::Code;
 
 /// The name of the site's own logo among the static files.
@@ -217,32 +217,6 @@ impl Value for Target {
         let (image, app) = text.split_once('/').map_or((text, None), |(image, app)| (image, Some(app)));
         let app = app.map(AppName::parse).transpose().ok()?;
         Some(Target { image: ImageName::parse(image).ok()?, app })
-    }
-}
-
-/// An image, or one of its SCIF apps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// The image.
-    pub image: ImageName,
-    /// The app in it.
-    pub app: Option<AppName>,
-}
-
-impl Target {
-    /// The image itself.
-    pub fn image(image: &ImageName) -> Target {
-        Target { image: image.clone(), app: None }
-    }
-}
-
-impl fmt::Display for Target {
-    /// `hello.sif`, or `hello.sif/app`: in addresses and at a terminal.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.app {
-            None => write!(f, "{}", self.image),
-            Some(app) => write!(f, "{}/{app}", self.image),
-        }
     }
 }
 

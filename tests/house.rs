@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 
 /// Room → the rooms it may import. Every arrow of the house.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("main", &["app", "cli", "config", "run", "wire"]),
-    ("cli", &["app", "args", "config", "error", "http", "image", "reply", "routes", "run", "view", "wire"]),
-    ("wire", &["app", "error", "http", "log"]),
-    ("app", &["args", "config", "error", "http", "image", "log", "reply", "routes", "run", "view"]),
-    ("view", &["args", "error", "http", "image", "problems", "reply", "routes", "run"]),
-    ("reply", &["args", "error", "image", "problems", "routes", "run"]),
+    ("main", &["app", "cli", "config", "run", "service", "wire"]),
+    ("cli", &["app", "args", "config", "error", "http", "image", "run", "service", "view", "wire"]),
+    ("wire", &["app", "error", "http", "log", "visitor"]),
+    ("app", &["args", "error", "http", "image", "log", "reply", "routes", "run", "service", "view"]),
+    ("view", &["args", "error", "http", "image", "problems", "reply", "routes", "run", "service"]),
+    ("reply", &["args", "error", "image", "problems", "routes", "service"]),
+    ("service", &["args", "config", "error", "image", "log", "run", "visitor"]),
     ("error", &["args", "http", "image", "problems", "run"]),
     ("config", &["args", "http", "run", "trust"]),
     ("routes", &["http", "image", "problems"]),
@@ -25,7 +26,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("problems", &[]),
     ("image", &["trust"]),
     ("trust", &[]),
-    ("http", &[]),
+    ("http", &["visitor"]),
+    ("visitor", &[]),
     ("log", &[]),
     ("lib", &[]),
 ];
@@ -47,6 +49,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("allow(unsafe_code)", &["src/run/raw.rs"]),
     ("run::supervise", &[]),
     ("image::catalog", &[]),
+    // the service alone looks into the data folder
+    ("Catalog::open", &["src/service/", "src/image/"]),
 ];
 
 /// Lines of a file: more wants a second door.

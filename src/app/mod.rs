@@ -2,108 +2,50 @@
 //! of one another; what flows between them flows here.
 
 mod brand;
-mod checks;
-mod describe;
-mod gate;
 mod live;
-mod look;
 mod readers;
 mod runs;
-mod shares;
 mod sites;
 mod spool;
-mod visitors;
 
-use std::sync::Arc;
-
-use crate::args::ArgSpec;
-use crate::config::Config;
+use crate::args::{Blank, Input};
 use crate::error::Error;
 use crate::http::{Method, Request, Response};
-use crate::image::{Catalog, Format, Image, ImageName, Labels, Listing, Metadata};
+use crate::image::{ImageName, Target};
 use crate::log;
 use crate::reply::Reply;
-use crate::routes::{Does, LOGO, Route, Target};
-use crate::run;
+use crate::routes::{Does, LOGO, Route};
 pub use crate::run::Client;
+use crate::service::{Folder, LAST_PAGE, Service};
 use crate::view;
-use gate::Gate;
 use readers::Readers;
-use shares::Shares;
 
 /// What pages of other origins may read of a run's header.
 const EXPOSED: &str =
     "X-Run-Exit-Code, X-Run-Elapsed-Ms, X-Run-Ignored, X-Run-Changed, X-Run-Truncated, Retry-After, ETag";
 
-/// Requests that read images at the same time, for each processor: some wait for the disk.
-const LOOKING: usize = 4;
-/// Requests that may wait for a slot at the same time (`wait`), and those of one visitor among them; further ones are
-/// refused at once.
-const WAITING: (u64, u64) = (64, 16);
-
-/// A site: its configuration, and how many may do what at once. Everything else is looked at afresh.
+/// A site on the web: what it does, and how many read its answers at once.
 #[derive(Debug)]
 pub struct Site {
-    config: Config,
-    looking: Gate,
-    waiting: Arc<Shares>,
+    service: Service,
     readers: Option<Readers>,
 }
 
-/// An image, opened and read, for one request.
-pub struct Opened {
-    /// What was asked for.
-    pub target: Target,
-    /// The open file.
-    pub image: Image,
-    /// What it says of itself.
-    pub metadata: Metadata,
-    /// The labels that count: of the image, or of the app.
-    pub labels: Labels,
-    /// Its arguments.
-    pub spec: ArgSpec,
-}
-
-impl Opened {
-    /// Whether it may be run at all: a kind of image that is run here, which nobody else can change.
-    pub fn runs_here(&self) -> Result<(), Error> {
-        match self.metadata.format.not_run() {
-            Some(why) => Err(Error::NotRun(why)),
-            None => Ok(self.image.trust()?),
-        }
-    }
-
-    /// Whether something else is at its path by now. Into ext3 the runtime writes.
-    fn replaced(&self) -> bool {
-        self.image.replaced(self.metadata.format == Format::Ext3)
-    }
-}
-
 impl Site {
-    /// A site with this configuration.
-    pub fn new(config: Config) -> Site {
-        let looking = Gate::new(LOOKING * std::thread::available_parallelism().map_or(1, usize::from));
-        Site { config, looking, waiting: Shares::new(WAITING.0, WAITING.1), readers: None }
+    /// The site of a service.
+    pub fn new(service: Service) -> Site {
+        Site { service, readers: None }
     }
 
-    /// The configuration.
-    pub fn config(&self) -> &Config {
-        &self.config
+    /// What it does.
+    pub fn service(&self) -> &Service {
+        &self.service
     }
 
-    /// What a server does once, before the first request: it makes room for
-    /// descriptors, and orphans of a run whose keeper was killed come to it.
-    pub fn prepare(&self) {
-        run::more_descriptors();
-        if let Err(error) = run::adopt() {
-            log::event("missing", &[("what", &"subreaper"), ("why", &error)]);
-        }
-    }
-
-    /// What a process of one request does at its end: questions about the host that are still open are answered, for
-    /// the next one. Before it waits for that it calls `before`.
-    pub fn finish(&self, before: impl FnOnce()) {
-        run::finish_probing(before);
+    /// Places a request: see [`Request::place`].
+    pub fn place(&self, request: &mut Request) -> Result<(), crate::http::RequestError> {
+        let visitors = &self.service.config().visitors;
+        request.place(&visitors.proxies, visitors.prefix.as_ref())
     }
 
     /// Answers a request. `client` is the visitor's connection, where the
@@ -119,9 +61,9 @@ impl Site {
 
     /// The answer to a request that cannot be answered as asked.
     pub fn refuse(&self, request: &Request, error: Error, id: &str) -> Response {
-        if self.config.metrics && matches!(error, Error::Busy | Error::VisitorBusy) {
+        if self.service.config().metrics && matches!(error, Error::Busy | Error::VisitorBusy) {
             // a number that cannot be written down is no reason to refuse otherwise
-            let _ = self.slots(None).map(|slots| slots.refuse());
+            let _ = self.service.slots(None).map(|slots| slots.refuse());
         }
         if error.status() >= 500 || matches!(error, Error::CrossSite | Error::Embedded | Error::Distrust(_)) {
             log::event("refused", &[("id", &id), ("status", &error.status()), ("why", &error)]);
@@ -140,28 +82,34 @@ impl Site {
             return Err(Error::Method(self.allowed(&route)));
         }
         let query = || request.query.clone();
-        let _pass = (row.does == Does::Reads).then(|| self.looking.enter());
+        let _pass = (row.does == Does::Reads).then(|| self.service.look());
         let reply = match route {
             Route::Top => Reply::Go(302, Route::Home, String::new()),
             Route::Home => Reply::Home(self.folder(&request.query)?),
-            Route::Image(target) => Reply::Image(Box::new(self.facts(&target, &request.query, false)?)),
-            Route::Args(target) => Reply::Args(self.open(&target)?.spec),
-            Route::Labels(target) => Reply::Labels(self.open(&target)?.labels),
-            Route::OpenApi => Reply::OpenApi(self.describe(None)?),
-            Route::ImageOpenApi(image) => Reply::OpenApi(self.describe(Some(image))?),
+            Route::Image(target) => {
+                Reply::Image(Box::new(self.service.facts(&target, typed(&request.query), false)?))
+            }
+            Route::Args(target) => Reply::Args(self.service.open(&target)?.spec),
+            Route::Labels(target) => Reply::Labels(self.service.open(&target)?.labels),
+            Route::OpenApi => Reply::OpenApi(self.service.describe(None)?),
+            Route::ImageOpenApi(image) => Reply::OpenApi(self.service.describe(Some(image))?),
             Route::Run(target) => return self.run(&target, request, client),
             Route::Download(image) => return self.send_file(&image, request),
-            Route::Static(file) if file.as_str() == LOGO => Reply::Logo(self.logo().ok_or(Error::NoRoute)?),
+            Route::Static(file) if file.as_str() == LOGO => Reply::Logo(self.service.logo().ok_or(Error::NoRoute)?),
             Route::Static(file) => return view::asset(file.as_str(), request).ok_or(Error::NoRoute),
-            Route::Random | Route::OldRandom => Reply::Go(302, self.random()?, String::new()),
+            Route::Random | Route::OldRandom => {
+                Reply::Go(302, self.service.random()?.map_or(Route::Home, Route::Image), String::new())
+            }
             Route::Problem(code) => Reply::About(code),
-            Route::Health => Reply::Health(self.checks(false)),
-            Route::Metrics => Reply::Metrics(Box::new(self.metrics()?)),
+            Route::Health => Reply::Health(self.service.checks(false)),
+            Route::Metrics => Reply::Metrics(Box::new(self.service.metrics()?)),
             Route::OldRun(target) => Reply::Go(308, Route::Run(target), query()),
-            Route::ApiImages => Reply::ApiImages(self.names()?),
-            Route::ApiImage(image) => Reply::ApiImage(Box::new(self.facts(&Target::image(&image), "", false)?)),
-            Route::ApiArgs(image) => Reply::Args(self.open(&Target::image(&image))?.spec),
-            Route::ApiLabels(image) => Reply::Labels(self.open(&Target::image(&image))?.labels),
+            Route::ApiImages => Reply::ApiImages(self.service.names()?),
+            Route::ApiImage(image) => {
+                Reply::ApiImage(Box::new(self.service.facts(&Target::image(&image), Input::NOTHING, false)?))
+            }
+            Route::ApiArgs(image) => Reply::Args(self.service.open(&Target::image(&image))?.spec),
+            Route::ApiLabels(image) => Reply::Labels(self.service.open(&Target::image(&image))?.labels),
         };
         Ok(view::reply(reply, request, &self.brand(request)))
     }
@@ -169,7 +117,7 @@ impl Site {
     /// An image's file, which takes its time.
     fn send_file(&self, image: &ImageName, request: &Request) -> Result<Response, Error> {
         let place = self.admit(request)?;
-        let mut response = view::reply(Reply::File(self.download(image)?), request, &self.brand(request));
+        let mut response = view::reply(Reply::File(self.service.download(image)?), request, &self.brand(request));
         response.held.extend(place.map(|place| Box::new(place) as Box<dyn std::any::Any>));
         Ok(response)
     }
@@ -178,7 +126,7 @@ impl Site {
     fn allowed(&self, route: &Route) -> String {
         match route {
             Route::Run(target) | Route::OldRun(target) => {
-                let terms = self.config.terms(target.image.as_str());
+                let terms = self.service.config().terms(target.image.as_str());
                 let methods: Vec<&str> = terms.run_methods.iter().map(|method| method.as_str()).collect();
                 format!("{}, OPTIONS", methods.join(", "))
             }
@@ -187,7 +135,7 @@ impl Site {
     }
 
     fn check_host(&self, request: &Request) -> Result<(), Error> {
-        let hosts = &self.config.hosts;
+        let hosts = &self.service.config().hosts;
         let host = request.headers.host.as_deref().unwrap_or_default();
         let known = hosts.is_empty() || hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
         if known { Ok(()) } else { Err(Error::Host) }
@@ -210,14 +158,19 @@ impl Site {
             .with("Access-Control-Max-Age", "600")
     }
 
-    fn catalog(&self) -> Result<Catalog, Error> {
-        Ok(Catalog::open(&self.config.data)?)
+    /// A page of the list, by the query's `q` and `page`.
+    fn folder(&self, query: &str) -> Result<Folder, Error> {
+        let ask = |key: &str| {
+            url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == key).map(|(_, v)| v.into_owned())
+        };
+        let page = ask("page").map_or(Some(1), |page| page.parse().ok().filter(|page| (1..=LAST_PAGE).contains(page)));
+        self.service.list(&ask("q").unwrap_or_default(), page.ok_or(Error::Page(LAST_PAGE))?)
     }
+}
 
-    /// What the data folder holds at this moment.
-    fn listing(&self) -> Result<Listing, Error> {
-        Ok(self.catalog()?.list()?)
-    }
+/// A form as far as it is filled in.
+fn typed(query: &str) -> Input<'_> {
+    Input::Query { text: query.as_bytes(), blank: Blank::Absent }
 }
 
 /// The answer of a site whose configuration cannot be read.

@@ -11,10 +11,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Site;
-use super::shares::{Over, Share, Shares};
 use super::spool::spool;
 use crate::error::Error;
 use crate::http::{Method, Payload, Request, Response};
+use crate::service::shares::{Over, Share, Shares};
 
 /// Longest answer that waits for its reader in memory.
 const IN_MEMORY: usize = 256 * 1024;
@@ -44,7 +44,7 @@ impl Readers {
 impl Site {
     /// The same site for a server of so many connections.
     pub fn with_readers(self, connections: usize) -> Site {
-        let readers = Readers::new(connections, self.config.longest_output());
+        let readers = Readers::new(connections, self.service.config().longest_output());
         Site { readers: Some(readers), ..self }
     }
 
@@ -70,8 +70,8 @@ impl Site {
             Over::All => Error::Spool(std::io::ErrorKind::QuotaExceeded.into()),
             Over::Visitor => Error::VisitorCrowded,
         })?;
-        self.slots(None)?; // makes the state folder
-        let file = spool(&self.config.state, bytes).map_err(Error::Spool)?;
+        self.service.slots(None)?; // makes the state folder
+        let file = spool(&self.service.config().state, bytes).map_err(Error::Spool)?;
         response.payload = Payload::File { file, start: 0, length };
         response.held.push(Box::new(share));
         Ok(response)

@@ -1,86 +1,24 @@
-//! A run, from a request to its answer: arguments, slot, process, outcome.
+//! A run by HTTP: who may ask, what is asked, and in which form it is answered.
 
-use std::time::{Duration, Instant};
-
-use super::{Client, Opened, Site, live::live};
-use crate::args::{ArgSpec, Arguments, BindError, Blank, Input, bind};
-use crate::config::Terms;
+use super::live::live;
+use super::{Client, Site};
+use crate::args::{BindError, Blank, Input, bind};
 use crate::error::Error;
-use crate::http::{Body, Method, Request, Response, Visitor};
+use crate::http::{Body, Method, Request, Response};
+use crate::image::Target;
 use crate::log;
-use crate::reply::{Ran, Reply};
-use crate::routes::Target;
-use crate::run::{
-    self, Abilities, Ability, Busy, End, Invocation, Limits, Means, Network, Outcome, Run, Runtime, Slot, Slots,
-    StartError,
-};
+use crate::reply::Reply;
+use crate::service::{Caller, Principal};
 use crate::view;
 
-/// The status with which a runtime ends that cannot start a container.
-const RUNTIME_FAILED: i32 = 255;
-/// How often a waiting visitor looks for a free slot.
-const ANOTHER_TRY: Duration = Duration::from_millis(100);
-
 impl Site {
-    /// The slots of the site, and those of an image with a table of its own.
-    pub(super) fn slots(&self, image: Option<&str>) -> Result<Slots, Error> {
-        let terms = image.map_or(self.config.site_terms(), |image| self.config.terms(image));
-        let prefix = image.map_or("slot".to_owned(), |image| format!("image-{image}"));
-        Ok(Slots::open(&self.config.state, &prefix, terms.slots)?)
-    }
-
-    /// A slot of the site, and one of the image where it has its own number.
-    fn try_slots(&self, image: &str, visitor: Option<&run::Visitor>) -> Result<Vec<Slot>, Error> {
-        // the image's first: a crowd that waits for one image takes no slot of the site
-        let mut slots = Vec::new();
-        if self.config.special_images().any(|special| special == image) {
-            slots.push((self.slots(Some(image))?, None));
-        }
-        slots.push((self.slots(None)?, visitor));
-        let take = |(slots, visitor): (Slots, Option<&run::Visitor>)| {
-            slots.take(visitor).map_err(StartError::from)?.map_err(|busy| match busy {
-                Busy::Site => Error::Busy,
-                Busy::Visitor => Error::VisitorBusy,
-            })
-        };
-        slots.into_iter().map(take).collect()
-    }
-
-    /// The same, waiting for them as long as `wait` says and the visitor is there, where not too many wait already.
-    /// Nobody tells when a slot gets free: another process may hold it.
-    pub(super) fn take_slots(
-        &self,
-        image: &str,
-        visitor: Option<&Visitor>,
-        client: Option<&Client>,
-    ) -> Result<Vec<Slot>, Error> {
-        let counted = visitor.map_or(Ok(None), |visitor| self.counted(visitor))?;
-        let until = Instant::now() + self.config.terms(image).wait;
-        let left = || client.is_some_and(|client| (client.aborted)());
-        let mut pass = None;
-        loop {
-            let taken = self.try_slots(image, counted.as_ref());
-            let waits = matches!(taken, Err(Error::Busy | Error::VisitorBusy));
-            if !waits || Instant::now() >= until || left() {
-                return taken;
-            }
-            if pass.is_none() {
-                match self.waiting.take(1, visitor.and_then(Visitor::key)) {
-                    Ok(share) => pass = Some(share),
-                    Err(_) => return taken,
-                }
-            }
-            std::thread::sleep(ANOTHER_TRY);
-        }
-    }
-
     pub(super) fn run(&self, target: &Target, request: &Request, client: Option<Client>) -> Result<Response, Error> {
         if self.leads_to_form(request)? {
             let form = Reply::Form(target.clone(), request.query.clone());
             return Ok(view::reply(form, request, &self.brand(request)));
         }
         let place = self.admit(request)?;
-        let terms = self.config.terms(target.image.as_str());
+        let terms = self.service.config().terms(target.image.as_str());
         if !terms.run_methods.contains(&request.method) {
             let allowed: Vec<&str> = terms.run_methods.iter().map(|method| method.as_str()).collect();
             return Err(Error::RunMethod(allowed.join(", ")));
@@ -88,20 +26,25 @@ impl Site {
         if request.headers.last_event_id.is_some() {
             return Ok(Response::empty(204).with("Cache-Control", "no-store"));
         }
-        let looking = self.looking.enter();
-        let opened = self.open(target)?;
+        let looking = self.service.look();
+        let opened = self.service.open(target)?;
         opened.runs_here()?;
         let shape = view::shape(request, opened.spec.output());
         let arguments = match bind(&opened.spec, input(request, shape)?, &terms.sanitise) {
             Err(BindError::Rejected(rejected)) if shape == view::Shape::Page => {
-                return Ok(view::reply(self.rejected(target, &rejected)?, request, &self.brand(request)));
+                return Ok(view::reply(
+                    Reply::Rejected(Box::new(self.service.rejected(target, &rejected)?)),
+                    request,
+                    &self.brand(request),
+                ));
             }
             bound => bound?,
         };
         drop(looking);
-        let (run, invocation) = self.start(&opened, &arguments, Some(&request.visitor), client)?;
+        let caller = Caller { principal: Principal::Anonymous, visitor: Some(&request.visitor), client };
+        let (run, invocation) = self.service.start(caller, &opened, &arguments)?;
         log::event("run", &[("id", &request.id), ("command", &invocation.shown)]);
-        let patience = self.config.visitors.patience;
+        let patience = self.service.config().visitors.patience;
         let held = |mut response: Response| {
             response.patience = Some(patience);
             response.held.extend(place.map(|place| Box::new(place) as Box<dyn std::any::Any>));
@@ -110,7 +53,7 @@ impl Site {
         if shape == view::Shape::Events {
             return Ok(held(live(run, invocation, arguments, request.id.clone(), patience)));
         }
-        let ran = self.ran(opened, &arguments, run, invocation)?;
+        let ran = self.service.ran(opened, &arguments, run, invocation)?;
         log::event(
             "ran",
             &[
@@ -121,128 +64,6 @@ impl Site {
             ],
         );
         Ok(held(view::reply(Reply::Ran(Box::new(ran)), request, &self.brand(request))))
-    }
-
-    /// Waits for the end of a run; all that is known of it.
-    pub fn ran(&self, opened: Opened, arguments: &Arguments, run: Run, invocation: Invocation) -> Result<Ran, Error> {
-        let outcome = run.collect();
-        self.doubt(&outcome);
-        // the runtime opened the path before the container could print anything
-        if opened.replaced() {
-            return Err(Error::Replaced);
-        }
-        let stderr = invocation.scrub(&String::from_utf8_lossy(&outcome.stderr));
-        let Opened { target, image, spec, .. } = opened;
-        let terms = self.config.terms(target.image.as_str());
-        Ok(Ran {
-            target,
-            size: (!image.is_directory()).then(|| image.size()),
-            command: invocation.shown,
-            argv: arguments.argv().to_vec(),
-            runtime: invocation.runtime,
-            outcome,
-            stderr,
-            report: arguments.report().clone(),
-            output: spec.output(),
-            max_age: kept_for(terms, &spec),
-            carried: !terms.launcher.is_empty(),
-            by_post: !terms.run_methods.contains(&Method::Get),
-            spec,
-        })
-    }
-
-    /// A runtime that does not start what it could start before may have been changed behind its path: it is asked again.
-    fn doubt(&self, outcome: &Outcome) {
-        if outcome.end == End::Exited(RUNTIME_FAILED)
-            && outcome.stdout.is_empty()
-            && let Ok(runtime) = Runtime::find(self.config.runtime.as_deref())
-        {
-            Abilities::doubt(&runtime, &self.config.state);
-        }
-    }
-
-    /// Takes a slot and starts a run; without a visitor it is started at a terminal.
-    pub fn start(
-        &self,
-        opened: &Opened,
-        arguments: &Arguments,
-        visitor: Option<&Visitor>,
-        client: Option<Client>,
-    ) -> Result<(Run, Invocation), Error> {
-        opened.runs_here()?;
-        let slots = self.take_slots(opened.target.image.as_str(), visitor, client.as_ref())?;
-        let (invocation, limits) = self.invocation(opened, arguments.argv())?;
-        if opened.replaced() {
-            return Err(Error::Replaced); // while we waited for a slot
-        }
-        let run = Run::start(&invocation, limits, &slots, client)?;
-        Ok((run, invocation))
-    }
-
-    /// The exact command of a run, and its bounds.
-    pub fn invocation(&self, opened: &Opened, argv: &[String]) -> Result<(Invocation, Limits), Error> {
-        let name = opened.target.image.as_str();
-        let terms = self.config.terms(name);
-        let runtime = Runtime::find(self.config.runtime.as_deref())?;
-        Runtime::check_launcher(&terms.launcher)?;
-        let abilities = self.abilities(&runtime, terms)?;
-        let limits = limits(terms, &abilities);
-        let means = Means {
-            runtime: &runtime,
-            abilities: &abilities,
-            limits: &limits,
-            network: terms.network,
-            launcher: &terms.launcher,
-            locale: !opened.image.sets_locale(),
-        };
-        let app = opened.target.app.as_ref().map(|app| app.as_str());
-        Ok((Invocation::new(&means, (name, opened.image.path()), app, argv), limits))
-    }
-
-    /// What the runtime can do here. What a run of these terms needs is known; with `strict`, a promise that does not
-    /// hold is an error.
-    pub(super) fn abilities(&self, runtime: &Runtime, terms: &Terms) -> Result<Abilities, Error> {
-        self.slots(None)?; // makes the state folder
-        let abilities = Abilities::of(runtime, &self.config.state, &needed(terms))?;
-        let promised = |ability: &Ability| match ability {
-            // a limit of each process is none of the run
-            Ability::Cgroups => terms.memory.is_some(),
-            other => other.promised(),
-        };
-        let broken = || Ability::ALL.into_iter().filter(promised).find_map(|one| Some((one, abilities.lacks(one)?)));
-        match broken().filter(|_| self.config.strict) {
-            Some((ability, why)) => Err(Error::Strict(ability, why)),
-            None => Ok(abilities),
-        }
-    }
-}
-
-/// What has to be known before a run of these terms: all that keeps it apart or bounds it.
-fn needed(terms: &Terms) -> Vec<Ability> {
-    let needs = |ability: &Ability| match ability {
-        Ability::Fuse => false,
-        Ability::NetworkNamespaces => terms.network == Network::None,
-        Ability::Cgroups => terms.memory.is_some() || terms.cpus.is_some(),
-        _ => true,
-    };
-    Ability::ALL.into_iter().filter(needs).collect()
-}
-
-/// Seconds for which an answer may be cached. A launcher's exit status proves nothing of the container's, so that an
-/// answer of one may be half of it: it is not kept.
-pub(super) fn kept_for(terms: &Terms, spec: &ArgSpec) -> Option<u32> {
-    spec.max_age().filter(|_| terms.launcher.is_empty())
-}
-
-fn limits(terms: &Terms, abilities: &Abilities) -> Limits {
-    Limits {
-        deadline: terms.deadline,
-        output: terms.output_limit,
-        memory: terms.memory,
-        // carried elsewhere, it would count what others run there (Slurm passes limits on)
-        processes: terms.launcher.is_empty().then_some(terms.processes),
-        cpus: terms.cpus,
-        cell: Limits::cell(abilities),
     }
 }
 

@@ -24,11 +24,11 @@ impl Site {
 
     /// Whether pages of this origin may call us.
     pub(super) fn allows(&self, origin: &str) -> bool {
-        self.allows_all() || self.config.allow_origins.iter().any(|allowed| allowed == origin)
+        self.allows_all() || self.service.config().allow_origins.iter().any(|allowed| allowed == origin)
     }
 
     /// Whether pages of any origin may.
     pub(super) fn allows_all(&self) -> bool {
-        self.config.allow_origins.iter().any(|allowed| allowed == "*")
+        self.service.config().allow_origins.iter().any(|allowed| allowed == "*")
     }
 }

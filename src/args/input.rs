@@ -41,6 +41,11 @@ pub enum Input<'a> {
     Json(&'a [u8]),
 }
 
+impl Input<'_> {
+    /// Nothing was sent.
+    pub const NOTHING: Input<'static> = Input::Query { text: b"", blank: Blank::Absent };
+}
+
 /// What `age=` means. Browsers send every text field of a form, also those left empty; only the caller can know
 /// that such a form was sent. Flags are not concerned: `is_dino=` passes the flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

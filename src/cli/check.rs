@@ -7,16 +7,15 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{Asked, Stop, allowed, target};
-use crate::app::{Opened, Site};
 use crate::args::Arguments;
 use crate::error::Error;
-use crate::image::Catalog;
-use crate::routes::Target;
+use crate::image::Target;
 use crate::run::{End, Outcome};
+use crate::service::{Caller, Opened, Service};
 
 /// Looks at some or all images, with `--run` also at what they print when
 /// they get no arguments.
-pub fn check(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<ExitCode, Stop> {
+pub fn check(site: &Service, asked: &Asked, out: &mut impl Write) -> Result<ExitCode, Stop> {
     let targets = match &asked.words[..] {
         [] => everything(site)?,
         words => words.iter().map(|word| target(word, asked)).collect::<Result<Vec<_>, _>>()?,
@@ -53,14 +52,13 @@ pub fn check(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<ExitCod
 }
 
 /// All images, each followed by its apps.
-fn everything(site: &Site) -> Result<Vec<Target>, Stop> {
-    let catalog = Catalog::open(&site.config().data).map_err(Error::from)?;
+fn everything(site: &Service) -> Result<Vec<Target>, Stop> {
     let mut targets = Vec::new();
-    for entry in catalog.list().map_err(Error::from)?.images {
-        let image = Target::image(&entry.name);
-        let apps = site.open(&image).map(|opened| opened.metadata.apps).unwrap_or_default();
-        targets.push(image);
-        targets.extend(apps.into_iter().map(|app| Target { image: entry.name.clone(), app: Some(app.name) }));
+    for target in site.names()? {
+        let apps = site.open(&target).map(|opened| opened.metadata.apps).unwrap_or_default();
+        let apps: Vec<_> = apps.into_iter().map(|app| Target { app: Some(app.name), ..target.clone() }).collect();
+        targets.push(target);
+        targets.extend(apps);
     }
     Ok(targets)
 }
@@ -159,10 +157,10 @@ fn expected(script: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What the image does when it is run without arguments.
-fn trial(site: &Site, opened: &Opened) -> Result<Vec<Advice>, Stop> {
+fn trial(site: &Service, opened: &Opened) -> Result<Vec<Advice>, Stop> {
     allowed(Ok(site.config().clone())).map_err(Stop::Wrong)?;
     site.prepare();
-    let (run, invocation) = site.start(opened, &Arguments::default(), None, None)?;
+    let (run, invocation) = site.start(Caller::at_terminal(), opened, &Arguments::default())?;
     let Outcome { end, stdout, stderr, .. } = run.collect();
     let stderr = invocation.scrub(&String::from_utf8_lossy(&stderr));
     let last = stderr.lines().last().unwrap_or_default();

@@ -18,9 +18,10 @@ use lexopt::prelude::*;
 use crate::app::Site;
 use crate::config::{Config, ConfigError};
 use crate::error::Error;
+use crate::image::Target;
 use crate::image::{AppName, FindError, ImageName};
-use crate::routes::Target;
 use crate::run;
+use crate::service::Service;
 use crate::wire::fastcgi::{self, Listen};
 use plain::{Plain, plain};
 
@@ -95,8 +96,9 @@ pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// Serves FastCGI with the configuration in `named`.
 pub fn serve(named: Option<&Path>, listen: &Listen) -> ExitCode {
-    let served = allowed(Config::load(named))
-        .and_then(|config| fastcgi::serve(Site::new(config), listen).map_err(|error| unheard(listen, &error)));
+    let served = allowed(Config::load(named)).and_then(|config| {
+        fastcgi::serve(Site::new(Service::new(config)), listen).map_err(|error| unheard(listen, &error))
+    });
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -195,8 +197,8 @@ fn obey(asked: Asked) -> Result<ExitCode, Stop> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn site(asked: &Asked) -> Result<Site, Stop> {
-    Config::load(asked.config.as_deref()).map(Site::new).map_err(|error| Stop::Wrong(error.to_string()))
+fn site(asked: &Asked) -> Result<Service, Stop> {
+    Config::load(asked.config.as_deref()).map(Service::new).map_err(|error| Stop::Wrong(error.to_string()))
 }
 
 /// What a command wants, when it gets nothing.

@@ -6,16 +6,16 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{Stop, allowed};
-use crate::app::Site;
+use crate::args::Input;
 use crate::config::Line;
-use crate::error::Error;
 use crate::http::Mount;
-use crate::image::{Catalog, ImageName};
-use crate::reply::{Check, Weight};
-use crate::routes::Target;
+use crate::image::ImageName;
+use crate::image::Target;
+use crate::service::Service;
+use crate::service::{Check, Weight};
 use crate::view;
 
-pub fn config(site: &Site, as_json: bool, out: &mut impl Write) -> Result<(), Stop> {
+pub fn config(site: &Service, as_json: bool, out: &mut impl Write) -> Result<(), Stop> {
     let config = site.config();
     if as_json {
         let row = |(key, value, from): &Line| json!({ "key": key, "value": value, "from": from });
@@ -40,36 +40,38 @@ pub fn config(site: &Site, as_json: bool, out: &mut impl Write) -> Result<(), St
     Ok(())
 }
 
-pub fn list(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCode, Stop> {
-    let catalog = Catalog::open(&site.config().data).map_err(Error::from)?;
-    let listing = catalog.list().map_err(Error::from)?;
-    let mut wrong = !listing.refused.is_empty();
+pub fn list(site: &Service, as_json: bool, out: &mut impl Write) -> Result<ExitCode, Stop> {
+    let listing = site.listing()?;
     let mut images = Vec::new();
-    for entry in &listing.images {
-        let opened = catalog.image(&entry.name);
-        let size = match &opened {
-            Ok(image) => image.size(),
-            Err(_) => catalog.facts(&entry.name).map_or(0, |(size, _)| if entry.directory { 0 } else { size }),
-        };
-        let read = opened.map_err(Error::from).and_then(|image| Ok(image.metadata()?));
-        wrong |= read.is_err();
-        let (format, error) = match read {
-            Ok(metadata) => (metadata.format.as_str(), None),
-            Err(error) => ("", Some(error.detail())),
-        };
-        images.push((entry, size, format, error));
+    for page in 1.. {
+        let folder = site.list("", page)?;
+        images.extend(folder.rows);
+        if !folder.more {
+            break;
+        }
     }
+    let wrong = !listing.refused.is_empty() || images.iter().any(|row| row.facts.is_err());
+    let images = images.into_iter().map(|row| {
+        let (format, error) = match row.facts {
+            Ok(facts) => (facts.format.as_str(), None),
+            Err(error) => ("", Some(error)),
+        };
+        (row.target.image, row.size.unwrap_or(0), format, error)
+    });
+    let images: Vec<_> = images.collect();
     if as_json {
         let rows: Vec<_> = images
             .iter()
-            .map(|(entry, size, format, error)| json!({ "name": entry.name.as_str(), "size": size, "format": format, "error": error }))
+            .map(|(name, size, format, error)| {
+                json!({ "name": name.as_str(), "size": size, "format": format, "error": error })
+            })
             .collect();
         let refused: Vec<_> =
             listing.refused.iter().map(|one| json!({ "name": one.shown, "reason": one.why.to_string() })).collect();
         writeln!(out, "{:#}", json!({ "images": rows, "refused": refused }))?;
     } else {
-        for (entry, size, format, error) in &images {
-            writeln!(out, "{:<40} {:>12} {:<9} {}", entry.name.as_str(), size, format, error.as_deref().unwrap_or(""))?;
+        for (name, size, format, error) in &images {
+            writeln!(out, "{:<40} {:>12} {:<9} {}", name.as_str(), size, format, error.as_deref().unwrap_or(""))?;
         }
         for one in &listing.refused {
             writeln!(out, "not served: {}: {}", one.shown, one.why)?;
@@ -78,8 +80,8 @@ pub fn list(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCode
     Ok(ExitCode::from(u8::from(wrong)))
 }
 
-pub fn inspect(site: &Site, target: &Target, as_json: bool, out: &mut impl Write) -> Result<(), Stop> {
-    let facts = site.facts(target, "", true).map_err(Stop::about(&target.image))?;
+pub fn inspect(site: &Service, target: &Target, as_json: bool, out: &mut impl Write) -> Result<(), Stop> {
+    let facts = site.facts(target, Input::NOTHING, true).map_err(Stop::about(&target.image))?;
     if as_json {
         return Ok(writeln!(out, "{:#}", view::inspection(&facts))?);
     }
@@ -103,7 +105,7 @@ pub fn inspect(site: &Site, target: &Target, as_json: bool, out: &mut impl Write
     Ok(())
 }
 
-pub fn openapi(site: &Site, image: Option<ImageName>, out: &mut impl Write) -> Result<(), Stop> {
+pub fn openapi(site: &Service, image: Option<ImageName>, out: &mut impl Write) -> Result<(), Stop> {
     let described = match &image {
         Some(name) => site.describe(Some(name.clone())).map_err(Stop::about(name))?,
         None => site.describe(None)?,
@@ -112,7 +114,7 @@ pub fn openapi(site: &Site, image: Option<ImageName>, out: &mut impl Write) -> R
 }
 
 /// A site that does not say its names answers to any.
-fn unnamed(site: &Site) -> Option<Check> {
+fn unnamed(site: &Service) -> Option<Check> {
     site.config().hosts.is_empty().then(|| Check {
         what: "hosts",
         weight: Weight::Better,
@@ -125,7 +127,7 @@ fn unnamed(site: &Site) -> Option<Check> {
     })
 }
 
-pub fn doctor(site: &Site, as_json: bool, out: &mut impl Write) -> Result<ExitCode, Stop> {
+pub fn doctor(site: &Service, as_json: bool, out: &mut impl Write) -> Result<ExitCode, Stop> {
     let mut checks = site.checks(true);
     let root = allowed(Ok(site.config().clone())).err();
     checks.push(Check {

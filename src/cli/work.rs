@@ -8,15 +8,15 @@ use serde_json::json;
 
 use super::plain::{Plain, Stream, plain};
 use super::{Asked, IMAGE, Stop, allowed, first, target};
-use crate::app::Site;
 use crate::args::{Blank, Input, bind};
 use crate::error::Error;
 use crate::run::{End, Event, Invocation, Run, shell_quoted};
+use crate::service::{Caller, Service};
 use crate::view;
 
 /// Runs an image as a visitor would. What it prints goes to a pipe or a file as it is, to a terminal without what a
 /// terminal obeys.
-pub fn run_image(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<ExitCode, Stop> {
+pub fn run_image(site: &Service, asked: &Asked, out: &mut impl Write) -> Result<ExitCode, Stop> {
     let terminal = io::stdout().is_terminal();
     let target = target(first(asked, IMAGE)?, asked)?;
     let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -48,7 +48,7 @@ pub fn run_image(site: &Site, asked: &Asked, out: &mut impl Write) -> Result<Exi
     }
     allowed(Ok(site.config().clone())).map_err(Stop::Wrong)?;
     site.prepare();
-    let (mut started, invocation) = site.start(&opened, &arguments, None, None)?;
+    let (mut started, invocation) = site.start(Caller::at_terminal(), &opened, &arguments)?;
     if asked.json {
         let ran = site.ran(opened, &arguments, started, invocation)?;
         writeln!(Plain(out), "{:#}", view::envelope(&ran))?;

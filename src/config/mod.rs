@@ -247,6 +247,16 @@ impl Config {
 }
 
 impl Terms {
+    /// Whether GET runs it.
+    pub fn runs_by_get(&self) -> bool {
+        self.run_methods.contains(&Method::Get)
+    }
+
+    /// Whether POST runs it.
+    pub fn runs_by_post(&self) -> bool {
+        self.run_methods.contains(&Method::Post)
+    }
+
     fn read(settings: &Settings<'_>, base: Option<&Terms>) -> Result<Terms, ConfigError> {
         let default = Terms::default();
         let base = base.unwrap_or(&default);

@@ -12,7 +12,7 @@ mod request;
 mod response;
 
 pub use accept::quality;
-pub use address::{Believed, Subnet, Uncounted, Visitor, Way};
+pub use address::{Believed, Subnet, Way};
 pub use etag::{entity_tag, matches};
 pub use origin::{FetchSite, is_embedded, same_origin};
 pub use range::Part;

@@ -4,7 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::address::{Subnet, Visitor, Way};
+use super::address::{Subnet, Way};
+use crate::visitor::Visitor;
 
 /// One request. `path` is decoded, `query` is not.
 #[derive(Clone, Debug)]

@@ -191,6 +191,12 @@ pub struct Metadata {
     pub notes: Vec<Note>,
 }
 
+/// The first line that says something, cut to a bound.
+pub fn first_line(text: &str) -> Option<String> {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+    Some(line.chars().take(200).collect())
+}
+
 impl Metadata {
     pub(super) fn new(format: Format) -> Self {
         Self {

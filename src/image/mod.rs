@@ -29,6 +29,7 @@ mod opened;
 mod sandbox;
 mod sif;
 mod squashfs;
+mod target;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -39,6 +40,7 @@ mod window;
 pub use catalog::{Catalog, CatalogError, EXTENSIONS, Entry, FindError, Listing, Refusal, Refused, is_obeyed};
 pub use format::{Architecture, Format};
 pub use labels::{Labels, MAX_LABELS};
-pub use metadata::{App, MAX_APPS, MAX_TEXT, Metadata, MetadataError, Note, Part};
+pub use metadata::{App, MAX_APPS, MAX_TEXT, Metadata, MetadataError, Note, Part, first_line};
 pub use name::{AppName, ImageName, MAX_APP_NAME, MAX_IMAGE_NAME, NameError, RESERVED};
 pub use opened::{Distrust, Image};
+pub use target::Target;

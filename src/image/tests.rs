@@ -189,3 +189,9 @@ fn many_mutations() {
     assert!(count >= 20_000 || each < 2_000);
     assert!(peak() - before < 32 * 1024, "more than 32 MiB");
 }
+
+#[test]
+fn the_first_line_is_one_that_says_something() {
+    assert_eq!(super::first_line("\n \n  one \ntwo").as_deref(), Some("one"));
+    assert_eq!(super::first_line(" \n"), None);
+}

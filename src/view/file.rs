@@ -6,7 +6,7 @@
 use std::time::SystemTime;
 
 use crate::http::{Part, Request, Response, matches};
-use crate::reply::Download;
+use crate::service::Download;
 
 const MEDIA: &str = "application/octet-stream";
 

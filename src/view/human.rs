@@ -49,12 +49,6 @@ pub fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// The first line that says something, cut to a bound.
-pub fn first_line(text: &str) -> Option<String> {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-    Some(line.chars().take(200).collect())
-}
-
 /// A text without the white space that all its lines begin with, without
 /// empty lines around it (sections of a definition file are often indented),
 /// and without control characters, which HTML has no place for.
@@ -91,7 +85,6 @@ mod tests {
         {
             assert_eq!(cut(text, 5), shown);
         }
-        assert_eq!(first_line("\n \n  one \ntwo").as_deref(), Some("one"));
     }
 
     #[test]

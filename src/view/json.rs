@@ -6,9 +6,11 @@ use super::human::timestamp;
 use crate::args::{Arg, ArgError};
 use crate::http::Mount;
 use crate::image::App;
+use crate::image::Target;
 use crate::problems::Code;
-use crate::reply::{Asked, Check, Folder, ImageFacts, Problem, Row, Weight};
-use crate::routes::{Route, Target};
+use crate::reply::Problem;
+use crate::routes::Route;
+use crate::service::{Asked, Check, Folder, ImageFacts, Row, Weight};
 
 /// `{"images":[…],"total":0,"page":1,"next":null}`
 pub fn home(folder: &Folder, mount: &Mount) -> Value {

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use super::json::ready;
 use crate::http::Response;
-use crate::reply::Metrics;
+use crate::service::Metrics;
 
 const MEDIA: &str = "text/plain; version=0.0.4; charset=utf-8";
 

@@ -18,16 +18,17 @@ mod words;
 
 pub use events::{Facts, Stream};
 use html::Frame;
-pub use human::first_line;
 pub use json::{image as image_json, inspection};
 pub use openapi::document as openapi_json;
 pub use run::{Shape, envelope, shape};
 
 use crate::error::Error;
 use crate::http::{Method, Request, Response, entity_tag, matches, quality};
+use crate::image::Target;
 use crate::image::{AppName, ImageName};
-use crate::reply::{Brand, Logo, Problem, Reply};
-use crate::routes::{Route, Target};
+use crate::reply::{Problem, Reply};
+use crate::routes::Route;
+use crate::service::Logo;
 
 /// What may load on a page of ours: only what we serve ourselves.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
@@ -45,6 +46,19 @@ const NOT_RUN: &str = "not-run";
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
+
+/// How the site calls itself, where it does.
+#[derive(Debug, Default)]
+pub struct Brand<'a> {
+    /// Its name.
+    pub title: Option<&'a str>,
+    /// One line for the home page.
+    pub welcome: Option<&'a str>,
+    /// Whose site it is: an http or https address.
+    pub link: Option<&'a str>,
+    /// Names the content of its logo, where it has one: another file, another name.
+    pub logo: Option<String>,
+}
 
 /// Shows a reply in the form that the request prefers.
 pub fn reply(reply: Reply, request: &Request, brand: &Brand<'_>) -> Response {
@@ -137,7 +151,7 @@ pub fn misconfigured() -> Response {
     html_page(500, page)
 }
 
-fn health(checks: &[crate::reply::Check]) -> Response {
+fn health(checks: &[crate::service::Check]) -> Response {
     let status = if json::ready(checks) { 200 } else { 503 };
     json_value(status, &json::health(checks)).with("Cache-Control", "no-store")
 }

@@ -12,8 +12,9 @@ use super::{Frame, JSON, html, html_page, json_bytes, show_problem, varied};
 use crate::args::MediaType;
 use crate::http::{Request, Response, quality};
 use crate::problems::Code;
-use crate::reply::{Problem, Ran};
+use crate::reply::Problem;
 use crate::run::{End, Outcome};
+use crate::service::Ran;
 
 pub const ENVELOPE: &str = "application/vnd.singularity-run+json";
 pub const EVENTS: &str = "text/event-stream";

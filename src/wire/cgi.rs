@@ -23,9 +23,9 @@ pub fn serve(site: &Site) {
     let pairs: Vec<(Vec<u8>, Vec<u8>)> =
         std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec())).collect();
     let variables = MetaVariables::collect(pairs.iter().map(|(name, value)| (&name[..], &value[..])));
-    site.prepare();
+    site.service().prepare();
     super::serve(site, variables, &mut io::stdin().lock(), &mut Stdout, None);
-    site.finish(|| {
+    site.service().finish(|| {
         // the web server need not wait for it: the answer ends here
         let _ = std::fs::File::options().write(true).open("/dev/null").map(|null| rustix::stdio::dup2_stdout(&null));
     });

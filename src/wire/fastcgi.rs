@@ -61,12 +61,17 @@ pub fn serve(site: Site, listen: &Listen) -> io::Result<()> {
     for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
         signal_hook::low_level::pipe::register(signal.as_raw(), shutdown.signal_end()?)?;
     }
-    log::event("serving", &[("data", &site.config().data.display()), ("slots", &site.config().site_terms().slots)]);
-    site.prepare();
+    log::event(
+        "serving",
+        &[("data", &site.service().config().data.display()), ("slots", &site.service().config().site_terms().slots)],
+    );
+    site.service().prepare();
     // finding out what the host can do takes a while: visitors of pages need not wait for that
     let site = Arc::new(site.with_readers(CONNECTIONS));
     let announced = Arc::clone(&site);
-    if let Err(error) = std::thread::Builder::new().name("announce".to_owned()).spawn(move || announced.announce()) {
+    if let Err(error) =
+        std::thread::Builder::new().name("announce".to_owned()).spawn(move || announced.service().announce())
+    {
         log::event("missing", &[("what", &"checks"), ("why", &error)]);
     }
     let server = Server::new(socket).max_connections(CONNECTIONS).shutdown(shutdown);

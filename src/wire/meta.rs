@@ -10,9 +10,8 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::http::{
-    Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Request, RequestError, Visitor, Way,
-};
+use crate::http::{Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Request, RequestError, Way};
+use crate::visitor::Visitor;
 
 /// Most content bytes of a POST; more is 413.
 pub const MAX_BODY: usize = 64 * 1024;

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{Frame, Mount, Route, elsewhere, human, layout};
 use crate::args::ArgSpec;
-use crate::reply::{Folder, Row};
+use crate::service::{Folder, Row};
 use crate::view::json::page_link;
 use crate::view::words::home as words;
 use crate::view::words::image::ALL;

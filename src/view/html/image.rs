@@ -6,7 +6,8 @@ use super::calls::{Call, calls};
 use super::form::{Filled, form};
 use super::{Frame, Mount, Route, Target, elsewhere, human, image_route, layout};
 use crate::args::{ArgName, Report};
-use crate::reply::ImageFacts;
+use crate::image::first_line;
+use crate::service::ImageFacts;
 use crate::view::NOT_RUN;
 use crate::view::words::image as words;
 
@@ -136,7 +137,7 @@ fn apps(facts: &ImageFacts, mount: &Mount) -> Markup {
                     @for app in &facts.metadata.apps {
                         li {
                             a href=(image_route(&facts.target.image, Some(&app.name)).href(mount)) { (app.name) }
-                            @if let Some(line) = app.help.as_deref().and_then(human::first_line) { " – " (line) }
+                            @if let Some(line) = app.help.as_deref().and_then(first_line) { " – " (line) }
                         }
                     }
                 }

@@ -3,8 +3,8 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::{Mount, Route, assets};
-use crate::reply::Brand;
 use crate::routes::{FileName, LOGO};
+use crate::view::Brand;
 use crate::view::words;
 
 /// What every page needs to know: where the site is, and how it calls itself.

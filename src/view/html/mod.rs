@@ -20,7 +20,8 @@ pub use result::result;
 use super::{assets, human, image_route};
 use crate::http::Mount;
 use crate::image::Architecture;
-use crate::routes::{Route, Target};
+use crate::image::Target;
+use crate::routes::Route;
 use crate::view::words;
 
 /// What to say of an image for another processor than this one.

@@ -9,7 +9,7 @@ use super::form::{Filled, form};
 use super::image::{filled_in, told};
 use super::terminal::terminal;
 use super::{Frame, Route, human, image_route, layout};
-use crate::reply::Ran;
+use crate::service::Ran;
 use crate::view::run::{failure, media};
 use crate::view::words::image as words;
 

@@ -17,8 +17,9 @@ use super::{JSON, PROBLEM};
 use crate::args::bounds::{MAX_BODY_BYTES, MAX_PARAMETERS};
 use crate::http::Mount;
 use crate::image::MAX_IMAGE_NAME;
-use crate::reply::{Callable, Described, LAST_PAGE};
-use crate::routes::{Route, Target};
+use crate::image::Target;
+use crate::routes::Route;
+use crate::service::{Callable, Described, LAST_PAGE};
 use params::Where;
 
 /// The version of the specification that the documents follow.
@@ -296,7 +297,7 @@ fn told(callable: &Callable, name: &str) -> Value {
 }
 
 fn summary(callable: &Callable) -> Option<String> {
-    callable.help.as_deref().and_then(super::human::first_line)
+    callable.help.as_deref().and_then(crate::image::first_line)
 }
 
 /// A text as CommonMark that shows it as it is: fenced by more backticks than stand in it (§4.5).

@@ -1,16 +1,16 @@
 //! Visitors who cannot be told from others: noted in the state folder when they run something, for `doctor`.
 //!
-//! In: a request. Out: a file of one word, read by [`Site::uncounted`]. Never: an address.
+//! In: a visitor. Out: a file of one word, read by [`Service::uncounted`]. Never: an address.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, SystemTime};
 
-use super::Site;
+use super::Service;
 use crate::error::Error;
-use crate::http::{Request, Uncounted, Visitor};
 use crate::run;
+use crate::visitor::{Uncounted, Visitor};
 
 /// The file in the state folder.
 const NOTE: &str = "uncounted";
@@ -18,13 +18,7 @@ const NOTE: &str = "uncounted";
 const TELLS: Duration = Duration::from_secs(30 * 86_400);
 const FRESH: Duration = Duration::from_secs(86_400);
 
-impl Site {
-    /// Places a request: see [`Request::place`].
-    pub fn place(&self, request: &mut Request) -> Result<(), crate::http::RequestError> {
-        let visitors = &self.config.visitors;
-        request.place(&visitors.proxies, visitors.prefix.as_ref())
-    }
-
+impl Service {
     /// By whom slots are counted, where they are; else it is noted that they are not.
     pub(super) fn counted(&self, visitor: &Visitor) -> Result<Option<run::Visitor>, Error> {
         let Some(limit) = self.config.visitor_limit() else { return Ok(None) };

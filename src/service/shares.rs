@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Shares {
+pub struct Shares {
     all: u64,
     each: u64,
     taken: Mutex<Taken>,
@@ -22,7 +22,7 @@ struct Taken {
 
 /// A part of it, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Share {
+pub struct Share {
     of: Arc<Shares>,
     amount: u64,
     visitor: Option<String>,
@@ -30,7 +30,7 @@ pub(super) struct Share {
 
 /// Which bound is in the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Over {
+pub enum Over {
     /// That of all.
     All,
     /// That of this visitor.

@@ -1,13 +1,12 @@
 //! What has to hold for the site to do its work, for `health` and `doctor`.
 
-use super::Site;
+use super::{Check, Metrics, Service, Weight};
 use crate::error::Error;
 use crate::image::Listing;
 use crate::log;
-use crate::reply::{Check, Metrics, Weight};
 use crate::run::{Abilities, Ability, Finding, Runtime, StartError};
 
-impl Site {
+impl Service {
     /// Looks at everything. With `probe` the runtime and the host are tried
     /// out, which starts processes; without, only what is written down of an
     /// earlier trial is told.
@@ -63,7 +62,7 @@ impl Site {
     }
 
     /// The site in numbers, where its owner wants them told.
-    pub(super) fn metrics(&self) -> Result<Metrics, Error> {
+    pub fn metrics(&self) -> Result<Metrics, Error> {
         if !self.config.metrics {
             return Err(Error::NoRoute);
         }

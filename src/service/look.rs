@@ -1,38 +1,30 @@
 //! What there is to see: the folder, one image, a form as far as it is filled in.
 
-use super::{Opened, Site};
-use crate::args::{ArgError, ArgSpec, BindError, Blank, Input, Rejected, Report, ValueError, bind};
+use super::{Asked, Download, Folder, ImageFacts, Opened, Row, RowFacts, Service};
+use crate::args::{ArgError, ArgSpec, BindError, Input, Rejected, Report, ValueError, bind};
 use crate::error::Error;
-use crate::http::Method;
-use crate::image::{Catalog, Entry, FindError, Format, Image, ImageName};
-use crate::reply::{Asked, Download, Folder, ImageFacts, LAST_PAGE, Reply, Row, RowFacts};
-use crate::routes::{Route, Target};
+use crate::image::{Catalog, Entry, FindError, Format, Image, ImageName, Target, first_line};
 use crate::run::{Runtime, command};
-use crate::view;
 
 /// Images on one page of the list.
 const PAGE: usize = 100;
 
-impl Site {
-    pub(super) fn folder(&self, query: &str) -> Result<Folder, Error> {
-        let ask = |key: &str| {
-            url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == key).map(|(_, v)| v.into_owned())
-        };
-        let search: String =
-            ask("q").unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(128).collect();
-        let page = ask("page").map_or(Some(1), |page| page.parse().ok().filter(|page| (1..=LAST_PAGE).contains(page)));
-        let page = page.ok_or(Error::Page(LAST_PAGE))?;
+impl Service {
+    /// The images whose name holds this text, upper or lower case: a page of [`PAGE`], from 1.
+    pub fn list(&self, search: &str, page: usize) -> Result<Folder, Error> {
+        let search: String = search.trim().chars().filter(|c| !c.is_control()).take(128).collect();
         let wanted = search.to_lowercase();
         let catalog = self.catalog()?;
         let mut images = catalog.list()?.images;
         images.retain(|entry| entry.name.as_str().to_lowercase().contains(&wanted));
         let total = images.len();
-        let first = (page - 1) * PAGE;
+        let first = page.saturating_sub(1) * PAGE;
         let rows = images.into_iter().skip(first).take(PAGE).map(|entry| row(&catalog, entry)).collect();
         Ok(Folder { rows, total, page, more: first + PAGE < total, query: search })
     }
 
-    pub(super) fn download(&self, name: &ImageName) -> Result<Download, Error> {
+    /// The image as a file, where the site offers it.
+    pub fn download(&self, name: &ImageName) -> Result<Download, Error> {
         let image = self.catalog()?.image(name)?;
         if !self.config.terms(name.as_str()).download || image.is_directory() {
             return Err(Error::NoDownload);
@@ -46,17 +38,18 @@ impl Site {
         })
     }
 
-    pub(super) fn names(&self) -> Result<Vec<Target>, Error> {
+    /// The names of all images.
+    pub fn names(&self) -> Result<Vec<Target>, Error> {
         Ok(self.listing()?.images.iter().map(|entry| Target::image(&entry.name)).collect())
     }
 
-    /// Some image, by the clock: nobody can predict or needs to.
-    pub(super) fn random(&self) -> Result<Route, Error> {
+    /// Some image, by the clock: nobody can predict or needs to. None where there is none.
+    pub fn random(&self) -> Result<Option<Target>, Error> {
         let mut names = self.names()?;
         let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         match names.len() {
-            0 => Ok(Route::Home),
-            count => Ok(Route::Image(names.swap_remove(clock.subsec_nanos() as usize / 1000 % count))),
+            0 => Ok(None),
+            count => Ok(Some(names.swap_remove(clock.subsec_nanos() as usize / 1000 % count))),
         }
     }
 
@@ -74,7 +67,7 @@ impl Site {
 
     /// What a page of the image shows; its definition file for its owner, and
     /// for visitors where the site says so.
-    pub fn facts(&self, target: &Target, query: &str, owner: bool) -> Result<ImageFacts, Error> {
+    pub fn facts(&self, target: &Target, input: Input<'_>, owner: bool) -> Result<ImageFacts, Error> {
         let Opened { target, image, mut metadata, labels, spec } = self.open(target)?;
         let app = target.app.as_ref().and_then(|app| metadata.app(app));
         let help = app.map_or(&metadata.help, |app| &app.help).clone();
@@ -82,13 +75,13 @@ impl Site {
         if !owner && !self.config.terms(target.image.as_str()).show_definition {
             metadata.definition = None;
         }
-        let asked = self.asked(&target, &spec, query)?;
+        let asked = self.asked(&target, &spec, input)?;
         let refused = not_run(&image, metadata.format);
         let size = (!image.is_directory()).then(|| image.size());
         let modified = image.modified();
         let terms = self.config.terms(target.image.as_str());
         let download = terms.download && !image.is_directory();
-        let by_post = !terms.run_methods.contains(&Method::Get);
+        let by_post = !terms.runs_by_get();
         Ok(ImageFacts {
             target,
             size,
@@ -107,8 +100,7 @@ impl Site {
 
     /// What would come of a form filled in like this. What is required and
     /// not there yet is no error before the run is asked for.
-    pub(super) fn asked(&self, target: &Target, spec: &ArgSpec, query: &str) -> Result<Asked, Error> {
-        let input = Input::Query { text: query.as_bytes(), blank: Blank::Absent };
+    fn asked(&self, target: &Target, spec: &ArgSpec, input: Input<'_>) -> Result<Asked, Error> {
         match bind(spec, input, &self.config.terms(target.image.as_str()).sanitise) {
             Ok(arguments) => Ok(self.filled_in(target, arguments.argv(), arguments.report(), &[])),
             Err(BindError::Rejected(rejected)) => {
@@ -121,10 +113,10 @@ impl Site {
     }
 
     /// A page for a run whose arguments cannot be used: the form again.
-    pub(super) fn rejected(&self, target: &Target, rejected: &Rejected) -> Result<Reply, Error> {
-        let mut facts = self.facts(target, "", false)?;
+    pub fn rejected(&self, target: &Target, rejected: &Rejected) -> Result<ImageFacts, Error> {
+        let mut facts = self.facts(target, Input::NOTHING, false)?;
         facts.asked = self.to_mend(target, rejected);
-        Ok(Reply::Rejected(Box::new(facts)))
+        Ok(facts)
     }
 
     fn to_mend(&self, target: &Target, rejected: &Rejected) -> Asked {
@@ -169,7 +161,7 @@ fn not_run(image: &Image, format: Format) -> Option<String> {
 fn row_facts(image: &Image) -> Result<RowFacts, Error> {
     let metadata = image.metadata()?;
     let refused = not_run(image, metadata.format);
-    let summary = metadata.help.as_deref().and_then(view::first_line);
+    let summary = metadata.help.as_deref().and_then(first_line);
     let spec = ArgSpec::from_labels(metadata.labels.iter());
     Ok(RowFacts { format: metadata.format, architecture: metadata.architecture, summary, spec, refused })
 }

@@ -8,14 +8,14 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub struct Gate {
     free: Mutex<usize>,
     left: Condvar,
 }
 
 /// The right to be inside, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Pass<'a>(&'a Gate);
+pub struct Pass<'a>(&'a Gate);
 
 impl Gate {
     /// Lets `most` threads in at once; at least one.

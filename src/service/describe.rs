@@ -3,14 +3,11 @@
 //! Bounded: a folder's description holds at most [`MAX_IMAGES`] images and [`MAX_BYTES`] of their own words; the rest
 //! is counted, and each image has a description of its own.
 
-use super::Site;
-use super::runs::kept_for;
+use super::run::kept_for;
+use super::{Callable, Described, Service};
 use crate::args::ArgSpec;
 use crate::error::Error;
-use crate::http::Method;
-use crate::image::{ImageName, Labels, Metadata};
-use crate::reply::{Callable, Described};
-use crate::routes::Target;
+use crate::image::{ImageName, Labels, Metadata, Target};
 
 /// Images in one description.
 const MAX_IMAGES: usize = 100;
@@ -19,7 +16,7 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Characters of help for each image or app.
 const MAX_HELP: usize = 4096;
 
-impl Site {
+impl Service {
     /// What can be called now. Images that cannot be read are left out; one that is asked for by name is an error.
     pub fn describe(&self, image: Option<ImageName>) -> Result<Described, Error> {
         let (catalog, metrics) = (self.catalog()?, self.config.metrics);
@@ -50,7 +47,7 @@ impl Site {
     /// An image and its apps.
     fn callables(&self, name: &ImageName, metadata: &Metadata, directory: bool) -> Vec<Callable> {
         let terms = self.config.terms(name.as_str());
-        let runs = |method| metadata.format.not_run().is_none() && terms.run_methods.contains(&method);
+        let runs = metadata.format.not_run().is_none();
         let callable = |target: Target, labels: &Labels, help: &Option<String>| {
             let spec = ArgSpec::from_labels(labels.iter());
             Callable {
@@ -60,8 +57,8 @@ impl Site {
                 max_age: kept_for(terms, &spec),
                 spec,
                 policy: terms.sanitise.clone(),
-                get: runs(Method::Get),
-                post: runs(Method::Post),
+                get: runs && terms.runs_by_get(),
+                post: runs && terms.runs_by_post(),
             }
         };
         let mut all = vec![callable(Target::image(name), &metadata.labels, &metadata.help)];

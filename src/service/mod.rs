@@ -1,0 +1,139 @@
+//! What the program does, free of HTTP: lists, describes, runs.
+//!
+//! In: who asks ([`Caller`]), a target, an input. Out: plain values ([`values`]) or an [`Error`]. The web, the terminal and
+//! whatever comes next call the same functions, and nobody else opens the data folder. Everything is looked at afresh for
+//! each call; what is kept between calls is how many threads do what at once.
+//!
+//! Never: knows a request, an address on the web, or how anything looks.
+
+mod checks;
+mod describe;
+mod gate;
+mod logo;
+mod look;
+mod run;
+pub mod shares;
+mod values;
+mod visitors;
+
+use std::sync::Arc;
+
+use crate::args::ArgSpec;
+use crate::config::Config;
+use crate::error::Error;
+use crate::image::{Catalog, Format, Image, Labels, Listing, Metadata, Target};
+use crate::log;
+use crate::run::{self as processes, Client};
+use crate::visitor::Visitor;
+use gate::{Gate, Pass};
+use shares::Shares;
+pub use values::*;
+
+/// Callers that read images at the same time, for each processor: some wait for the disk.
+const LOOKING: usize = 4;
+/// Callers that may wait for a slot at the same time (`wait`), and those of one visitor among them; further ones are
+/// refused at once.
+const WAITING: (u64, u64) = (64, 16);
+
+/// A site: its configuration, and how many may do what at once.
+#[derive(Debug)]
+pub struct Service {
+    config: Config,
+    looking: Gate,
+    waiting: Arc<Shares>,
+}
+
+/// Who asks for something that not everybody may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// Nobody who has said a name.
+    Anonymous,
+}
+
+/// Who asks for a run, and how it is known that nobody waits for it any more.
+pub struct Caller<'a> {
+    /// As whom.
+    pub principal: Principal,
+    /// From where; none at a terminal.
+    pub visitor: Option<&'a Visitor>,
+    /// The connection that the answer goes to, where there is one.
+    pub client: Option<Client>,
+}
+
+impl Caller<'_> {
+    /// The owner of the site, at a terminal.
+    pub fn at_terminal() -> Caller<'static> {
+        Caller { principal: Principal::Anonymous, visitor: None, client: None }
+    }
+}
+
+/// An image, opened and read, for one request.
+pub struct Opened {
+    /// What was asked for.
+    pub target: Target,
+    /// The open file.
+    pub image: Image,
+    /// What it says of itself.
+    pub metadata: Metadata,
+    /// The labels that count: of the image, or of the app.
+    pub labels: Labels,
+    /// Its arguments.
+    pub spec: ArgSpec,
+}
+
+impl Opened {
+    /// Whether it may be run at all: a kind of image that is run here, which nobody else can change.
+    pub fn runs_here(&self) -> Result<(), Error> {
+        match self.metadata.format.not_run() {
+            Some(why) => Err(Error::NotRun(why)),
+            None => Ok(self.image.trust()?),
+        }
+    }
+
+    /// Whether something else is at its path by now. Into ext3 the runtime writes.
+    fn replaced(&self) -> bool {
+        self.image.replaced(self.metadata.format == Format::Ext3)
+    }
+}
+
+impl Service {
+    /// A site with this configuration.
+    pub fn new(config: Config) -> Service {
+        let looking = Gate::new(LOOKING * std::thread::available_parallelism().map_or(1, usize::from));
+        Service { config, looking, waiting: Shares::new(WAITING.0, WAITING.1) }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What a server does once, before the first request: it makes room for
+    /// descriptors, and orphans of a run whose keeper was killed come to it.
+    pub fn prepare(&self) {
+        processes::more_descriptors();
+        if let Err(error) = processes::adopt() {
+            log::event("missing", &[("what", &"subreaper"), ("why", &error)]);
+        }
+    }
+
+    /// What a process of one request does at its end: questions about the host that are still open are answered, for
+    /// the next one. Before it waits for that it calls `before`.
+    pub fn finish(&self, before: impl FnOnce()) {
+        processes::finish_probing(before);
+    }
+
+    /// The right to read images, until it is dropped; waits for it where too many do so already.
+    pub fn look(&self) -> Pass<'_> {
+        self.looking.enter()
+    }
+
+    fn catalog(&self) -> Result<Catalog, Error> {
+        Ok(Catalog::open(&self.config.data)?)
+    }
+
+    /// What the data folder holds at this moment.
+    pub fn listing(&self) -> Result<Listing, Error> {
+        Ok(self.catalog()?.list()?)
+    }
+}

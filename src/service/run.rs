@@ -1,0 +1,189 @@
+//! A run, from bound arguments to its outcome: slot, process, outcome. Knows no HTTP.
+
+use std::time::{Duration, Instant};
+
+use super::{Caller, Opened, Ran, Service};
+use crate::args::{ArgSpec, Arguments};
+use crate::config::Terms;
+use crate::error::Error;
+use crate::run::{
+    self, Abilities, Ability, Busy, Client, End, Invocation, Limits, Means, Network, Outcome, Run, Runtime, Slot,
+    Slots, StartError,
+};
+use crate::visitor::Visitor;
+
+/// The status with which a runtime ends that cannot start a container.
+const RUNTIME_FAILED: i32 = 255;
+/// How often a waiting visitor looks for a free slot.
+const ANOTHER_TRY: Duration = Duration::from_millis(100);
+
+impl Service {
+    /// The slots of the site, and those of an image with a table of its own.
+    pub fn slots(&self, image: Option<&str>) -> Result<Slots, Error> {
+        let terms = image.map_or(self.config.site_terms(), |image| self.config.terms(image));
+        let prefix = image.map_or("slot".to_owned(), |image| format!("image-{image}"));
+        Ok(Slots::open(&self.config.state, &prefix, terms.slots)?)
+    }
+
+    /// A slot of the site, and one of the image where it has its own number.
+    fn try_slots(&self, image: &str, visitor: Option<&run::Visitor>) -> Result<Vec<Slot>, Error> {
+        // the image's first: a crowd that waits for one image takes no slot of the site
+        let mut slots = Vec::new();
+        if self.config.special_images().any(|special| special == image) {
+            slots.push((self.slots(Some(image))?, None));
+        }
+        slots.push((self.slots(None)?, visitor));
+        let take = |(slots, visitor): (Slots, Option<&run::Visitor>)| {
+            slots.take(visitor).map_err(StartError::from)?.map_err(|busy| match busy {
+                Busy::Site => Error::Busy,
+                Busy::Visitor => Error::VisitorBusy,
+            })
+        };
+        slots.into_iter().map(take).collect()
+    }
+
+    /// The same, waiting for them as long as `wait` says and the visitor is there, where not too many wait already.
+    /// Nobody tells when a slot gets free: another process may hold it.
+    fn take_slots(&self, image: &str, visitor: Option<&Visitor>, client: Option<&Client>) -> Result<Vec<Slot>, Error> {
+        let counted = visitor.map_or(Ok(None), |visitor| self.counted(visitor))?;
+        let until = Instant::now() + self.config.terms(image).wait;
+        let left = || client.is_some_and(|client| (client.aborted)());
+        let mut pass = None;
+        loop {
+            let taken = self.try_slots(image, counted.as_ref());
+            let waits = matches!(taken, Err(Error::Busy | Error::VisitorBusy));
+            if !waits || Instant::now() >= until || left() {
+                return taken;
+            }
+            if pass.is_none() {
+                match self.waiting.take(1, visitor.and_then(Visitor::key)) {
+                    Ok(share) => pass = Some(share),
+                    Err(_) => return taken,
+                }
+            }
+            std::thread::sleep(ANOTHER_TRY);
+        }
+    }
+
+    /// Waits for the end of a run; all that is known of it.
+    pub fn ran(&self, opened: Opened, arguments: &Arguments, run: Run, invocation: Invocation) -> Result<Ran, Error> {
+        let outcome = run.collect();
+        self.doubt(&outcome);
+        // the runtime opened the path before the container could print anything
+        if opened.replaced() {
+            return Err(Error::Replaced);
+        }
+        let stderr = invocation.scrub(&String::from_utf8_lossy(&outcome.stderr));
+        let Opened { target, image, spec, .. } = opened;
+        let terms = self.config.terms(target.image.as_str());
+        Ok(Ran {
+            target,
+            size: (!image.is_directory()).then(|| image.size()),
+            command: invocation.shown,
+            argv: arguments.argv().to_vec(),
+            runtime: invocation.runtime,
+            outcome,
+            stderr,
+            report: arguments.report().clone(),
+            output: spec.output(),
+            max_age: kept_for(terms, &spec),
+            carried: !terms.launcher.is_empty(),
+            by_post: !terms.runs_by_get(),
+            spec,
+        })
+    }
+
+    /// A runtime that does not start what it could start before may have been changed behind its path: it is asked again.
+    fn doubt(&self, outcome: &Outcome) {
+        if outcome.end == End::Exited(RUNTIME_FAILED)
+            && outcome.stdout.is_empty()
+            && let Ok(runtime) = Runtime::find(self.config.runtime.as_deref())
+        {
+            Abilities::doubt(&runtime, &self.config.state);
+        }
+    }
+
+    /// Takes a slot and starts a run for this caller.
+    pub fn start(
+        &self,
+        caller: Caller<'_>,
+        opened: &Opened,
+        arguments: &Arguments,
+    ) -> Result<(Run, Invocation), Error> {
+        let Caller { visitor, client, .. } = caller;
+        opened.runs_here()?;
+        let slots = self.take_slots(opened.target.image.as_str(), visitor, client.as_ref())?;
+        let (invocation, limits) = self.invocation(opened, arguments.argv())?;
+        if opened.replaced() {
+            return Err(Error::Replaced); // while we waited for a slot
+        }
+        let run = Run::start(&invocation, limits, &slots, client)?;
+        Ok((run, invocation))
+    }
+
+    /// The exact command of a run, and its bounds.
+    pub fn invocation(&self, opened: &Opened, argv: &[String]) -> Result<(Invocation, Limits), Error> {
+        let name = opened.target.image.as_str();
+        let terms = self.config.terms(name);
+        let runtime = Runtime::find(self.config.runtime.as_deref())?;
+        Runtime::check_launcher(&terms.launcher)?;
+        let abilities = self.abilities(&runtime, terms)?;
+        let limits = limits(terms, &abilities);
+        let means = Means {
+            runtime: &runtime,
+            abilities: &abilities,
+            limits: &limits,
+            network: terms.network,
+            launcher: &terms.launcher,
+            locale: !opened.image.sets_locale(),
+        };
+        let app = opened.target.app.as_ref().map(|app| app.as_str());
+        Ok((Invocation::new(&means, (name, opened.image.path()), app, argv), limits))
+    }
+
+    /// What the runtime can do here. What a run of these terms needs is known; with `strict`, a promise that does not
+    /// hold is an error.
+    fn abilities(&self, runtime: &Runtime, terms: &Terms) -> Result<Abilities, Error> {
+        self.slots(None)?; // makes the state folder
+        let abilities = Abilities::of(runtime, &self.config.state, &needed(terms))?;
+        let promised = |ability: &Ability| match ability {
+            // a limit of each process is none of the run
+            Ability::Cgroups => terms.memory.is_some(),
+            other => other.promised(),
+        };
+        let broken = || Ability::ALL.into_iter().filter(promised).find_map(|one| Some((one, abilities.lacks(one)?)));
+        match broken().filter(|_| self.config.strict) {
+            Some((ability, why)) => Err(Error::Strict(ability, why)),
+            None => Ok(abilities),
+        }
+    }
+}
+
+/// What has to be known before a run of these terms: all that keeps it apart or bounds it.
+fn needed(terms: &Terms) -> Vec<Ability> {
+    let needs = |ability: &Ability| match ability {
+        Ability::Fuse => false,
+        Ability::NetworkNamespaces => terms.network == Network::None,
+        Ability::Cgroups => terms.memory.is_some() || terms.cpus.is_some(),
+        _ => true,
+    };
+    Ability::ALL.into_iter().filter(needs).collect()
+}
+
+/// Seconds for which an answer may be cached. A launcher's exit status proves nothing of the container's, so that an
+/// answer of one may be half of it: it is not kept.
+pub(super) fn kept_for(terms: &Terms, spec: &ArgSpec) -> Option<u32> {
+    spec.max_age().filter(|_| terms.launcher.is_empty())
+}
+
+fn limits(terms: &Terms, abilities: &Abilities) -> Limits {
+    Limits {
+        deadline: terms.deadline,
+        output: terms.output_limit,
+        memory: terms.memory,
+        // carried elsewhere, it would count what others run there (Slurm passes limits on)
+        processes: terms.launcher.is_empty().then_some(terms.processes),
+        cpus: terms.cpus,
+        cell: Limits::cell(abilities),
+    }
+}
