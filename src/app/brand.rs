@@ -1,14 +1,14 @@
 //! How the site calls itself, on pages.
 
 use super::Site;
-use crate::http::{Request, entity_tag};
-use crate::view::{self, Brand};
+use crate::http::{Representation, Request, entity_tag};
+use crate::view::Brand;
 
 impl Site {
     /// What all pages show; a logo that cannot be shown is left out (`doctor` says so).
     pub(super) fn brand(&self, request: &Request) -> Brand<'_> {
         let brand = &self.service.config().brand;
-        let logo = if view::wants_page(request) { self.service.logo() } else { None };
+        let logo = if request.representation == Representation::Page { self.service.logo() } else { None };
         Brand {
             title: brand.title.as_deref(),
             welcome: brand.welcome.as_deref(),

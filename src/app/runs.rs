@@ -4,7 +4,7 @@ use super::live::live;
 use super::{Client, Site};
 use crate::args::{BindError, Blank, Input, bind};
 use crate::error::Error;
-use crate::http::{Body, Method, Request, Response};
+use crate::http::{Body, Method, Representation, Request, Response, Source};
 use crate::image::Target;
 use crate::log;
 use crate::reply::Reply;
@@ -29,9 +29,8 @@ impl Site {
         let looking = self.service.look();
         let opened = self.service.open(target)?;
         opened.runs_here()?;
-        let shape = view::shape(request, opened.spec.output());
-        let arguments = match bind(&opened.spec, input(request, shape)?, &terms.sanitise) {
-            Err(BindError::Rejected(rejected)) if shape == view::Shape::Page => {
+        let arguments = match bind(&opened.spec, input(request)?, &terms.sanitise) {
+            Err(BindError::Rejected(rejected)) if request.representation == Representation::Page => {
                 return Ok(view::reply(
                     Reply::Rejected(Box::new(self.service.rejected(target, &rejected)?)),
                     request,
@@ -50,7 +49,7 @@ impl Site {
             response.held.extend(place.map(|place| Box::new(place) as Box<dyn std::any::Any>));
             response
         };
-        if shape == view::Shape::Events {
+        if request.representation == Representation::Events {
             return Ok(held(live(run, invocation, arguments, request.id.clone(), patience)));
         }
         let ran = self.service.ran(opened, &arguments, run, invocation)?;
@@ -68,10 +67,13 @@ impl Site {
 }
 
 /// Where the arguments are: a GET has them in the query, a POST in its
-/// content only. A page's form sends its empty fields too: there they count
-/// as left out.
-fn input(request: &Request, shape: view::Shape) -> Result<Input<'_>, Error> {
-    let blank = if shape == view::Shape::Page { Blank::Absent } else { Blank::Value };
+/// content only. A browser sends each field of a form, also the empty ones:
+/// from there they count as left out.
+fn input(request: &Request) -> Result<Input<'_>, Error> {
+    let blank = match request.source {
+        Source::Form => Blank::Absent,
+        Source::Program => Blank::Value,
+    };
     if request.method == Method::Get {
         return Ok(Input::Query { text: request.query.as_bytes(), blank });
     }

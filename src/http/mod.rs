@@ -8,6 +8,7 @@ mod address;
 mod etag;
 mod origin;
 mod range;
+mod representation;
 mod request;
 mod response;
 
@@ -16,5 +17,6 @@ pub use address::{Believed, Subnet, Way};
 pub use etag::{entity_tag, matches};
 pub use origin::{FetchSite, is_embedded, same_origin};
 pub use range::Part;
-pub use request::{Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Request, RequestError};
+pub use representation::{ENVELOPE, EVENTS, Representation};
+pub use request::{Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Request, RequestError, Source};
 pub use response::{Held, Live, Payload, Response, Sink, reason};

@@ -5,6 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::address::{Subnet, Way};
+use super::representation::Representation;
 use crate::visitor::Visitor;
 
 /// One request. `path` is decoded, `query` is not.
@@ -18,6 +19,10 @@ pub struct Request {
     pub path: String,
     /// The query as sent (`QUERY_STRING`), at most `MAX_QUERY` bytes.
     pub query: String,
+    /// In which form the answer is wanted.
+    pub representation: Representation,
+    /// What sends it.
+    pub source: Source,
     /// The header fields we read.
     pub headers: Headers,
     /// What was sent with a POST.
@@ -40,6 +45,8 @@ impl Request {
             mount: Mount::parse(mount).unwrap_or_default(),
             path: path.to_owned(),
             query: query.to_owned(),
+            representation: Representation::default(),
+            source: Source::default(),
             headers: Headers::default(),
             body: Body::Bytes(Vec::new()),
             id: String::new(),
@@ -65,6 +72,16 @@ impl Request {
         }
         Ok(())
     }
+}
+
+/// What sends a request's arguments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// A program, which sends what it means.
+    #[default]
+    Program,
+    /// A browser that goes to a page: with each field of a form, also those that are left empty.
+    Form,
 }
 
 /// A request method. Methods that no resource of ours knows keep no name.

@@ -20,10 +20,10 @@ pub use events::{Facts, Stream};
 use html::Frame;
 pub use json::{image as image_json, inspection};
 pub use openapi::document as openapi_json;
-pub use run::{Shape, envelope, shape};
+pub use run::envelope;
 
 use crate::error::Error;
-use crate::http::{Method, Request, Response, entity_tag, matches, quality};
+use crate::http::{Representation, Request, Response, entity_tag, matches};
 use crate::image::Target;
 use crate::image::{AppName, ImageName};
 use crate::reply::{Problem, Reply};
@@ -62,7 +62,7 @@ pub struct Brand<'a> {
 
 /// Shows a reply in the form that the request prefers.
 pub fn reply(reply: Reply, request: &Request, brand: &Brand<'_>) -> Response {
-    let page = wants_page(request);
+    let page = request.representation == Representation::Page;
     let frame = Frame { mount: &request.mount, brand };
     match reply {
         Reply::Home(folder) if page => html_page(200, html::home(&folder, &frame)),
@@ -100,7 +100,7 @@ pub fn error(error: &Error, request: &Request, brand: &Brand<'_>) -> Response {
 }
 
 fn show_problem(problem: &Problem, request: &Request, frame: &Frame<'_>) -> Response {
-    let mut response = if wants_page(request) {
+    let mut response = if request.representation == Representation::Page {
         html_page(problem.status(), html::problem(problem, frame))
     } else {
         varied(Response::new(problem.status(), PROBLEM, json_bytes(&json::problem(problem, frame.mount))))
@@ -167,15 +167,6 @@ fn go(status: u16, route: &Route, query: &str, at: Option<&str>, request: &Reque
     }
     let response = Response::new(status, "text/plain; charset=utf-8", format!("{place}\n").into_bytes());
     response.with("Location", place).with("Cache-Control", "no-store")
-}
-
-/// Browsers get pages, programs get JSON: RFC 9110 §12.5.1, JSON on a tie.
-pub fn wants_page(request: &Request) -> bool {
-    if request.method == Method::Options {
-        return false;
-    }
-    let accept = request.headers.accept.as_deref();
-    quality(accept, "text/html") > quality(accept, JSON)
 }
 
 fn html_page(status: u16, markup: maud::Markup) -> Response {

@@ -10,14 +10,12 @@ use serde_json::{Value, json};
 
 use super::{Frame, JSON, html, html_page, json_bytes, show_problem, varied};
 use crate::args::MediaType;
-use crate::http::{Request, Response, quality};
+use crate::http::{ENVELOPE, Representation, Request, Response};
 use crate::problems::Code;
 use crate::reply::Problem;
 use crate::run::{End, Outcome};
 use crate::service::Ran;
 
-pub const ENVELOPE: &str = "application/vnd.singularity-run+json";
-pub const EVENTS: &str = "text/event-stream";
 const TEXT: &str = "text/plain; charset=utf-8";
 /// For everything a container printed.
 pub const SANDBOX: &str = "sandbox; default-src 'none'";
@@ -26,55 +24,22 @@ const ENVELOPE_STDOUT: usize = 1024 * 1024;
 /// Longest value of an `X-Run-…` field in bytes.
 const MAX_FIELD: usize = 2048;
 
-/// The four forms of an answer to `run`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// stdout itself.
-    Raw,
-    /// What ran and what came of it, as JSON.
-    Envelope,
-    /// While it happens.
-    Events,
-    /// A page.
-    Page,
-}
-
-/// What the request prefers; stdout itself where it does not say.
-pub fn shape(request: &Request, output: Option<MediaType>) -> Shape {
-    let accept = request.headers.accept.as_deref();
-    let declared = output.map_or("text/plain", |output| output.as_str());
-    let raw = [JSON, "text/plain", declared].iter().map(|media| quality(accept, media)).max().unwrap_or(0);
-    let offers = [
-        (raw, Shape::Raw),
-        (quality(accept, ENVELOPE), Shape::Envelope),
-        (quality(accept, EVENTS), Shape::Events),
-        (quality(accept, "text/html"), Shape::Page),
-    ];
-    let mut best = (0, Shape::Raw);
-    for offer in offers {
-        if offer.0 > best.0 {
-            best = offer;
-        }
-    }
-    best.1
-}
-
 /// Shows a finished run.
 pub fn show(ran: Ran, request: &Request, frame: &Frame<'_>) -> Response {
     let lifetime = match ran.max_age {
         Some(seconds) if ran.outcome.succeeded() && !ran.outcome.truncated => format!("public, max-age={seconds}"),
         _ => "no-store".to_owned(),
     };
-    match shape(request, ran.output) {
-        Shape::Page => {
+    match request.representation {
+        Representation::Page => {
             let status = failure(&ran).map_or(200, |problem| problem.status());
             told(html_page(status, html::result(&ran, frame)), &ran).with("Cache-Control", lifetime)
         }
-        Shape::Envelope => {
+        Representation::Envelope => {
             let bytes = json_bytes(&envelope(&ran));
             varied(Response::new(200, ENVELOPE, bytes)).with("Cache-Control", lifetime)
         }
-        Shape::Raw | Shape::Events => raw(ran, request, frame, &lifetime),
+        Representation::Raw | Representation::Events => raw(ran, request, frame, &lifetime),
     }
 }
 
@@ -260,31 +225,6 @@ pub fn end_word(end: &End) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn asked(accept: &str, output: Option<MediaType>) -> Shape {
-        let mut request = Request::get("", "/", "");
-        request.headers.accept = Some(accept.to_owned());
-        shape(&request, output)
-    }
-
-    #[test]
-    fn the_shape_follows_accept() {
-        let svg = MediaType::from_allow_list("image/svg+xml");
-        for (accept, output, expected) in [
-            ("", None, Shape::Raw),
-            ("*/*", None, Shape::Raw),
-            ("application/json", None, Shape::Raw),
-            ("text/plain", None, Shape::Raw),
-            ("application/vnd.singularity-run+json", None, Shape::Envelope),
-            ("text/event-stream", None, Shape::Events),
-            ("text/html,application/xhtml+xml,*/*;q=0.8", None, Shape::Page),
-            ("image/avif,image/svg+xml,image/*;q=0.8,*/*;q=0.5", svg, Shape::Raw),
-            ("image/svg+xml", svg, Shape::Raw),
-            ("audio/ogg", None, Shape::Raw),
-        ] {
-            assert_eq!(asked(accept, output), expected, "{accept}");
-        }
-    }
 
     #[test]
     fn only_json_or_a_declared_type_or_text() {

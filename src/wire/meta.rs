@@ -10,7 +10,9 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::http::{Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Request, RequestError, Way};
+use crate::http::{
+    Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Representation, Request, RequestError, Source, Way,
+};
 use crate::visitor::Visitor;
 
 /// Most content bytes of a POST; more is 413.
@@ -92,6 +94,8 @@ impl MetaVariables {
             mount: mount.clone().unwrap_or_default(),
             path: String::new(),
             query: String::new(),
+            representation: Representation::default(),
+            source: Source::default(),
             headers: Headers::default(),
             body: Body::Bytes(Vec::new()),
             id: self.id(),
@@ -119,6 +123,12 @@ impl MetaVariables {
             return Err(RequestError::Field);
         }
         request.headers = self.headers();
+        if request.method != Method::Options {
+            request.representation = Representation::of(request.headers.accept.as_deref());
+        }
+        if request.representation == Representation::Page {
+            request.source = Source::Form;
+        }
         if self.raw("QUERY_STRING").len() > MAX_QUERY {
             return Err(RequestError::Query);
         }

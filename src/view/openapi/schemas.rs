@@ -5,10 +5,10 @@
 use serde_json::{Map, Value, json};
 
 use super::super::json::{merge, put};
-use super::super::run::{ENVELOPE, EVENTS};
 use super::{JSON, PROBLEM};
 use crate::args::MediaType;
 use crate::http::reason;
+use crate::http::{ENVELOPE, EVENTS};
 
 /// A schema of [`components`], as the value of a media type.
 pub fn of(name: &str) -> Value {
