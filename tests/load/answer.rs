@@ -48,7 +48,9 @@ impl Answer {
     /// Whether this is the answer to a run for which no slot, or no connection, was free.
     pub fn is_refusal(&self) -> bool {
         let begin = String::from_utf8_lossy(&self.content);
-        self.status == 503 && self.retry_after.is_some() && (begin.contains("busy") || begin.contains("crowded"))
+        self.status == 503
+            && self.retry_after.is_some()
+            && ["busy", "crowded", "no-room"].iter().any(|word| begin.contains(word))
     }
 
     /// Takes what has come; no bytes mean the connection's end. Whether the answer is whole.

@@ -31,8 +31,9 @@ const SERVER_DESCRIPTORS: u32 = 1024;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// How often processes and descriptors are counted.
 const LOOKS: Duration = Duration::from_millis(200);
-/// The locks of the slots, whose turn it is, what was found out about the host, and that visitors are of this host.
-const STATE_FILES: usize = SLOTS + 3;
+/// The locks of the slots, whose turn it is, what was found out about the host with the image and the lock for that, and
+/// that visitors are of this host.
+const STATE_FILES: usize = SLOTS + 5;
 /// What the few images do is said by their names, see `tests/stub`.
 pub const FEW: [&str; 7] =
     ["argv.sif", "sleep-100.sif", "stdout-1.sif", "print.sif", "hang.sif", "ignore.sif", "daemonise.sif"];
