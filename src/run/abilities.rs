@@ -33,6 +33,8 @@ const PAUSE: Duration = Duration::from_secs(10);
 const FRESH: Duration = Duration::from_secs(60);
 /// How often somebody looks who waits for an answer.
 const LOOK: Duration = Duration::from_millis(20);
+/// The lock of whoever asks.
+const TURN: &str = "probe.lock";
 /// Largest file in bytes.
 const MAX_RECORD: u64 = 64 * 1024;
 
@@ -148,6 +150,11 @@ impl Abilities {
         read(&file(runtime, state, "features"))
     }
 
+    /// Whether somebody is asking at this moment; starts no process.
+    pub fn is_asked(state: &Path) -> bool {
+        File::open(state.join(TURN)).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Why the last questions had no answer, if it is so; starts no process.
     pub fn refusal(runtime: &Runtime, state: &Path) -> Option<RuntimeError> {
         read::<Unanswered>(&file(runtime, state, "refusal")).map(|why| why.error(runtime))
@@ -256,7 +263,7 @@ pub fn finish(before: impl FnOnce()) {
 
 /// The right to ask, until it is dropped; `None` while somebody else asks.
 fn turn(state: &Path) -> Option<File> {
-    let path = state.join("probe.lock");
+    let path = state.join(TURN);
     let open = || File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).ok();
     let file = open()?;
     match file.try_lock() {

@@ -31,7 +31,7 @@ const MOST: [(&str, u64); 8] = [
 /// account usually has (getrlimit(2)).
 const SHARES: [(Resource, u64); 2] = [(Resource::Sigpending, 1024), (Resource::Msgqueue, 128 * 1024)];
 /// Processes of a trial: itself and one more.
-const TRIAL: u64 = 2;
+pub const TRIAL: u64 = 2;
 
 /// User namespaces of a run: the one that the runtime makes, so that a container can make none. Without one it has no
 /// right to mount, and so no file system in memory beyond those that it is given.
@@ -83,9 +83,17 @@ pub fn tried_nesting() -> io::Result<()> {
     enter(Cell::NotNested, TRIAL)
 }
 
-/// Whether the kernel was told to make no user namespaces (ENOSPC), which is no lack that passes.
+/// Whether a network namespace can be made in it.
+pub fn tried_network() -> io::Result<()> {
+    enter(Cell::Counted, TRIAL)?;
+    raw::own_network_namespace()
+}
+
+/// Whether the kernel was told to make none of some kind of namespaces (ENOSPC), which is no lack that passes.
 pub fn are_forbidden() -> bool {
-    fs::read_to_string("/proc/sys/user/max_user_namespaces").is_ok_and(|most| most.trim() == "0")
+    ["user", "net", "pid", "mnt"].iter().any(|kind| {
+        fs::read_to_string(format!("/proc/sys/user/max_{kind}_namespaces")).is_ok_and(|most| most.trim() == "0")
+    })
 }
 
 fn write(path: &str, text: &str) -> io::Result<()> {

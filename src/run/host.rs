@@ -10,35 +10,40 @@ use std::path::Path;
 use super::abilities::{Abilities, Finding};
 use super::ability::Ability;
 use super::invocation::session;
-use super::keeper::{COMMAND, TRY_CELL, TRY_FILTER, TRY_NESTING};
+use super::keeper::{COMMAND, TRY_CELL, TRY_FILTER, TRY_INIT, TRY_NESTING, TRY_NETWORK};
 use super::question::{Answer, answer};
 
-/// What needs no runtime to be answered.
-pub fn ask_kernel(host: Abilities) -> Abilities {
+/// What needs no runtime to be answered; and which of the other abilities the kernel gives an ordinary account not: a
+/// setuid runtime may have them all the same.
+pub fn ask_kernel(host: Abilities) -> (Abilities, Vec<Ability>) {
     let lacking = host.offered.lacking();
     let release = match lacking.is_empty() {
         true => Finding::Yes,
         false => Finding::No(format!("`{}` does not offer {}", host.version, lacking.join(", "))),
     };
+    let cell = trial(TRY_CELL);
+    let in_cell = |word| if cell == Finding::Yes { trial(word) } else { cell.clone() };
+    let (nesting, init, network) = (in_cell(TRY_NESTING), in_cell(TRY_INIT), in_cell(TRY_NETWORK));
     let counting = match kernel_release() < (5, 14) {
         true => Finding::No("the kernel is older than Linux 5.14".to_owned()),
-        false => trial(TRY_CELL),
-    };
-    let nesting = match &counting {
-        Finding::Yes => trial(TRY_NESTING),
-        other => other.clone(),
+        false => cell.clone(),
     };
     let cgroups = match host.offered.limits {
         true => ask_cgroups(),
         false => Finding::No(format!("`{}` does not offer --memory, --pids-limit, --cpus", host.version)),
     };
-    host.with(Ability::Release, release)
+    let hints =
+        [(&network, Ability::NetworkNamespaces), (&init, Ability::ProcessNamespaces), (&cell, Ability::UserNamespaces)];
+    let hints = hints.into_iter().filter(|(found, _)| matches!(found, Finding::No(_))).map(|(_, hint)| hint).collect();
+    let host = host
+        .with(Ability::Release, release)
         .with(Ability::Fuse, ask_fuse())
         .with(Ability::Filter, trial(TRY_FILTER))
-        .with(Ability::ProcessTree, counting.clone())
+        .with(Ability::ProcessTree, if counting == Finding::Yes { init.clone() } else { counting.clone() })
+        .with(Ability::Nesting, if counting == Finding::Yes { nesting } else { counting.clone() })
         .with(Ability::Counting, counting)
-        .with(Ability::Nesting, nesting)
-        .with(Ability::Cgroups, cgroups)
+        .with(Ability::Cgroups, cgroups);
+    (host, hints)
 }
 
 /// Whether this executable can do it to itself.

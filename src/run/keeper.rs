@@ -43,6 +43,10 @@ pub const COMMAND: &str = "keep";
 /// [`super::Ability::Filter`] need.
 pub const TRY_CELL: &str = "try-cell";
 pub const TRY_NESTING: &str = "try-nesting";
+/// What an init needs: a process namespace, with a /proc of its own.
+pub const TRY_INIT: &str = "try-init";
+/// A network namespace.
+pub const TRY_NETWORK: &str = "try-network";
 pub const TRY_FILTER: &str = "try-filter";
 /// The exit status of a trial that the kernel refused; any other but 0 says nothing.
 pub const REFUSED: u8 = 3;
@@ -91,6 +95,8 @@ pub fn keep(word: Option<&str>) -> io::Result<()> {
     match word {
         Some(TRY_CELL) => return tell(cell::tried()),
         Some(TRY_NESTING) => return tell(cell::tried_nesting()),
+        Some(TRY_INIT) => return tell(init::tried()),
+        Some(TRY_NETWORK) => return tell(cell::tried_network()),
         Some(TRY_FILTER) => return tell(filter::set()),
         _ => {}
     }

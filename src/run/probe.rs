@@ -75,9 +75,9 @@ pub fn ask(runtime: &Runtime, state: &Path) -> Result<Abilities, RuntimeError> {
     let version = broken(answer(runtime.path(), &["--version"], &[]))?;
     let version: String = version.lines().next().unwrap_or_default().trim().chars().take(100).collect();
     let offered = Offered::of_help(&broken(answer(runtime.path(), &["help", "run"], &[]))?);
-    let host = host::ask_kernel(Abilities::unknown(&version, offered));
+    let (host, hints) = host::ask_kernel(Abilities::unknown(&version, offered));
     let image = put_image(state).map_err(|error| RuntimeError::Broken(runtime.path().to_owned(), error.to_string()))?;
-    Probe { runtime, image, until }.ask(host)
+    Probe { runtime, image, hints, until }.ask(host)
 }
 
 /// The probe image as a file. A runtime opens its image by path.
@@ -98,6 +98,8 @@ fn put_image(state: &Path) -> io::Result<PathBuf> {
 struct Probe<'a> {
     runtime: &'a Runtime,
     image: PathBuf,
+    /// What the kernel does not give an ordinary account.
+    hints: Vec<Ability>,
     until: Instant,
 }
 
@@ -118,18 +120,11 @@ impl Probe<'_> {
             _ => true,
         };
         let asked: Vec<Ability> = ASKED.into_iter().filter(open).collect();
-        let mut without: Vec<Ability> = Vec::new();
-        let mut left = asked.iter();
-        let mut works = loop {
-            match self.run(&host, &asked, &without) {
-                Tried::Works => break without.clone(),
-                Tried::Unclear(why) => return Ok(all(host, &asked, &Finding::Unknown(why))),
-                Tried::Refused(why) => match left.next() {
-                    Some(next) => without.push(*next),
-                    None => return Err(RuntimeError::Refuses(self.runtime.path().to_owned(), why)),
-                },
-            }
+        let mut works = match self.first_that_works(&host, &asked)? {
+            Ok(without) => without,
+            Err(why) => return Ok(all(host, &asked, &Finding::Unknown(why))),
         };
+        let without = works.clone();
         let mut host = all(host, &asked, &Finding::Yes);
         // what a run can go without may work after all: the most important is tried first
         for ability in without.into_iter().rev() {
@@ -141,17 +136,39 @@ impl Probe<'_> {
         Ok(behind_setuid(host))
     }
 
+    /// What a run that works goes without; why that is not known.
+    fn first_that_works(
+        &self,
+        host: &Abilities,
+        asked: &[Ability],
+    ) -> Result<Result<Vec<Ability>, String>, RuntimeError> {
+        // first without what the kernel does not give; if that is not it, without more and more, beginning with nothing
+        let hinted: Vec<Ability> = asked.iter().copied().filter(|ability| self.hints.contains(ability)).collect();
+        let more = (usize::from(hinted.is_empty())..=asked.len()).map(|count| asked.get(..count).unwrap_or_default());
+        let mut words = String::new();
+        for without in [&hinted[..]].into_iter().chain(more) {
+            match self.run(host, asked, without) {
+                Tried::Works => return Ok(Ok(without.to_vec())),
+                Tried::Unclear(why) => return Ok(Err(why)),
+                Tried::Refused(why) => words = why,
+            }
+        }
+        Err(RuntimeError::Refuses(self.runtime.path().to_owned(), words))
+    }
+
     /// Whether a run that works goes without this ability for good.
     fn without(&self, host: &Abilities, asked: &[Ability], works: &[Ability], ability: Ability) -> Finding {
         let with: Vec<Ability> = works.iter().copied().filter(|one| *one != ability).collect();
         let mut words = String::new();
-        for refusals in 1..=REFUSALS {
+        // where the kernel says no, too, one more refusal is enough
+        let most = if self.hints.contains(&ability) { REFUSALS - 1 } else { REFUSALS };
+        for refusals in 1..=most {
             match self.run(host, asked, &with) {
                 Tried::Works => return Finding::Yes,
                 Tried::Unclear(why) => return Finding::Unknown(why),
                 Tried::Refused(why) => words = why,
             }
-            let control = (refusals < REFUSALS).then(|| self.run(host, asked, works));
+            let control = (refusals < most).then(|| self.run(host, asked, works));
             if let Some(Tried::Refused(why) | Tried::Unclear(why)) = control {
                 return Finding::Unknown(why);
             }

@@ -74,6 +74,13 @@ pub fn own_process_namespace() -> io::Result<()> {
     Ok(unsafe { unshare_unsafe(UnshareFlags::NEWPID) }?)
 }
 
+/// Moves this process to a new network namespace (unshare(2) CLONE_NEWNET).
+#[allow(unsafe_code)]
+pub fn own_network_namespace() -> io::Result<()> {
+    // SAFETY: unsafe is only the flag FILES, which is not given.
+    Ok(unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?)
+}
+
 /// Lets the child begin as the init of its namespace: with a /proc that shows it and nothing else, in a mount namespace
 /// of its own, and killed by the kernel when this process, which must have one thread, ends.
 #[allow(unsafe_code)]

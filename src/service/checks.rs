@@ -4,7 +4,7 @@ use super::{Check, Metrics, Service, Weight};
 use crate::error::Error;
 use crate::image::Listing;
 use crate::log;
-use crate::run::{Abilities, Ability, Finding, Runtime, StartError};
+use crate::run::{Abilities, Ability, Finding, Runtime, RuntimeError, StartError};
 
 impl Service {
     /// Looks at everything. With `probe` the runtime and the host are tried
@@ -37,7 +37,10 @@ impl Service {
             false => Ok(Abilities::recorded(runtime, state)),
         };
         let unanswered = if probe { None } else { Abilities::refusal(runtime, state) };
+        let asked = || !probe && Abilities::is_asked(state);
         match (found, unanswered) {
+            // what nobody knows yet is no yes
+            (Ok(None), None) if asked() => vec![needed(RUNTIME, Err(&RuntimeError::Asking.into()))],
             (Err(error), _) => vec![needed(RUNTIME, Err(&error.into()))],
             (Ok(_), Some(error)) => vec![needed(RUNTIME, Err(&error.into()))],
             (Ok(found), None) => {
