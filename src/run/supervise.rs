@@ -34,6 +34,8 @@ const OWN_MAPPING: usize = 33 << 20;
 /// A keeper that is silent for so long after the deadline, or after it was told to stop, is given up: its worst case,
 /// and as much again for a host that is busy.
 const PATIENCE: Duration = WORST_CASE.saturating_mul(2);
+// a deadline is never told as a lost run because the server was the first to give up
+const _: () = assert!(PATIENCE.as_secs() >= WORST_CASE.as_secs() + 5);
 /// After the keeper's report the pipes are at their end; a descriptor that
 /// was carried elsewhere is not waited for.
 const DRAIN: Duration = Duration::from_secs(1);

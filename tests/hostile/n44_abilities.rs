@@ -261,6 +261,35 @@ fn hostile_44_each_release_is_used_with_the_flags_that_it_offers() {
     });
 }
 
+/// Where ordinary accounts get no user namespaces a runtime that is installed setuid can do what they cannot: it keeps all
+/// flags but the one for user namespaces. The runtime is asked, and not the kernel alone.
+#[test]
+fn hostile_44_a_setuid_runtime_keeps_its_isolation() {
+    let lack = &LACKS[0];
+    if !can_be_made(lack.made_by) {
+        return;
+    }
+    on_both_wires(|wire| {
+        let site = Site::new(wire).image("argv.sif", &[]);
+        let script = format!(
+            "#!/bin/sh\ncase \" $* \" in *' --userns '*) echo 'FATAL: no user namespaces' >&2; exit 255 ;;\n\
+             *probe.sqfs*) exit 0 ;; esac\nexec {} \"$@\"\n",
+            site.path("runtime/apptainer").display()
+        );
+        let site = under(as_runtime(site, &script), lack.made_by);
+        site.ask(&get("/container/run/argv.sif")).good();
+        let argv = site.the_run().argv();
+        for kept in ["--containall", "--net", "--network", "--no-privs", "--no-eval"] {
+            assert!(argv.iter().any(|word| word == kept), "{kept} is not in {argv:?}");
+        }
+        assert!(!argv.iter().any(|word| word == "--userns"), "{argv:?}");
+        let told = doctor(&site);
+        let holds =
+            ["user-namespaces", "network-namespaces", "process-namespaces"].map(|row_| row(&told, row_)["ok"].clone());
+        assert_eq!(holds, [false, true, true], "{told}");
+    });
+}
+
 /// A runtime that refuses a flag without which nothing is kept apart is told to the administrator, and never to the
 /// author of an image.
 #[test]
