@@ -1,7 +1,7 @@
 //! A run without HTTP: the service by itself, with a stub in the place of the runtime.
 //!
 //! Imports nothing of `http`, `wire` or `view`. A supervisor is this executable, started once more, so that this test has
-//! a `main` of its own that plays the supervisor and the init, too.
+//! a `main` of its own that plays the supervisor, too.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -24,7 +24,6 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.first().map(String::as_str) {
         Some(run::KEEPER) => ended(run::keep(words.get(1).map(String::as_str))),
-        Some(run::INIT) => ended(run::init(words.get(2..).unwrap_or_default())),
         _ => {
             lists_describes_and_runs();
             println!("test lists_describes_and_runs ... ok\n\n1 passed, 0 failed");

@@ -155,7 +155,7 @@ fn parse(words: impl Iterator<Item = OsString>) -> Result<Asked, Stop> {
         }
     }
     let most = match asked.command.as_deref() {
-        Some("run" | "check" | run::KEEPER | run::INIT) => usize::MAX,
+        Some("run" | "check" | run::KEEPER) => usize::MAX,
         Some("inspect" | "openapi" | "completion") => 1,
         _ => 0,
     };
@@ -173,7 +173,6 @@ fn obey(asked: Asked) -> Result<ExitCode, Stop> {
         Some("man") => out.write_all(paper::man().as_bytes())?,
         Some("completion") => out.write_all(paper::completion(first(&asked, "bash, zsh or fish")?)?.as_bytes())?,
         Some(run::KEEPER) => run::keep(asked.words.first().map(String::as_str))?,
-        Some(run::INIT) => run::init(&asked.words)?,
         Some("fastcgi") => {
             drop(out);
             let listen = asked.listen.as_deref().map_or(Ok(Listen::Inherited), Listen::parse).map_err(Stop::Usage)?;

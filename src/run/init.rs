@@ -1,46 +1,32 @@
-//! The first process of a run's own process namespace (pid_namespaces(7)): started by the supervisor, it starts the
-//! runtime, and when it ends the kernel ends everything else in there.
+//! The first process of a run's own process namespace (pid_namespaces(7)): a copy of the supervisor, which starts the
+//! runtime; when it ends the kernel ends everything else in there.
 //!
-//! In: the program and its arguments as words, the environment and descriptors 1 and 2 of the runtime, and on
-//! descriptor 0 a socket to the supervisor. Out, on the same socket: a [`Report`] when the runtime has ended. TERM is
-//! passed on to the runtime. The end of the socket, or of the supervisor, is its own end.
-//! As an init it reaps orphans of the run.
+//! In: an [`Order`], descriptors 1 and 2 of the runtime, and a socket to the supervisor. Out, on the same socket: a
+//! [`Report`] when the runtime has ended, or why it could not begin. TERM is passed on to the runtime. The end of the
+//! socket, or of the supervisor, is its own end. As an init it reaps orphans of the run.
+//! A copy (fork(2)), because to execute this program once more costs as much as everything else here together.
 
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, wait};
 
 use super::cell::{self, Cell};
-use super::invocation::ENVIRONMENT;
-use super::keeper::{Order, Report};
+use super::keeper::{Order, Report, runtime};
 use super::process_tree::{self, Child};
 use super::raw;
 
-/// The command by which the executable is started as an init; behind it `--`, the program, its arguments.
-pub const COMMAND: &str = "init";
+/// What it is called in lists of processes, where a copy has the command line of its parent.
+const NAME: &std::ffi::CStr = c"singularity-ini";
 
 /// Starts the init of an order, and with it the run; the socket tells how the runtime ended.
 pub fn spawn(order: &Order) -> io::Result<(Child, UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
     raw::own_process_namespace()?;
-    let mut command = Command::new("/proc/self/exe");
-    command
-        .arg0("singularity-nginx")
-        .args([COMMAND, "--"])
-        .arg(&order.program)
-        .args(&order.arguments)
-        .env_clear()
-        .envs(ENVIRONMENT)
-        .envs(order.session.iter().map(|(name, value)| (name, value)))
-        .current_dir("/")
-        .stdin(OwnedFd::from(theirs));
-    raw::begins_as_init(&mut command);
-    let child = process_tree::spawn(&mut command)?;
+    let child = process_tree::fork(|| live(order, theirs))?;
     Ok((child, ours))
 }
 
@@ -48,11 +34,20 @@ pub fn spawn(order: &Order) -> io::Result<(Child, UnixStream)> {
 pub fn tried() -> io::Result<()> {
     cell::enter(Cell::Counted, cell::TRIAL)?;
     raw::own_process_namespace()?;
-    let mut command = Command::new("/bin/true");
-    command.env_clear().stdin(Stdio::null());
-    raw::begins_as_init(&mut command);
-    let status = process_tree::spawn(&mut command)?.wait()?;
-    if status.success() { Ok(()) } else { Err(io::Error::other(status.to_string())) }
+    let (mut ours, mut theirs) = UnixStream::pair()?;
+    let tried = process_tree::fork(|| {
+        let errno = raw::begin_as_init().err().and_then(|error| error.raw_os_error()).unwrap_or(0);
+        let _ = theirs.write_all(&errno.to_le_bytes());
+        0
+    })?;
+    drop(theirs);
+    let mut errno = [0; 4];
+    ours.read_exact(&mut errno)?;
+    drop(tried);
+    match i32::from_le_bytes(errno) {
+        0 => Ok(()),
+        errno => Err(io::Error::from_raw_os_error(errno)),
+    }
 }
 
 /// What the runtime's end was, once the init has ended. An init that was killed could not say it.
@@ -67,31 +62,32 @@ pub fn report(mut socket: &UnixStream) -> Report {
     report.unwrap_or(Report::Signalled(Signal::KILL.as_raw()))
 }
 
-/// The life of an init.
-pub fn main(words: &[String]) -> io::Result<()> {
-    let mut control = UnixStream::from(rustix::io::dup(io::stdin().as_fd())?);
-    rustix::io::fcntl_setfd(&control, rustix::io::FdFlags::CLOEXEC)?;
-    let report = run(words, &control)?;
-    let Some(report) = report else { return Ok(()) };
+/// The life of an init; its exit status.
+fn live(order: &Order, mut control: UnixStream) -> u8 {
+    // a list of processes is all that it is for
+    let _ = rustix::thread::set_name(NAME);
+    let report = match begin(order, &control) {
+        Ok(None) => return 0,
+        Ok(Some(report)) => report,
+        Err(error) => Report::NotExecuted(error.to_string()),
+    };
     // the supervisor may be gone
-    let _ = control.write_all(&serde_json::to_vec(&report).map_err(io::Error::other)?);
-    Ok(())
+    let _ = serde_json::to_vec(&report).map_err(io::Error::other).and_then(|text| control.write_all(&text));
+    0
 }
 
 /// Starts the runtime and waits for its end; `None` when the supervisor is gone.
-fn run(words: &[String], control: &UnixStream) -> io::Result<Option<Report>> {
+fn begin(order: &Order, control: &UnixStream) -> io::Result<Option<Report>> {
+    raw::begin_as_init()?;
+    let null = std::fs::File::open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
     let (ended, of_child) = UnixStream::pair()?;
     let (asked, of_term) = UnixStream::pair()?;
     for (signal, pipe) in [(Signal::CHILD, &of_child), (Signal::TERM, &of_term)] {
         pipe.set_nonblocking(true)?;
         signal_hook::low_level::pipe::register(signal.as_raw(), pipe.try_clone()?)?;
     }
-    let Some((program, arguments)) = words.split_first() else { return Ok(None) };
-    let started = Command::new(program).args(arguments).stdin(Stdio::null()).process_group(0).spawn();
-    let runtime = match started {
-        Ok(child) => Pid::from_child(&child),
-        Err(error) => return Ok(Some(Report::NotExecuted(error.to_string()))),
-    };
+    let runtime = Pid::from_child(&runtime(order).spawn()?);
     loop {
         let mut polled = [&ended, &asked, control].map(|fd| PollFd::new(fd, PollFlags::IN));
         match poll(&mut polled, None) {

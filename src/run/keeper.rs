@@ -187,7 +187,7 @@ fn start(order: &Order) -> io::Result<(Child, Option<UnixStream>)> {
     let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
     let started = limits::first_to_go(|| match order.init {
         true => init::spawn(order).map(|(child, socket)| (child, Some(socket))),
-        false => runtime(order).map(|child| (child, None)),
+        false => alone(order).map(|child| (child, None)),
     });
     for let_go in
         [rustix::stdio::dup2_stdin(&null), rustix::stdio::dup2_stdout(&null), rustix::stdio::dup2_stderr(&null)]
@@ -198,8 +198,15 @@ fn start(order: &Order) -> io::Result<(Child, Option<UnixStream>)> {
     started
 }
 
-/// The runtime as a child, in a process group of its own.
-fn runtime(order: &Order) -> io::Result<Child> {
+/// The runtime as a child of ours.
+fn alone(order: &Order) -> io::Result<Child> {
+    let mut command = runtime(order);
+    raw::ends_with_us(&mut command);
+    process_tree::spawn(&mut command)
+}
+
+/// The runtime as a command, in a process group of its own.
+pub fn runtime(order: &Order) -> Command {
     let mut command = Command::new(&order.program);
     command
         .args(&order.arguments)
@@ -209,8 +216,7 @@ fn runtime(order: &Order) -> io::Result<Child> {
         .current_dir("/")
         .stdin(Stdio::null())
         .process_group(0);
-    raw::ends_with_us(&mut command);
-    process_tree::spawn(&mut command)
+    command
 }
 
 /// What a run is watched by.

@@ -36,7 +36,6 @@ mod supervise;
 
 pub use abilities::{Abilities, Finding, finish as finish_probing};
 pub use ability::Ability;
-pub use init::{COMMAND as INIT, main as init};
 pub use invocation::{Invocation, Means, Network, command, shell_quoted};
 pub use keeper::{COMMAND as KEEPER, keep};
 pub use limits::{Limits, more_descriptors};

@@ -12,12 +12,17 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open, pidfd_send_signal, waitid,
+};
+
+use super::raw;
 
 /// How long a sweep tries; a process in an uninterruptible wait can outlast it.
 pub const SWEEP: Duration = Duration::from_secs(5);
@@ -28,34 +33,51 @@ static OWNED: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 /// A child with an owner. Dropping it ends and reaps it.
 #[derive(Debug)]
 pub struct Child {
-    inner: std::process::Child,
+    pid: Pid,
     ended: OwnedFd,
     reaped: bool,
 }
 
-/// Starts a child.
+/// Starts a program.
 pub fn spawn(command: &mut Command) -> io::Result<Child> {
     let mut owned = owned();
-    let mut inner = command.spawn()?;
-    let pid = Pid::from_child(&inner);
-    match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(ended) => {
-            owned.insert(pid.as_raw_nonzero().get());
-            Ok(Child { inner, ended, reaped: false })
-        }
-        Err(error) => {
-            // no descriptor to watch it by: it must not go on unwatched
-            let _ = inner.kill();
-            let _ = inner.wait();
-            Err(error.into())
+    let child = command.spawn()?;
+    Child::own(Pid::from_child(&child), &mut owned)
+}
+
+/// Makes a copy of this process, which must have one thread; the copy lives this life, and ends with its status.
+pub fn fork(life: impl FnOnce() -> u8) -> io::Result<Child> {
+    let mut owned = owned();
+    match raw::fork()? {
+        Some(pid) => Child::own(pid, &mut owned),
+        None => {
+            // whose children these are is not the copy's business
+            owned.clear();
+            drop(owned);
+            std::process::exit(life().into())
         }
     }
 }
 
 impl Child {
+    fn own(pid: Pid, owned: &mut BTreeSet<i32>) -> io::Result<Child> {
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(ended) => {
+                owned.insert(pid.as_raw_nonzero().get());
+                Ok(Child { pid, ended, reaped: false })
+            }
+            Err(error) => {
+                // no descriptor to watch it by: it must not go on unwatched
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+                let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+                Err(error.into())
+            }
+        }
+    }
+
     /// Its process id.
     pub fn pid(&self) -> Pid {
-        Pid::from_child(&self.inner)
+        self.pid
     }
 
     /// A descriptor that is readable once it has ended.
@@ -81,7 +103,7 @@ impl Child {
 
     /// Gives it up: it becomes an orphan, which a sweep may end.
     pub fn disown(mut self) {
-        owned().remove(&self.pid().as_raw_nonzero().get());
+        owned().remove(&self.pid.as_raw_nonzero().get());
         self.reaped = true;
     }
 
@@ -90,11 +112,17 @@ impl Child {
         while !self.ends_within(Duration::from_secs(3600)) {}
         // reaping frees the number: until then, and not longer, it is owned
         let mut owned = owned();
-        let status = self.inner.wait();
-        owned.remove(&self.pid().as_raw_nonzero().get());
+        let status = waitid(WaitId::PidFd(self.ended.as_fd()), WaitIdOptions::EXITED)?;
+        owned.remove(&self.pid.as_raw_nonzero().get());
         self.reaped = true;
-        status
+        Ok(status.map_or_else(ExitStatus::default, |status| exit_status(&status)))
     }
+}
+
+/// The same as wait(2) tells it.
+fn exit_status(status: &WaitIdStatus) -> ExitStatus {
+    let code = status.exit_status().map(|code| (code & 0xff) << 8);
+    ExitStatus::from_raw(code.or_else(|| status.terminating_signal()).unwrap_or_default())
 }
 
 impl Drop for Child {

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
-use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 /// Marks every open descriptor above 2 close-on-exec (fcntl(2) FD_CLOEXEC):
@@ -81,20 +81,27 @@ pub fn own_network_namespace() -> io::Result<()> {
     Ok(unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?)
 }
 
-/// Lets the child begin as the init of its namespace: with a /proc that shows it and nothing else, in a mount namespace
-/// of its own, and killed by the kernel when this process, which must have one thread, ends.
+/// Begins as the init of a process namespace: with a /proc that shows it and nothing else, in a mount namespace of its
+/// own, and killed by the kernel when its parent, which must have one thread, ends.
 #[allow(unsafe_code)]
-pub fn begins_as_init(command: &mut Command) {
-    let between = || {
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        // SAFETY: unsafe is only the flag FILES, which is not given.
-        unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
-        mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
-        mount(c"proc", c"/proc", c"proc", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, None)?;
-        Ok(())
-    };
-    // SAFETY: what runs between fork and exec makes four system calls and allocates nothing.
-    unsafe { command.pre_exec(between) };
+pub fn begin_as_init() -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // SAFETY: unsafe is only the flag FILES, which is not given.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
+    mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    Ok(mount(c"proc", c"/proc", c"proc", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, None)?)
+}
+
+/// A copy of this process, which must have one thread (fork(2)): `None` in the copy.
+#[allow(unsafe_code)]
+pub fn fork() -> io::Result<Option<Pid>> {
+    // SAFETY: with one thread nothing that another thread holds is left behind locked; the copy may do what this
+    // process may.
+    match unsafe { libc::fork() } {
+        ..0 => Err(io::Error::last_os_error()),
+        0 => Ok(None),
+        pid => Ok(Pid::from_raw(pid)),
+    }
 }
 
 /// Lets the kernel kill the child when this process, which must have one thread, ends (prctl(2) PR_SET_PDEATHSIG): also

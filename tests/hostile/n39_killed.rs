@@ -49,7 +49,7 @@ fn hostile_39_a_killed_server_leaves_no_real_container() {
 /// The keeper is the parent of a run's processes; somebody else's KILL (the kernel's, when memory is short) must not set
 /// them free.
 fn kill_keeper(site: &Site) {
-    let keepers = site.others().into_iter().filter(|process| process.command.starts_with("singularity-nginx keep"));
+    let keepers = site.others().into_iter().filter(processes::Process::is_supervisor);
     let keepers: Vec<_> = keepers.collect();
     assert_eq!(keepers.len(), 1, "{keepers:?}");
     keepers[0].signal(Signal::KILL);

@@ -207,7 +207,7 @@ fn hostile_41_a_run_is_the_first_to_go() {
         let hanging = site.open(&get("/container/run/hang.sif").accept(EVENTS));
         site.wait_for_runs(2);
         let others = site.others();
-        let keeper = others.iter().find(|process| process.command.contains(" keep ")).expect("a keeper");
+        let keeper = others.iter().find(|process| process.is_supervisor()).expect("a keeper");
         let score = std::fs::read_to_string(format!("/proc/{}/oom_score_adj", keeper.pid)).unwrap();
         assert_ne!(score.trim(), "1000", "the keeper has to outlive the run");
         hanging.leave();

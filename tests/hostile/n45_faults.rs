@@ -149,8 +149,9 @@ fn hostile_46_a_log_that_cannot_be_written() {
     on_both_wires(|wire| {
         for log in ["2>/dev/full", "2>&-"] {
             let shell = format!("exec \"$0\" \"$@\" {log}");
-            let site =
-                Site::new(wire).image("argv.sif", &[]).image("exit-3.sif", &[]).under(&["/bin/sh", "-c", &shell]);
+            let site = Site::new(wire).image("argv.sif", &[]).image("exit-3.sif", &[]);
+            // a start is told by the log
+            let site = site.under(&["/bin/sh", "-c", &shell]).impatient();
             site.ask(&get("/container/run/argv.sif")).good();
             site.ask(&get("/container/run/exit-3.sif")).problem(502);
             site.ask(&get("/container/nothing")).problem(404);

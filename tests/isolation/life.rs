@@ -221,8 +221,7 @@ fn a_real_container_outlives_neither_server_nor_supervisor() {
         let mark = crate::support::real::mark();
         let _talk = site.open(&get(&format!("/container/run/behave.sif?mode={mode}&mark={mark}")));
         let tree = crate::support::real::running(&site, mark);
-        let keeper =
-            tree.iter().find(|one| one.command.starts_with("singularity-nginx keep")).expect("a keeper").clone();
+        let keeper = tree.iter().find(|one| one.is_supervisor()).expect("a keeper").clone();
         if supervisor_first {
             keeper.signal(Signal::KILL);
             site.end(Signal::KILL);

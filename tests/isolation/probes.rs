@@ -19,9 +19,11 @@ const KINDS: [&[&str]; 8] = [
     &["keep try-nesting"],
     &["keep try-filter"],
     &["singularity-nginx keep "],
-    &["singularity-nginx init", "probe.sqfs"],
+    &[INIT],
     &["/bin/sh", "--quiet run", "probe.sqfs"],
 ];
+/// The copy of a supervisor that begins a process namespace has its command line.
+const INIT: &str = "init";
 /// How often a site is made anew until such a process was met: some live for a millisecond.
 const TRIES: usize = 40;
 
@@ -89,7 +91,11 @@ fn slow_stub(wire: Wire) -> Site {
 /// soon all run again. Whether such a process was met.
 fn meddled(site: &Site, kind: &[&str], signal: Signal) -> bool {
     let stop = AtomicBool::new(false);
-    let wanted = |process: &Process| kind.iter().all(|word| process.command.contains(word));
+    let wanted = |process: &Process| match kind {
+        [INIT] => process.is_init(),
+        ["singularity-nginx keep "] => process.is_supervisor(),
+        words => words.iter().all(|word| process.command.contains(word)),
+    };
     let met = std::thread::scope(|scope| {
         let meddler = scope.spawn(|| meddle(site, wanted, signal, &stop));
         let ask = || {

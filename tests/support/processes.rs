@@ -26,6 +26,21 @@ impl Process {
         stat(self.pid).is_some_and(|stat| stat.started == self.started && stat.state != 'Z')
     }
 
+    /// Whether it supervises a run. The init of a run is a copy of its supervisor, with the same command line.
+    pub fn is_supervisor(&self) -> bool {
+        let kept = |process: &Process| process.command.starts_with("singularity-nginx keep ");
+        kept(self) && !self.parent().is_some_and(|parent| kept(&parent))
+    }
+
+    /// Whether it is the init of a run.
+    pub fn is_init(&self) -> bool {
+        self.command.starts_with("singularity-nginx keep ") && !self.is_supervisor()
+    }
+
+    fn parent(&self) -> Option<Process> {
+        process(stat(self.pid)?.parent)
+    }
+
     pub fn signal(&self, signal: rustix::process::Signal) {
         if let Some(pid) = rustix::process::Pid::from_raw(self.pid).filter(|_| self.lives()) {
             let _ = rustix::process::kill_process(pid, signal);

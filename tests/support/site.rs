@@ -25,6 +25,9 @@ use super::{Answer, HANG, Request, Talk, Wire, sif, until};
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_singularity-nginx");
 
+/// The line of the log when a server has looked at its host.
+const CHECKED: &str = "event=checked";
+
 /// What the names of configuration variables begin with.
 const VARIABLE: &str = "SINGULARITY_NGINX_";
 
@@ -211,6 +214,7 @@ impl Site {
         }
         let mut command = self.command();
         command.args(["fastcgi", "--listen", &format!("unix:{}", self.socket().display())]).stdout(Stdio::null());
+        let checked = self.log().matches(CHECKED).count();
         let mut child = command.spawn().expect("the program");
         let begun = Instant::now();
         while let Err(error) = Connection::open(&self.socket()) {
@@ -223,10 +227,8 @@ impl Site {
         let program = family.iter().find(|process| process.command.starts_with(PROGRAM)).expect("the program");
         let id = program.pid as u32;
         // it looks at its host and runtime while it serves already
-        // the thread that does so is started before those that answer
-        let answers = || processes::has_thread(id, "fastcgi");
-        let looks = || !self.impatient && processes::has_thread(id, "announce");
-        until("the server has looked at its host", HANG, || answers() && !looks());
+        let looked = || self.impatient || self.log().matches(CHECKED).count() > checked;
+        until("the server has looked at its host", HANG, looked);
         let mut descriptors = processes::descriptors(id);
         until("the server is at rest", HANG, || {
             std::thread::sleep(Duration::from_millis(15));
