@@ -274,6 +274,26 @@ fn complete_conf_has_the_home_page_at_the_top() {
     }
 }
 
+/// Every row of the table of addresses reaches the application, or the file that stands for it.
+#[test]
+fn every_address_is_passed_on() {
+    let site = site().set("metrics", true);
+    let Some(server) = complete(&site) else { return };
+    for row in singularity_nginx::routes::TABLE {
+        let value = match row.name {
+            "Problem" => "busy",
+            "Static" => "style.css",
+            _ => "argv.img",
+        };
+        let address = row.pattern.replace("{}", value);
+        let answer = server.get(&address, &[]);
+        // a download is refused by the application, with a problem
+        let passed = matches!(answer.status, 200 | 302 | 308)
+            || row.name == "Download" && answer.problem(403).0 == "not-offered";
+        assert!(passed, "{}: {address}: {}: {}", row.name, answer.status, answer.text());
+    }
+}
+
 #[test]
 fn the_application_is_told_what_it_needs_and_no_path() {
     let site = Site::new(Wire::FastCgi);
