@@ -85,9 +85,14 @@ pub fn serve(site: Site, listen: &Listen) -> io::Result<()> {
             return;
         }
         let client = request.watch().ok().and_then(client);
-        if !super::serve(&site, variables, &mut stdin.as_slice(), &mut Answer(request.stdout()), client) {
-            request.abandon();
+        let answer = super::serve(&site, variables, &mut stdin.as_slice(), &mut Answer(request.stdout()), client);
+        // a slow reader keeps the connection up to its very end, and what the answer holds as long
+        if answer.whole {
+            request.exit(0)
+        } else {
+            request.abandon()
         }
+        drop(answer.held);
     });
     drop(unlink);
     log::event("stopped", &[]);

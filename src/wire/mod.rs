@@ -15,31 +15,39 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::app::{Client, Site};
 use crate::error::Error;
-use crate::http::{Request, Response, Sink};
+use crate::http::{Held, Request, Response, Sink};
 use crate::log;
 
 use meta::MetaVariables;
 
-/// One request from meta-variables to the last byte; whether the answer is
-/// whole. A panic anywhere on the way becomes a 500.
+/// How an answer was written.
+struct Written {
+    /// Whether all of it is out.
+    whole: bool,
+    /// The places the answer takes up: kept until the wire has sent the end of the request, too.
+    held: Held,
+}
+
+/// One request from meta-variables to the last byte. A panic anywhere on the way becomes a 500.
 fn serve(
     site: &Site,
     variables: MetaVariables,
     input: &mut dyn Read,
     output: &mut dyn Sink,
     client: Option<Client>,
-) -> bool {
+) -> Written {
     let begun = std::time::Instant::now();
     let (mut request, refused) = match variables.request(input) {
         Ok(request) => (request, None),
         Err(refused) => (refused.request, Some(refused.error)),
     };
     let refused = refused.or(site.place(&mut request).err());
-    let response = match refused {
+    let mut response = match refused {
         None => fenced(site, &request, client),
         Some(error) => site.refuse(&request, error.into(), &request.id),
     };
     let status = response.status;
+    let held = std::mem::take(&mut response.held);
     let head = request.method == crate::http::Method::Head;
     let written = catch_unwind(AssertUnwindSafe(|| document::write(response, head, output)))
         .unwrap_or_else(|_| Err(std::io::Error::other("panic while the answer was written")));
@@ -54,7 +62,7 @@ fn serve(
             ("client", &client_word(&written)),
         ],
     );
-    written.is_ok()
+    Written { whole: written.is_ok(), held }
 }
 
 /// What became of the reader, for the log.

@@ -145,6 +145,30 @@ fn hostile_51_pages_keep_connections_that_runs_cannot_take() {
     until("there is room again", HANG, || site.ask(&get("/container/run/argv.sif")).status == 200);
 }
 
+/// Whatever part of an answer its reader has left: of one that the sockets take but for a last piece, too.
+#[test]
+fn hostile_51_a_place_is_held_up_to_the_last_byte() {
+    let site = printing(Wire::FastCgi).set("slots", 4).set("reader_patience", 3600).set("visitor_slots", 0);
+    let server = site.start();
+    let threads = || std::fs::read_dir(format!("/proc/{server}/task")).map_or(0, Iterator::count);
+    let asked = get("/container/run/print.sif").var("REMOTE_ADDR", "203.0.113.7");
+    // around what a socket holds (socket(7), wmem_default): 208 KiB
+    for size in (190_000..=250_000).step_by(5_000) {
+        std::fs::write(site.path("runtime/print/print.sif"), vec![b'x'; size]).unwrap();
+        let held: Vec<Connection> = (0..100)
+            .map(|_| {
+                let mut connection = ask(&site, &asked);
+                connection.record().expect("an answer");
+                connection
+            })
+            .collect();
+        // those that are refused are done at once; some wait for the next one
+        until("one visitor holds 64 connections at most", Duration::from_secs(5), || threads() <= 64 + 12);
+        drop(held);
+        until("they are free", HANG, || threads() <= 12);
+    }
+}
+
 /// Long answers wait for their readers in files without names, not in memory.
 #[test]
 fn hostile_52_long_answers_are_not_kept_in_memory() {
