@@ -128,6 +128,20 @@ fn an_ipv6_network_is_one_visitor() {
     assert!(burst(&server, 4 * RUN_BURST, "/container/run/none.sif", odd) > 0, "zeros and line feeds");
 }
 
+/// A socket for both families (`listen [::]:80 ipv6only=off`) tells IPv4 addresses within IPv6.
+#[test]
+fn ipv4_within_ipv6_is_ipv4() {
+    let site = site();
+    let Some(server) = proxied(&site) else { return };
+    let strangers = |number: usize| format!("::ffff:203.0.{}.{}", 100 + number / 250, number % 250);
+    assert_eq!(burst(&server, 4 * RUN_BURST, "/container/run/none.sif", strangers), 0, "as many visitors");
+    let one = |_: usize| "::ffff:192.0.2.5".to_owned();
+    assert!(burst(&server, 4 * RUN_BURST, "/container/run/none.sif", one) > 0, "one visitor");
+    // the same one, however it comes
+    let again = |_: usize| "192.0.2.5".to_owned();
+    assert!(burst(&server, 10, "/container/run/none.sif", again) > 0);
+}
+
 #[test]
 fn this_machine_is_not_counted() {
     let site = site();
