@@ -45,7 +45,7 @@ fn looks_whole(server: &Server) -> bool {
     assert!(answer.starts_with("HTTP/1.1 200 "), "{}", &answer[..answer.len().min(300)]);
     let (header, content) = answer.split_once("\r\n\r\n").unwrap();
     match header.lines().find_map(|line| line.strip_prefix("Content-Length: ")) {
-        Some(length) => content.len() >= length.parse().unwrap(),
+        Some(length) => content.len() >= length.parse::<usize>().unwrap(),
         None => content.ends_with("\r\n0\r\n\r\n"),
     }
 }
