@@ -10,7 +10,7 @@ use crate::run::{Runtime, command};
 const PAGE: usize = 100;
 
 impl Service {
-    /// The images whose name holds this text, upper or lower case: a page of [`PAGE`], from 1.
+    /// The images whose name holds this text, upper or lower case: a page of 100, from 1.
     pub fn list(&self, search: &str, page: usize) -> Result<Folder, Error> {
         let search: String = search.trim().chars().filter(|c| !c.is_control()).take(128).collect();
         let wanted = search.to_lowercase();

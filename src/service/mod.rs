@@ -1,6 +1,6 @@
 //! What the program does, free of HTTP: lists, describes, runs.
 //!
-//! In: who asks ([`Caller`]), a target, an input. Out: plain values ([`values`]) or an [`Error`]. The web, the terminal and
+//! In: who asks ([`Caller`]), a target, an input. Out: plain values (`values.rs`) or an [`Error`]. The web, the terminal and
 //! whatever comes next call the same functions, and nobody else opens the data folder. Everything is looked at afresh for
 //! each call; what is kept between calls is how many threads do what at once.
 //!
