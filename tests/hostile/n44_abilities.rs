@@ -138,6 +138,20 @@ fn hostile_44_strict_refuses_where_a_promise_does_not_hold() {
     });
 }
 
+/// Without cgroups a limit of memory holds for each process by itself, and not for the run.
+#[test]
+fn hostile_44_strict_refuses_memory_that_cannot_hold() {
+    let made_by = LACKS[5].made_by;
+    if !can_be_made(made_by) {
+        return;
+    }
+    on_both_wires(|wire| {
+        let site = under(Site::new(wire).image("argv.sif", &[]).set("strict", true), made_by);
+        let answer = site.set("memory", 256 << 20).ask(&get("/container/run/argv.sif"));
+        assert_eq!(answer.problem(503).0, "isolation");
+    });
+}
+
 /// The one lack that no shell can make.
 #[test]
 fn hostile_44_a_kernel_without_filters_is_named() {

@@ -24,20 +24,3 @@ fn a_container_mounts_no_file_system_in_memory() {
         assert_eq!(said, "refused\n");
     });
 }
-
-/// `memory` cannot hold for a run as a whole without cgroups: `strict` refuses then.
-#[test]
-fn strict_refuses_memory_that_cannot_hold() {
-    on_both_wires(|wire| {
-        let site = crate::support::Site::new(wire).image("argv.sif", &[]).set("strict", true);
-        let lacks_cgroups = !std::path::Path::new("/usr/bin/systemd-run").exists();
-        site.ask(&get("/container/run/argv.sif")).good();
-        site.end(rustix::process::Signal::TERM);
-        let site = site.set("memory", 256 << 20);
-        let answer = site.ask(&get("/container/run/argv.sif"));
-        if lacks_cgroups {
-            assert_eq!(answer.problem(503).0, "isolation");
-            assert!(site.log().contains("cgroups"), "{}", site.log());
-        }
-    });
-}

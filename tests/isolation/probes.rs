@@ -177,7 +177,7 @@ fn real_runtime(processes: usize) {
 
 /// The `number`th process gets the signal.
 fn one_of_a_real_runtime(number: usize, signal: Signal) {
-    let isolated = "1: no way out but lo, filtered 2, 1 in the list\n";
+    let isolated = "processes own, interfaces 1, seccomp 2\n";
     let Some(site) = real::site(Wire::FastCgi) else { return };
     let site = site.set("slots", 4).set("deadline", 10);
     let (stop, mut seen) = (AtomicBool::new(false), 0);

@@ -60,8 +60,9 @@ const BEHAVE: &str = r#"Bootstrap: scratch
         spaces) for i in $(seq 100); do unshare -U sleep "$mark" 2>/dev/null & done; sleep 1
             cat /proc/[0-9]*/comm 2>/dev/null | grep -c ^sleep || true ;;
         mount) if unshare -Urm mount -t tmpfs -o size=1g none /mnt; then echo mounted; else echo refused; fi ;;
-        isolated) ways=$(grep -c : /proc/net/dev); filter=$(sed -n 's/^Seccomp:[^0-9]*//p' /proc/self/status)
-            echo "1: no way out but lo, filtered $filter, $ways in the list" ;;
+        isolated) if [ "$(ls /proc | grep -c '^[0-9]')" -lt 20 ]; then seen=own; else seen=all; fi
+            filter=$(sed -n 's/^Seccomp:[^0-9]*//p' /proc/self/status)
+            echo "processes $seen, interfaces $(grep -c : /proc/net/dev), seccomp $filter" ;;
         home) echo "$HOME $PWD $LANG"; mkdir -p ~/.cache && echo ok; echo x > out.txt && cat out.txt
             dd if=/dev/zero of=big bs=1M count=100 2>/dev/null || echo bounded ;;
         share) cat /dev/zero >/dev/shm/all; cat /dev/shm/all | wc -c ;;
