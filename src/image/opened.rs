@@ -147,7 +147,7 @@ impl Image {
         super::metadata::read(self)
     }
 
-    /// Whether the image sets a locale for what runs in it (`LANG` and its like in the scripts of its environment). Yes
+    /// Whether the image sets a locale for what runs in it (`LANG`, `LC_ALL` or `LC_CTYPE` in the scripts of its environment). Yes
     /// where that cannot be read. Reads at most 66 files.
     #[must_use]
     pub fn sets_locale(&self) -> bool {

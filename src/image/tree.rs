@@ -140,7 +140,7 @@ pub(super) fn describe(files: &mut dyn FileSystem, metadata: &mut Metadata) -> R
 /// Whether the scripts that set an image's environment speak of a locale.
 pub(super) fn sets_locale(files: &mut dyn FileSystem) -> Result<bool, MetadataError> {
     const FOLDER: &str = "/.singularity.d/env";
-    const VARIABLES: [&[u8]; 4] = [b"LANG=", b"LC_ALL=", b"LC_CTYPE=", b"LANGUAGE="];
+    const VARIABLES: [&[u8]; 3] = [b"LANG=", b"LC_ALL=", b"LC_CTYPE="];
     let mut places = vec!["/.singularity/environment".to_owned(), "/environment".to_owned()];
     for name in files.list(FOLDER, MAX_ENVIRONMENT)?.unwrap_or_default() {
         places.extend(std::str::from_utf8(&name).map(|name| format!("{FOLDER}/{name}")));

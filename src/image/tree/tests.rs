@@ -191,3 +191,23 @@ fn sandboxes_are_not_left() {
     fs::File::create(marked.join("labels.json")).unwrap().set_len(1 << 30).unwrap();
     assert!(matches!(look(), Err(MetadataError::TooLarge { part: Part::Labels, .. })));
 }
+
+/// Docker's `ENV` arrives as `export LANG="${LANG:-"…"}"`.
+#[test]
+fn an_image_that_sets_its_locale_is_left_alone() {
+    let set = |entries: &[(&'static str, &'static str)]| sets_locale(&mut table(entries)).unwrap();
+    const FOLDERS: [(&str, &str); 2] = [("/.singularity.d", "D"), ("/.singularity.d/env", "D")];
+    let among = |script: &'static str| {
+        set(&[&FOLDERS[..], &[("/.singularity.d/env/10-docker2singularity.sh", script)]].concat())
+    };
+    assert!(!set(&[]) && !set(&FOLDERS));
+    for script in ["Fexport LANG=de_DE.UTF-8", "Fexport LANG=\"${LANG:-\"C\"}\"", "FLC_ALL=C", "FLC_CTYPE=C.UTF-8"] {
+        assert!(among(script), "{script}");
+        assert!(set(&[("/environment", script)]), "{script}");
+    }
+    // which languages are preferred says nothing of the encoding
+    for script in ["Fexport PATH=/bin", "FLANGUAGE=de:en", "FLANG", "F"] {
+        assert!(!among(script), "{script}");
+    }
+    assert!(sets_locale(&mut table(&[("/environment", "Fbroken")])).is_err(), "then it is not known");
+}
