@@ -3,7 +3,7 @@
 //! In: an image, bound arguments, limits. Out: [`Event`]s of a run, and its
 //! [`Outcome`]. Never: HTTP, pages.
 //!
-//! Each run has a **keeper**: this same executable, started once more. It
+//! Each run has a **supervisor**, in the code its *keeper*: this same executable, started once more. It
 //! holds the slot's lock, sets the limits, starts the runtime, and when the
 //! runtime ends, the time is up, or the server is gone, it kills whatever is
 //! left of the run and only then reports.

@@ -99,7 +99,7 @@ fn responses() -> Map<String, Value> {
         responses.insert(format!("Problem{status}"), response);
     }
     let later = [
-        (429, "as much as one address may have is running, or on its way, for yours"),
+        (429, "your address has as many runs, or answers that are not read yet, as one address may"),
         (503, "all slots are busy, or something that is needed is missing"),
     ];
     for (status, why) in later {
