@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use crate::setup::{self, UPSTREAM, change, included, own_with, root, site};
+use crate::setup::{self, UPSTREAM, change, complete_with, included, own_with, root, site};
 use crate::support::request::{BROWSER, EVENTS};
 use crate::support::servers::{self, Server, Visit, http};
 use crate::support::{Answer, HANG, Site};
@@ -153,6 +153,54 @@ fn this_machine_is_not_counted() {
         }
         assert_eq!(visit.ask(&http("GET", "/container/static/icon.svg", &[], b"")).status, 200, "{number}");
     }
+}
+
+/// What nginx itself refuses, and hands on, is counted too.
+#[test]
+fn methods_that_nobody_has_are_counted() {
+    let site = site();
+    let Some(server) = complete_with(&site, |here| {
+        change(
+            here,
+            "site.conf",
+            "server_tokens",
+            "set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For; server_tokens",
+        );
+    }) else {
+        return;
+    };
+    let ask = |address: &str| {
+        let fields = [("X-Forwarded-For", address), ("Accept", "*/*")];
+        server.visit().ask(&http("TRACE", "/container/", &fields, b"")).status
+    };
+    let statuses: Vec<u16> = (0..3 * PAGE_BURST).map(|_| ask("192.0.2.1")).collect();
+    assert!(
+        statuses.contains(&405) && statuses.contains(&429) && statuses.iter().all(|status| [405, 429].contains(status))
+    );
+    assert_eq!(ask("192.0.2.2"), 405);
+}
+
+/// Half a request belongs to nobody yet, and holds a connection all the same.
+#[test]
+fn half_requests_keep_nobody_from_pages() {
+    const HALVES: usize = 3000;
+    let site = site();
+    let now = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    if now.maximum.is_some_and(|most| most < 2 * HALVES as u64) {
+        return crate::support::skip("this account may not open enough sockets");
+    }
+    let more = rustix::process::Rlimit { current: now.maximum, ..now };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, more).unwrap();
+    let Some(server) = setup::complete(&site) else { return };
+    let halves: Vec<Visit> = (0..HALVES)
+        .map(|_| {
+            let mut visit = server.visit();
+            visit.send(b"GET / HTTP/1.1\r\nHost: x\r\n");
+            visit
+        })
+        .collect();
+    server.get("/container/", &[("Accept", "*/*")]).good();
+    drop(halves);
 }
 
 /// nginx has one line less where a host has no IPv6; the file says so.

@@ -128,9 +128,15 @@ pub fn included(site: &Site, locations: &str) -> Option<Server> {
 
 /// `nginx.conf` as it stands in the repository.
 pub fn complete(site: &Site) -> Option<Server> {
+    complete_with(site, |_| {})
+}
+
+/// The same, with changes to our files.
+pub fn complete_with(site: &Site, changes: impl Fn(&Here)) -> Option<Server> {
     site.start();
     servers::nginx(|here| {
         install(here, &site.socket());
+        changes(here);
         fs::read_to_string(here.folder.join("singularity-nginx/nginx.conf")).unwrap()
     })
 }
