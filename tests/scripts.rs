@@ -180,6 +180,26 @@ fn a_configuration_in_a_web_root_is_refused() {
 }
 
 /// What is missing for building is named, or installed, before anything that takes minutes.
+/// `/a/b-c` and `/a-b/c`: the second would take over the first one's configuration, and take it away with its own.
+#[test]
+fn folders_that_are_called_alike_do_not_share_a_configuration() {
+    let home = Home::new();
+    let (first, second) = (home.path("amy/www/a/b-c"), home.path("amy/www/a-b/c"));
+    let words = |folder: &Path| ["--cgi".to_owned(), folder.display().to_string()];
+    let [cgi, folder] = words(&first);
+    home.install(&[&cgi, &folder, "--hosts", "www.example.org"]);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/install");
+    let [_, other] = words(&second);
+    for undo in ["", "--uninstall "] {
+        let text = format!("NO_SUDO=1 {script} {undo}--cgi {other}");
+        let output = home.bash(&["-c", &text]);
+        assert!(!output.status.success() && said(&output).contains("already"), "{}", said(&output));
+    }
+    assert!(first.join("serve.cgi").exists() && !second.exists());
+    home.install(&["--uninstall", &cgi, &folder]);
+    assert!(!first.exists());
+}
+
 #[test]
 fn serve_looks_for_a_linker_first() {
     let home = Home::new();
