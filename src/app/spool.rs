@@ -9,12 +9,22 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, fstatvfs};
 use rustix::io::Errno;
+
+/// What is left free for others: an eighth of the disk, and of a large one so much. `/run` has a tenth of a machine's memory,
+/// and all services of the machine write to it.
+const FREE: u64 = 64 << 20;
 
 /// The bytes as a file. A full disk is found here, before anything of the answer is sent.
 pub(super) fn spool(folder: &Path, bytes: &[u8]) -> io::Result<File> {
     let mut file = nameless(folder)?;
+    let disk = fstatvfs(&file)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let others = (disk.f_blocks.saturating_mul(disk.f_frsize) / 8).min(FREE);
+    if free < (bytes.len() as u64).saturating_add(others) {
+        return Err(Errno::NOSPC.into());
+    }
     file.write_all(bytes)?;
     Ok(file)
 }

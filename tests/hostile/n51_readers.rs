@@ -226,6 +226,20 @@ fn hostile_52_a_disk_that_takes_no_answer() {
     assert!(site.log().contains("No space left on device"), "{}", site.log());
 }
 
+/// The folder may lie on `/run`, which is small, and whose owner is the whole host: answers do not fill it.
+#[test]
+fn hostile_52_answers_leave_room_on_the_disk() {
+    if !disks_can_be_made() {
+        return;
+    }
+    let site = Site::new(Wire::FastCgi).image("stdout-7.sif", &[]).image("stdout-1.sif", &[]);
+    let state = site.path("state");
+    std::fs::create_dir(&state).unwrap();
+    let site = under(site, &on_a_disk(&state, "mode=700,size=8m", ""));
+    assert_eq!(site.ask(&get("/container/run/stdout-7.sif")).problem(503).0, "no-room");
+    site.ask(&get("/container/run/stdout-1.sif")).good();
+}
+
 #[test]
 fn hostile_52_an_answer_that_cannot_be_finished_never_looks_whole() {
     for accept in ["*/*", EVENTS] {
