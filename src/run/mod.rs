@@ -33,6 +33,7 @@ mod raw;
 mod runtime;
 mod slots;
 mod supervise;
+mod words;
 
 pub use abilities::{Abilities, Finding, finish as finish_probing};
 pub use ability::Ability;

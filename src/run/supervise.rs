@@ -4,8 +4,7 @@
 //! visitor's connection. Dropping a [`Run`] ends it: there is no other way
 //! out, and none that leaves a container behind.
 
-use std::io::{self, IoSlice, PipeReader, Read, Write};
-use std::mem::MaybeUninit;
+use std::io::{self, PipeReader};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -14,17 +13,17 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use thiserror::Error;
 
 use super::invocation::Invocation;
-use super::keeper::{COMMAND, MAX_LOCKS, Order, Report, WORST_CASE};
+use super::keeper::{COMMAND, Order, Report, WORST_CASE};
 use super::life::{Happening, State};
 use super::limits::Limits;
 use super::outcome::{End, Event, Outcome};
 use super::pipes::{Tail, take};
 use super::process_tree::{self, Child, timespec};
 use super::slots::Slot;
+use super::words::{give, last_words};
 
 /// What a keeper is called in lists of processes.
 const NAME: &str = "singularity-nginx";
@@ -39,6 +38,8 @@ const _: () = assert!(PATIENCE.as_secs() >= WORST_CASE.as_secs() + 5);
 /// After the keeper's report the pipes are at their end; a descriptor that
 /// was carried elsewhere is not waited for.
 const DRAIN: Duration = Duration::from_secs(1);
+/// Bytes that are read after the report: more than both pipes hold (pipe(7), pipe-max-size) was not printed by the run.
+const MOST_LATE: usize = 4 << 20;
 
 /// Why a run could not begin: a lack of processes, memory or descriptors.
 #[derive(Debug, Error)]
@@ -67,6 +68,8 @@ pub struct Run {
     begun: Instant,
     /// Bytes of stdout that may still come.
     room: usize,
+    /// Bytes that came after the end.
+    late: usize,
     truncated: bool,
     state: State,
     /// When we stop waiting: for the keeper, and after its report for the pipes.
@@ -109,7 +112,7 @@ impl Run {
             filtered: invocation.filtered,
             init: invocation.init,
         };
-        let given = give(&mut control, &order, slots);
+        let given = give(&mut control, &order, slots, PATIENCE);
         let run = Run {
             keeper,
             control: Some(control),
@@ -119,6 +122,7 @@ impl Run {
             listening: true,
             begun,
             room: limits.output,
+            late: 0,
             truncated: false,
             state: State::Running,
             give_up: begun + limits.deadline + PATIENCE,
@@ -170,7 +174,9 @@ impl Run {
 
     /// The whole run. Only the last bytes of stderr are kept.
     pub fn collect(mut self) -> Outcome {
-        let mut stdout = Vec::with_capacity(OWN_MAPPING);
+        let mut stdout = Vec::new();
+        // where memory is promised to nobody who may not use it (vm.overcommit_memory 2), what is printed takes what it needs
+        let _ = stdout.try_reserve_exact(OWN_MAPPING);
         let mut stderr = Tail::default();
         let end = loop {
             match self.next(Duration::from_secs(3600)) {
@@ -212,9 +218,12 @@ impl Run {
         }
         let event = if ready.stdout {
             let piece = take(&mut self.stdout);
+            self.came(piece.as_ref());
             self.kept(piece).map(Event::Stdout)
         } else if ready.stderr {
-            take(&mut self.stderr).map(Event::Stderr)
+            let piece = take(&mut self.stderr);
+            self.came(piece.as_ref());
+            piece.map(Event::Stderr)
         } else {
             None
         };
@@ -222,6 +231,18 @@ impl Run {
             Some(event) => Waited::Event(event),
             None if ready.reader => Waited::Reader,
             None => Waited::Change,
+        }
+    }
+
+    /// Counts what comes after the end, and stops listening to whoever has a pipe of the run and is none of it.
+    fn came(&mut self, piece: Option<&Vec<u8>>) {
+        if !self.has_ended() {
+            return;
+        }
+        self.late += piece.map_or(0, Vec::len);
+        if self.late > MOST_LATE {
+            self.truncated |= self.stdout.take().is_some();
+            self.stderr = None;
         }
     }
 
@@ -266,12 +287,9 @@ impl Run {
         })
     }
 
-    /// Reads the keeper's report: its last words, whole in one message.
+    /// What the keeper's report says.
     fn report(&mut self) {
-        let mut text = Vec::new();
-        let read = self.control.as_mut().map(|control| control.take(MAX_REPORT).read_to_end(&mut text));
-        let report = read.and_then(Result::ok).and_then(|_| serde_json::from_slice(&text).ok());
-        self.happened(match report {
+        self.happened(match self.control.as_ref().and_then(last_words) {
             Some(Report::Exited(code)) => Happening::Report(End::Exited(code)),
             Some(Report::Signalled(signal)) => Happening::Report(End::Signalled(signal)),
             Some(Report::Deadline) => Happening::Report(End::Deadline),
@@ -353,9 +371,6 @@ impl Drop for Run {
     }
 }
 
-/// Longest report in bytes.
-const MAX_REPORT: u64 = 64 * 1024;
-
 /// What came of waiting.
 enum Waited {
     Event(Event),
@@ -374,17 +389,5 @@ struct Ready {
     reader: bool,
 }
 
-/// Sends the order; the locks travel with its first byte (unix(7) SCM_RIGHTS).
-fn give(control: &mut UnixStream, order: &Order, slots: &[Slot]) -> io::Result<()> {
-    let text = serde_json::to_vec(order)?;
-    let length = u32::try_from(text.len()).map_err(io::Error::other)?.to_le_bytes();
-    let locks: Vec<BorrowedFd<'_>> = slots.iter().map(|slot| slot.file().as_fd()).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_LOCKS))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    ancillary.push(SendAncillaryMessage::ScmRights(&locks));
-    let sent = sendmsg(&*control, &[IoSlice::new(&length)], &mut ancillary, SendFlags::NOSIGNAL)?;
-    if sent != length.len() {
-        return Err(io::ErrorKind::WriteZero.into());
-    }
-    control.write_all(&text)
-}
+#[cfg(test)]
+mod tests;
