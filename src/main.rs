@@ -14,6 +14,7 @@ use singularity_nginx::wire::{cgi, fastcgi};
 
 fn main() -> ExitCode {
     run::seal();
+    run::outlive_full_files();
     if cgi::called() {
         match cli::allowed(Config::load(None)) {
             Ok(config) => cgi::serve(&Site::new(Service::new(config))),

@@ -96,6 +96,14 @@ pub fn first_to_go<T>(start: impl FnOnce() -> T) -> T {
     started
 }
 
+/// Lets a file that may not become longer (getrlimit(2) RLIMIT_FSIZE: a log, say) be an error of whoever writes, as a full
+/// disk is, and not the end of this process. What it starts is as it was: execve(2) takes handlers away.
+pub fn outlive_full_files() {
+    let seen = std::sync::Arc::default();
+    // refused nowhere: it is a signal that can be handled
+    let _ = signal_hook::flag::register(rustix::process::Signal::XFSZ.as_raw(), seen);
+}
+
 /// Descriptors that a server asks for: five a request, for its threads.
 const SERVER_DESCRIPTORS: u64 = 16 * 1024;
 /// Descriptors of a process of a run, at first (more than select(2) takes helps few) and at most. Well below what a

@@ -39,7 +39,7 @@ pub use abilities::{Abilities, Finding, finish as finish_probing};
 pub use ability::Ability;
 pub use invocation::{Invocation, Means, Network, command, shell_quoted};
 pub use keeper::{COMMAND as KEEPER, keep};
-pub use limits::{Limits, more_descriptors};
+pub use limits::{Limits, more_descriptors, outlive_full_files};
 pub use outcome::{End, Event, Outcome};
 pub use process_tree::adopt;
 pub use raw::seal;

@@ -1,11 +1,14 @@
 //! The flags that a runtime offers, read from its own `help run`.
 //!
 //! Only flags without which a run is still possible are looked for; what every release has (`--containall`, `--net`) is
-//! always passed. In: the text of `help run`. Out: [`Offered`]. Pure.
+//! always passed. In: the text of `help run`. Out: [`Offered`], or nothing of a text that breaks off. Pure.
 
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
+
+/// The flag that every release has and names behind all the others, which are in the order of the alphabet.
+const LAST: &str = "--writable";
 
 /// Which optional flags of `run` there are. The releases are the first that have them (Apptainer; SingularityCE).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,20 +33,20 @@ impl Offered {
         Offered { no_eval: true, no_mount: true, bind_paths: true, no_pid: true, env: true, limits: true }
     }
 
-    /// Reads the text that `help run` prints.
-    pub fn of_help(help: &str) -> Offered {
+    /// Reads the text that `help run` prints. What a text that was cut does not hold may be offered all the same.
+    pub fn of_help(help: &str) -> Option<Offered> {
         // `  -e, --env strings   what it does`: flags come first in a line
         let first = |line| str::split_whitespace(line).take_while(|word| word.starts_with('-'));
         let flags: HashSet<&str> = help.lines().flat_map(first).map(|word| word.trim_end_matches(',')).collect();
         let has = |flag: &str| flags.contains(flag);
-        Offered {
+        has(LAST).then(|| Offered {
             no_eval: has("--no-eval"),
             no_mount: has("--no-mount"),
             bind_paths: has("--no-mount") && help.contains("bind-paths"),
             no_pid: has("--no-pid"),
             env: has("--env"),
             limits: has("--memory") && has("--pids-limit") && has("--cpus"),
-        }
+        })
     }
 
     /// The flags that isolation needs and that are not offered.
@@ -67,12 +70,16 @@ mod tests {
                     \x20     --memory string      Memory limit\n\
                     \x20     --no-mount strings   disable one or more 'mount xxx'\n\
                     \x20                          options, --no-eval is another flag\n\
-                    \x20     --pids-limit int     Limit\n";
+                    \x20     --pids-limit int     Limit\n\
+                    \x20 -w, --writable           Writable\n";
+        let read = |help: &str| Offered::of_help(help).unwrap();
         let expected = Offered { no_mount: true, env: true, limits: true, ..Offered::default() };
-        assert_eq!(Offered::of_help(help), expected);
-        assert_eq!(Offered::of_help(&help.replace("disable", "'bind-paths' disables")).lacking(), ["--no-eval"]);
-        assert_eq!(Offered::of_help(""), Offered::default());
-        assert_eq!(Offered::of_help(&help.replace("--pids-limit", "--pids")), Offered { limits: false, ..expected });
+        assert_eq!(read(help), expected);
+        assert_eq!(read(&help.replace("disable", "'bind-paths' disables")).lacking(), ["--no-eval"]);
+        for cut in 0..help.len() - " Writable\n".len() {
+            assert_eq!(Offered::of_help(&help[..cut]).filter(|read| *read != expected), None, "{cut}");
+        }
+        assert_eq!(read(&help.replace("--pids-limit", "--pids")), Offered { limits: false, ..expected });
         assert!(Offered::all().lacking().is_empty());
     }
 }

@@ -74,7 +74,9 @@ pub fn ask(runtime: &Runtime, state: &Path) -> Result<Abilities, RuntimeError> {
     };
     let version = broken(answer(runtime.path(), &["--version"], &[]))?;
     let version: String = version.lines().next().unwrap_or_default().trim().chars().take(100).collect();
-    let offered = Offered::of_help(&broken(answer(runtime.path(), &["help", "run"], &[]))?);
+    let help = broken(answer(runtime.path(), &["help", "run"], &[]))?;
+    let breaks_off = || RuntimeError::Broken(runtime.path().to_owned(), "`help run` breaks off".to_owned());
+    let offered = Offered::of_help(&help).ok_or_else(breaks_off)?;
     let (host, hints) = host::ask_kernel(Abilities::unknown(&version, offered));
     let image = put_image(state).map_err(|error| RuntimeError::Broken(runtime.path().to_owned(), error.to_string()))?;
     Probe { runtime, image, hints, until }.ask(host)

@@ -159,6 +159,23 @@ fn hostile_46_a_log_that_cannot_be_written() {
     });
 }
 
+/// Files may be bounded in length (`ulimit -f`): the log, what is kept. Then nothing can be kept, and nothing runs that
+/// needs it; the server goes on.
+#[test]
+fn hostile_46_files_may_not_become_longer() {
+    on_both_wires(|wire| {
+        let site = Site::new(wire).image("argv.sif", &[]);
+        let site = site.under(&["/usr/bin/prlimit", "--fsize=500", "--"]).impatient();
+        for _ in 0..3 {
+            let (code, problem) = site.ask(&get("/container/run/argv.sif")).problem(503);
+            assert!(matches!(code.as_str(), "isolation" | "no-runtime"), "{problem}");
+            assert_eq!(site.ask(&get("/container/")).status, 200);
+        }
+        assert!(site.runs().is_empty());
+        site.nothing_runs();
+    });
+}
+
 /// A visitor's disk may be full too: the CGI program then ends like one whose visitor has left.
 #[test]
 fn hostile_46_an_answer_that_cannot_be_written() {

@@ -229,6 +229,27 @@ fn a_runtime_that_hangs_for_a_while_is_asked_again() {
     assert_eq!(site.ask(&get("/container/health")).status, 200);
 }
 
+/// What a text does not hold that was cut is no *no*: nothing runs without a flag because of it, and nothing is kept.
+#[test]
+fn a_help_that_breaks_off_lowers_no_run() {
+    for wire in [Wire::Cgi, Wire::FastCgi] {
+        let site = Site::new(wire).image("argv.sif", &[]);
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = help ] && [ -e {folder}/cut ] && {{ {folder}/runtime/apptainer help run | head -c 200; exit; }}\n\
+             exec {folder}/runtime/apptainer \"$@\"\n",
+            folder = site.folder().display()
+        );
+        std::fs::write(site.path("cut"), "").unwrap();
+        let site = as_runtime(site, &script);
+        let (code, problem) = site.ask(&get("/container/run/argv.sif")).problem(503);
+        assert_eq!(code, "no-runtime", "{problem}");
+        assert!(site.runs().is_empty());
+        std::fs::remove_file(site.path("cut")).unwrap();
+        runs_again(&site);
+        site.runs().iter().for_each(assert_isolated);
+    }
+}
+
 /// Pages are served while the host is looked at.
 #[test]
 fn looking_at_the_host_keeps_nobody_from_pages() {

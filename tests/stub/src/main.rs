@@ -31,6 +31,7 @@ Options:
                              'bind-paths' to disable all bind paths
       --no-pid               do not run container in a new PID namespace
       --pids-limit int       Limit number of container PIDs
+  -w, --writable             make the image writable
 ";
 
 const SIGHUP: c_int = 1;
