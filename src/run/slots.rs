@@ -175,7 +175,9 @@ impl Slots {
 
     fn open_file(&self, name: &str) -> io::Result<File> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600).open(self.path(name))
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        // a link is never the file that it leads to: one would look again and again, and keep the turn
+        options.custom_flags(libc::O_NOFOLLOW).open(self.path(name))
     }
 }
 
@@ -301,6 +303,16 @@ mod tests {
         let slot = slots.take(None).unwrap().unwrap();
         assert!(is_at(slot.file(), &path) && !is_at(&removed, &path));
         assert!(slots.take(None).unwrap().is_err());
+    }
+
+    #[test]
+    fn a_link_is_no_lock_and_is_not_looked_at_again_and_again() {
+        for name in ["0", "take"] {
+            let folder = tempfile::tempdir().unwrap();
+            let slots = Slots::open(&folder.path().join("state"), "slot", 1).unwrap();
+            std::os::unix::fs::symlink("elsewhere", slots.path(name)).unwrap();
+            assert!(slots.take(None).is_err(), "{name}");
+        }
     }
 
     /// What removes old files from /tmp goes by their times.
