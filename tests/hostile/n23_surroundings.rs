@@ -62,6 +62,14 @@ fn hostile_23_runs_share_no_keyring() {
     }
 }
 
+/// A runtime that offers what the stub does, and does this.
+fn shell(site: &Site, runtime: &Path, does: &str) {
+    let stub = site.path("runtime/apptainer");
+    let script = format!("#!/bin/sh\n[ \"$1\" = help ] && exec {} \"$@\"\n{does}\n", stub.display());
+    fs::write(runtime, script).unwrap();
+    fs::set_permissions(runtime, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 /// A container has no terminal to type into (ioctl_tty(2) TIOCSTI), although the server has one.
 #[test]
 fn hostile_23_a_run_has_no_terminal() {
@@ -71,8 +79,7 @@ fn hostile_23_a_run_has_no_terminal() {
     }
     let site = Site::new(Wire::FastCgi).image("good.sif", &[]);
     let runtime = site.path("runtime/tty");
-    fs::write(&runtime, "#!/bin/sh\n(exec 3<>/dev/tty) 2>/dev/null && echo a terminal || echo none\n").unwrap();
-    fs::set_permissions(&runtime, fs::Permissions::from_mode(0o755)).unwrap();
+    shell(&site, &runtime, "(exec 3<>/dev/tty) 2>/dev/null && echo a terminal || echo none");
     let site = site.set("runtime", runtime.display());
     let shell = "exec /usr/bin/script -qec \"$0 run good.sif\" /dev/null";
     let mut command = Command::new("/bin/sh");
@@ -98,8 +105,7 @@ fn hostile_23_no_signal_is_ignored() {
     on_both_wires(|wire| {
         let site = small(wire);
         let runtime = site.path("runtime/shell");
-        fs::write(&runtime, "#!/bin/sh\nexec cat /proc/self/status\n").unwrap();
-        fs::set_permissions(&runtime, fs::Permissions::from_mode(0o755)).unwrap();
+        shell(&site, &runtime, "exec cat /proc/self/status");
         let site = site.set("runtime", runtime.display());
         let status = site.ask(&get("/container/run/good.sif")).good();
         assert_eq!(ignored(&status) & !ours, 0, "{status}");
