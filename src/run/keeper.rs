@@ -321,3 +321,23 @@ fn first(descriptors: &[BorrowedFd<'_>], until: Option<Instant>) -> io::Result<O
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::UNIX_EPOCH;
+
+    /// What removes old files from /tmp goes by their times.
+    #[test]
+    fn a_lock_that_is_held_is_kept_young() {
+        let lock = tempfile::tempfile().unwrap();
+        let month = Duration::from_secs(30 * 86_400);
+        lock.set_times(std::fs::FileTimes::new().set_accessed(UNIX_EPOCH).set_modified(UNIX_EPOCH)).unwrap();
+        let held = OwnedFd::from(lock.try_clone().unwrap());
+        keep_young(&held);
+        let facts = lock.metadata().unwrap();
+        for time in [facts.accessed().unwrap(), facts.modified().unwrap()] {
+            assert!(time.elapsed().unwrap_or_default() < month, "{time:?}");
+        }
+    }
+}
