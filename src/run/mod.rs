@@ -16,6 +16,7 @@
 mod abilities;
 mod ability;
 mod cell;
+mod control;
 mod filter;
 mod host;
 mod init;
@@ -33,7 +34,6 @@ mod raw;
 mod runtime;
 mod slots;
 mod supervise;
-mod words;
 
 pub use abilities::{Abilities, Finding, finish as finish_probing};
 pub use ability::Ability;

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use thiserror::Error;
 
+use super::control::{read_report, send_order};
 use super::invocation::Invocation;
 use super::keeper::{COMMAND, Order, Report, WORST_CASE};
 use super::life::{Happening, State};
@@ -23,7 +24,6 @@ use super::outcome::{End, Event, Outcome};
 use super::pipes::{Tail, take};
 use super::process_tree::{self, Child, timespec};
 use super::slots::Slot;
-use super::words::{give, last_words};
 
 /// What a keeper is called in lists of processes.
 const NAME: &str = "singularity-nginx";
@@ -112,7 +112,7 @@ impl Run {
             filtered: invocation.filtered,
             init: invocation.init,
         };
-        let given = give(&mut control, &order, slots, PATIENCE);
+        let given = send_order(&mut control, &order, slots, PATIENCE);
         let run = Run {
             keeper,
             control: Some(control),
@@ -289,7 +289,7 @@ impl Run {
 
     /// What the keeper's report says.
     fn report(&mut self) {
-        self.happened(match self.control.as_ref().and_then(last_words) {
+        self.happened(match self.control.as_ref().and_then(read_report) {
             Some(Report::Exited(code)) => Happening::Report(End::Exited(code)),
             Some(Report::Signalled(signal)) => Happening::Report(End::Signalled(signal)),
             Some(Report::Deadline) => Happening::Report(End::Deadline),

@@ -1,4 +1,4 @@
-//! What a server and a supervisor say to each other, on the server's side of the socket.
+//! The control socket between a server and a supervisor, on the server's side.
 //!
 //! Out: the [`Order`], with the slots' locks. In: the [`Report`]. Never: waits for a supervisor without end.
 
@@ -15,12 +15,12 @@ use super::slots::Slot;
 
 /// Longest report in bytes.
 const MAX_REPORT: u64 = 64 * 1024;
-/// From the first word of a report to its end, at most.
-const SAID: Duration = Duration::from_secs(1);
+/// From the first byte of a report to its end, at most.
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads the keeper's report. One that is stopped before it ends is not waited for: what it said counts, if it is whole.
-pub fn last_words(mut control: &UnixStream) -> Option<Report> {
-    control.set_read_timeout(Some(SAID)).ok()?;
+pub fn read_report(mut control: &UnixStream) -> Option<Report> {
+    control.set_read_timeout(Some(READ_TIMEOUT)).ok()?;
     let mut text = Vec::new();
     let _ = (&mut control).take(MAX_REPORT).read_to_end(&mut text);
     serde_json::from_slice(&text).ok()
@@ -28,7 +28,7 @@ pub fn last_words(mut control: &UnixStream) -> Option<Report> {
 
 /// Sends the order; the locks travel with its first byte (unix(7) SCM_RIGHTS). A keeper that is stopped before it has
 /// taken an order that no socket holds as a whole is not waited for.
-pub fn give(control: &mut UnixStream, order: &Order, slots: &[Slot], patience: Duration) -> io::Result<()> {
+pub fn send_order(control: &mut UnixStream, order: &Order, slots: &[Slot], patience: Duration) -> io::Result<()> {
     control.set_write_timeout(Some(patience))?;
     let text = serde_json::to_vec(order)?;
     let length = u32::try_from(text.len()).map_err(io::Error::other)?.to_le_bytes();
@@ -64,8 +64,8 @@ mod tests {
             let (ours, mut theirs) = UnixStream::pair().unwrap();
             theirs.write_all(said.as_bytes()).unwrap();
             let begun = Instant::now();
-            assert_eq!(last_words(&ours), heard, "{said}");
-            assert!(begun.elapsed() < SAID * 10);
+            assert_eq!(read_report(&ours), heard, "{said}");
+            assert!(begun.elapsed() < READ_TIMEOUT * 10);
             drop(theirs);
         }
     }
@@ -81,6 +81,6 @@ mod tests {
             filtered: false,
             init: false,
         };
-        assert!(give(&mut ours, &order, &[], Duration::from_millis(50)).is_err());
+        assert!(send_order(&mut ours, &order, &[], Duration::from_millis(50)).is_err());
     }
 }
