@@ -1,7 +1,10 @@
-//! What there is to read about the commands: `--help`, the man page, and
-//! completion scripts, all from one table.
+//! What there is to read about the program: `--help`, the man page, and completion scripts.
+//!
+//! In: the tables of commands and options below, and the records of the configuration's keys. Out: text. Never: reads a
+//! file, or the configuration in force.
 
 use super::Stop;
+use crate::config::{KEYS, Key};
 
 /// A command: its name, what follows it, what it does.
 const COMMANDS: &[(&str, &str, &str)] = &[
@@ -29,6 +32,7 @@ const OPTIONS: &[(&str, &str)] = &[
 
 const PURPOSE: &str = "Puts a folder of Singularity/Apptainer images on the web.";
 const WIRES: &str = "Under a web server it finds out by itself whether it is called by CGI or FastCGI.";
+const SETTINGS: &str = "Nothing has to be configured. The configuration is a TOML file, or variables: `SINGULARITY_NGINX_DATA` is `data`. In a variable commas separate the items of a list. A table `[images.NAME]` sets a key for one image.";
 const STATUS: &str = "Exit status: 0 done, 1 found something wrong, 2 called wrongly.";
 
 /// For `--help`.
@@ -47,9 +51,8 @@ pub fn help() -> String {
 
 /// A manual page, section 1 (man(7)).
 pub fn man() -> String {
-    let safe = |text: &str| text.replace('\\', "\\e").replace('-', "\\-");
     let mut page = format!(
-        ".TH SINGULARITY\\-NGINX 1\n.SH NAME\nsingularity\\-nginx \\- {}\n",
+        ".TH SINGULARITY\\-NGINX 1\n.nh\n.SH NAME\nsingularity\\-nginx \\- {}\n",
         safe(PURPOSE.trim_end_matches('.'))
     );
     page.push_str(".SH SYNOPSIS\n.B singularity\\-nginx\n.I COMMAND\n[...]\n.SH COMMANDS\n");
@@ -60,8 +63,28 @@ pub fn man() -> String {
     for (option, what) in OPTIONS {
         page.push_str(&format!(".TP\n.B {}\n{}.\n", safe(option), safe(what)));
     }
+    page.push_str(&format!(".SH CONFIGURATION\n{}\n", code(&safe(SETTINGS))));
+    KEYS.iter().for_each(|key| page.push_str(&paragraph(key)));
     page.push_str(&format!(".SH UNDER A WEB SERVER\n{}\n.SH EXIT STATUS\n{}\n", safe(WIRES), safe(STATUS)));
     page
+}
+
+/// A key: what it takes, its default, whether an image's table may set it, what it is for.
+fn paragraph(key: &Key) -> String {
+    let image = if key.of_image() { "; also for one image" } else { "" };
+    let takes = format!("{}; default: {}{image}", key.expected(), key.default_shown());
+    format!(".TP\n.B {}\n({})\n.br\n{}.\n", safe(key.name), code(&safe(&takes)), code(&safe(key.doc)))
+}
+
+/// Text in which nothing is taken for a command of troff.
+fn safe(text: &str) -> String {
+    text.replace('\\', "\\e").replace('-', "\\-")
+}
+
+/// The code of Markdown (between backticks) in bold.
+fn code(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    parts.map(|(at, part)| if at % 2 == 1 { format!("\\fB{part}\\fR") } else { part.to_owned() }).collect()
 }
 
 /// A completion script: commands, options, and the images of `list`.

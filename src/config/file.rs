@@ -8,7 +8,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::setting::{ConfigError, Layer, Origin, Raw};
+use super::layer::{ConfigError, Layer, Origin, Raw};
 
 /// Largest file in bytes.
 const MAX_FILE: u64 = 256 * 1024;

@@ -1,6 +1,10 @@
 //! Tables of files and variables: what is in force, and what stops the start.
 
+use super::key::{Effect, KeyDefault};
+use super::kind::Kind;
 use super::*;
+use crate::http::Method;
+use crate::run::Network;
 
 fn config(file: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let variables: Vec<(String, String)> =
@@ -131,11 +135,11 @@ fn what_is_empty_means_none_or_stops_the_start() {
         _ => None,
     };
     let base = "allow_origins = ['https://a.org']\nextra_characters = ':'\nlauncher = 'srun'\n";
-    for key in known_keys() {
+    for key in site_keys() {
         let others: String =
             base.lines().filter(|line| !line.starts_with(key)).map(|line| format!("{line}\n")).collect();
         let variable = format!("{PREFIX}{}", key.to_ascii_uppercase());
-        let tabled = IMAGE_KEYS.contains(&key);
+        let tabled = image_keys().contains(&key);
         for written in ["''", "[]", "['']", "[' ']"] {
             let read = [
                 Some((config(&format!("{others}{key} = {written}"), &[]), false)),
@@ -168,7 +172,7 @@ fn expect(key: &str, read: Result<Config, ConfigError>, of_image: bool, means: O
 fn everything_in_force_is_told() {
     let set = config("slots = 2\n[images.\"b.sif\"]\nslots = 1\nnetwork = 'host'\n[images.a]", &[]).unwrap();
     let mut told: Vec<&str> = set.in_force().iter().map(|(key, _, _)| *key).collect();
-    let mut known = known_keys();
+    let mut known = site_keys();
     told.sort_unstable();
     known.sort_unstable();
     assert_eq!(told, known);
@@ -196,7 +200,7 @@ fn everything_in_force_is_told() {
     .concat();
     let set = config(&format!("[images.a]\n{every}"), &[]).unwrap();
     let mut told: Vec<&str> = set.images_in_force().flat_map(|(_, lines)| lines).map(|(key, _, _)| key).collect();
-    let mut known = IMAGE_KEYS.to_vec();
+    let mut known = image_keys();
     told.sort_unstable();
     known.sort_unstable();
     assert_eq!(told, known);
@@ -206,4 +210,72 @@ fn everything_in_force_is_told() {
 fn state_is_the_same_for_whoever_asks() {
     let account = rustix::process::geteuid().as_raw();
     assert_eq!(config("", &[]).unwrap().state, Path::new(&format!("/tmp/singularity-nginx-{account}")));
+}
+
+/// The table of the README is made of the records: one row a key.
+#[test]
+fn the_readme_has_a_row_for_each_key_and_nothing_else() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let row = |key: &Key| format!("| `{}` | {} | {} |\n", key.name, key.default_shown(), key.doc);
+    let table: String = KEYS.iter().map(row).collect();
+    let table = format!("| Key | Default | Meaning |\n|---|---|---|\n{table}");
+    let from = readme.find("| Key | Default | Meaning |").expect("a table of keys");
+    let held = readme[from..].split("\n\n").next().unwrap().to_owned() + "\n";
+    assert!(held == table, "the README's table of keys should be:\n{table}");
+    let names: Vec<String> = image_keys().iter().map(|name| format!("`{name}`")).collect();
+    let sentence = format!("sets these for one image: {}.", names.join(", "));
+    let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(readme.contains(&sentence), "the README should say: A table `[images.\"NAME\"]` {sentence}");
+}
+
+/// A key is written once, like a variable; its documentation is one line without Markdown that a table cannot hold.
+#[test]
+fn every_record_is_complete() {
+    let set = config("", &[]).unwrap();
+    for (at, key) in KEYS.iter().enumerate() {
+        assert!(KEYS[..at].iter().all(|other| other.name != key.name), "{} stands there twice", key.name);
+        assert!(key.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", key.name);
+        let texts = [key.doc.to_owned(), key.default_shown(), key.expected()];
+        for text in texts {
+            assert!(
+                !text.is_empty() && !text.contains(['|', '\n', '\\']) && !text.ends_with('.'),
+                "{}: {text}",
+                key.name
+            );
+            assert!(!text.contains("  ") && text.matches('`').count() % 2 == 0, "{}: {text}", key.name);
+        }
+        // who reads "none" or "any" finds nothing in force
+        if matches!(key.default, KeyDefault::Words("none" | "any")) {
+            assert!(matches!(key.in_force(&set).as_str(), "none" | ""), "{}", key.name);
+        }
+    }
+}
+
+/// Both ends of a bound may be written, the numbers beyond them may not, wherever the key may stand.
+#[test]
+fn bounds_hold_wherever_a_key_may_stand() {
+    let mut looked = 0;
+    for key in &KEYS {
+        let bounds = match &key.effect {
+            Effect::Site(Kind::Number(bounds, _) | Kind::Bytes(bounds, _), _) => bounds,
+            Effect::Image(Kind::Number(bounds, _) | Kind::Bytes(bounds, _), _) => bounds,
+            _ => continue,
+        };
+        looked += 1;
+        let mut numbers = vec![(*bounds.start(), true), (*bounds.end(), true), (*bounds.end() + 1, false)];
+        numbers.extend(bounds.start().checked_sub(1).map(|less| (less, false)));
+        for (number, fits) in numbers {
+            let line = format!("{} = {number}", key.name);
+            let variable = format!("{PREFIX}{}", key.name.to_ascii_uppercase());
+            let mut read = vec![config(&line, &[]), config("", &[(&variable, &number.to_string())])];
+            read.extend(key.of_image().then(|| config(&format!("[images.a]\n{line}"), &[])));
+            for read in read {
+                match read {
+                    Ok(_) => assert!(fits, "{line} is read"),
+                    Err(error) => assert!(!fits && error.to_string().contains(&key.expected()), "{line}: {error}"),
+                }
+            }
+        }
+    }
+    assert!(looked >= 9, "{looked}");
 }

@@ -301,7 +301,7 @@ fn completion_offers_commands_and_images() {
 }
 
 #[test]
-fn the_man_page_names_every_command_and_has_no_faults() {
+fn the_man_page_names_every_command_and_key_and_has_no_faults() {
     let site = Site::new(Wire::Cgi);
     let (_, help, _) = call(&site, &["--help"]);
     let page = site.path("page.1");
@@ -313,6 +313,13 @@ fn the_man_page_names_every_command_and_has_no_faults() {
     let shown = String::from_utf8(output.stdout).unwrap();
     for command in help.lines().filter_map(|line| line.trim().strip_prefix("singularity-nginx ")) {
         assert!(shown.contains(command), "no {command} in {shown}");
+    }
+    // lines are broken where the page is full
+    let words = |text: &str| text.replace('`', "").split_whitespace().collect::<Vec<_>>().join(" ");
+    let page = words(&shown);
+    for key in &singularity_nginx::config::KEYS {
+        let told = words(&format!("{} ({}; default: {}", key.name, key.expected(), key.default_shown()));
+        assert!(page.contains(&told) && page.contains(&words(key.doc)), "{} should say {told} in {page}", key.name);
     }
 }
 

@@ -1,0 +1,120 @@
+//! [`Config`]: what is in force, as plain values.
+//!
+//! In: what `keys` has checked. Out: the values, for the site and for each image. Never: reads a file or a variable.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::brand::Brand;
+use super::layer::Origin;
+use super::terms::Terms;
+use super::visitors::Visitors;
+use crate::run::Network;
+
+/// Which keys were set, and where; all others have their defaults.
+pub type Origins = BTreeMap<String, Origin>;
+
+/// What is in force. Bounds and defaults stand in the records of the keys.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The data folder (`data`).
+    pub data: PathBuf,
+    /// The container runtime (`runtime`); none: the first one installed.
+    pub runtime: Option<PathBuf>,
+    /// Locks (`state`).
+    pub state: PathBuf,
+    /// Origins whose pages may call us (`allow_origins`); `*` for all.
+    pub allow_origins: Vec<String>,
+    /// Accepted Host values (`hosts`); empty: any.
+    pub hosts: Vec<String>,
+    /// nginx's internal location of the data folder (`accel`): nginx then sends downloads.
+    pub accel: Option<String>,
+    /// Refuse to run when an isolation promise cannot be kept here (`strict`).
+    pub strict: bool,
+    /// Answer `/container/metrics` (`metrics`).
+    pub metrics: bool,
+    /// Start although root (`allow_root`).
+    pub allow_root: bool,
+    /// Who counts as a visitor, and what one may have (`visitor_slots`, `proxies`, `prefix`, `reader_patience`).
+    pub visitors: Visitors,
+    /// How the site calls itself (`title`, `welcome`, `link`, `logo`).
+    pub brand: Brand,
+    /// What holds for an image without a table of its own.
+    pub(super) terms: Terms,
+    pub(super) images: BTreeMap<String, Table>,
+    /// What the site sets, and where.
+    pub(super) set: Origins,
+    /// The file, where there is one.
+    pub(super) file: Option<PathBuf>,
+}
+
+/// An `[images."NAME"]`.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    pub(super) terms: Terms,
+    /// What it sets, and where.
+    pub(super) set: Origins,
+}
+
+impl Config {
+    /// Before any key is read. What depends on the host is there already; `folder` is the file's.
+    pub(super) fn unread(file: Option<&Path>, folder: Option<&Path>) -> Config {
+        Config {
+            data: folder.unwrap_or(Path::new(".")).join("data"),
+            state: default_state(),
+            terms: Terms { slots: processors(), ..Terms::default() },
+            file: file.map(Path::to_owned),
+            ..Config::default()
+        }
+    }
+
+    /// The most that a run of any image may print, in bytes.
+    pub fn longest_output(&self) -> usize {
+        self.all_terms().map(|terms| terms.output_limit).max().unwrap_or_default()
+    }
+
+    /// Containers at once of one visitor; none: no bound of its own.
+    pub fn visitor_limit(&self) -> Option<usize> {
+        self.visitors.limit(self.terms.slots)
+    }
+
+    /// What holds for this image.
+    pub fn terms(&self, image: &str) -> &Terms {
+        self.images.get(image).map_or(&self.terms, |table| &table.terms)
+    }
+
+    /// What holds for the site as a whole.
+    pub fn site_terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// The images that have a table of their own.
+    pub fn special_images(&self) -> impl Iterator<Item = &str> {
+        self.images.keys().map(String::as_str)
+    }
+
+    /// The file that lines are counted in.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Whether some container has the host's network.
+    pub(super) fn shares_the_network(&self) -> bool {
+        self.all_terms().any(|terms| terms.network == Network::Host)
+    }
+
+    /// What holds for the site, and for each image with a table.
+    fn all_terms(&self) -> impl Iterator<Item = &Terms> {
+        self.images.values().map(|table| &table.terms).chain([&self.terms])
+    }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The same for a server, a CGI program and a terminal, so that `slots` counts them all: no variable of somebody's
+/// session is read.
+fn default_state() -> PathBuf {
+    format!("/tmp/singularity-nginx-{}", rustix::process::geteuid().as_raw()).into()
+}
