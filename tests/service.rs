@@ -63,7 +63,7 @@ fn lists_describes_and_runs() {
 
     let opened = service.open(&target("argv.sif")).unwrap();
     let input = Input::Query { text: b"name=Amy&evil=1", blank: Blank::Value };
-    let arguments = bind(&opened.spec, input, &service.config().terms("argv.sif").sanitise).unwrap();
+    let arguments = bind(&opened.spec, input, &service.config().settings("argv.sif").sanitise).unwrap();
     let (run, invocation) = service.start(Caller::at_terminal(), &opened, &arguments).unwrap();
     let ran = service.ran(opened, &arguments, run, invocation).unwrap();
     assert_eq!(ran.outcome.end, End::Exited(0), "{}", ran.stderr);

@@ -126,8 +126,8 @@ impl Site {
     fn allowed(&self, route: &Route) -> String {
         match route {
             Route::Run(target) | Route::OldRun(target) => {
-                let terms = self.service.config().terms(target.image.as_str());
-                let methods: Vec<&str> = terms.run_methods.iter().map(|method| method.as_str()).collect();
+                let settings = self.service.config().settings(target.image.as_str());
+                let methods: Vec<&str> = settings.run_methods.iter().map(|method| method.as_str()).collect();
                 format!("{}, OPTIONS", methods.join(", "))
             }
             _ => route.allow(),

@@ -18,9 +18,9 @@ impl Site {
             return Ok(view::reply(form, request, &self.brand(request)));
         }
         let place = self.admit(request)?;
-        let terms = self.service.config().terms(target.image.as_str());
-        if !terms.run_methods.contains(&request.method) {
-            let allowed: Vec<&str> = terms.run_methods.iter().map(|method| method.as_str()).collect();
+        let settings = self.service.config().settings(target.image.as_str());
+        if !settings.run_methods.contains(&request.method) {
+            let allowed: Vec<&str> = settings.run_methods.iter().map(|method| method.as_str()).collect();
             return Err(Error::RunMethod(allowed.join(", ")));
         }
         if request.headers.last_event_id.is_some() {
@@ -29,7 +29,7 @@ impl Site {
         let looking = self.service.look();
         let opened = self.service.open(target)?;
         opened.runs_here()?;
-        let arguments = match bind(&opened.spec, input(request)?, &terms.sanitise) {
+        let arguments = match bind(&opened.spec, input(request)?, &settings.sanitise) {
             Err(BindError::Rejected(rejected)) if request.representation == Representation::Page => {
                 return Ok(view::reply(
                     Reply::Rejected(Box::new(self.service.rejected(target, &rejected)?)),

@@ -26,10 +26,10 @@ pub fn run_image(site: &Service, asked: &Asked, out: &mut impl Write) -> Result<
     }
     let opened = site.open(&target).map_err(Stop::about(&target.image))?;
     opened.runs_here()?;
-    let terms = site.config().terms(target.image.as_str());
+    let settings = site.config().settings(target.image.as_str());
     let query = query.finish();
     let input = Input::Query { text: query.as_bytes(), blank: Blank::Value };
-    let arguments = bind(&opened.spec, input, &terms.sanitise).map_err(Error::from)?;
+    let arguments = bind(&opened.spec, input, &settings.sanitise).map_err(Error::from)?;
     for name in arguments.report().ignored() {
         eprintln!("singularity-nginx: {} is no argument of this image and is ignored", plain(name));
     }

@@ -19,7 +19,7 @@ impl Config {
         self.images.iter().map(|(name, table)| {
             let set = KEYS.iter().filter_map(|key| {
                 let origin = table.set.get(key.name)?;
-                Some((key.name, key.in_force_for_image(&table.terms)?, origin.to_string()))
+                Some((key.name, key.in_force_for_image(&table.settings)?, origin.to_string()))
             });
             (name.as_str(), set.collect())
         })

@@ -3,9 +3,9 @@
 //! In: a written value. Out: the field that the key fills, or the place and what to write instead. Never: knows a key by
 //! name; the records themselves stand in `keys`.
 
+use super::image_settings::ImageSettings;
 use super::kind::{Kind, Written};
 use super::layer::{ConfigError, Origin, Raw};
-use super::terms::Terms;
 use super::values::Config;
 
 /// All there is to know about a configuration key. The reader of the file, the variables, `config`, the README's table
@@ -37,7 +37,7 @@ pub enum Effect {
     /// For the site alone.
     Site(Kind<Config>, fn(&Config) -> String),
     /// For the site, and in an image's table for this image.
-    Image(Kind<Terms>, fn(&Terms) -> String),
+    Image(Kind<ImageSettings>, fn(&ImageSettings) -> String),
 }
 
 impl Key {
@@ -67,7 +67,7 @@ impl Key {
     pub(super) fn fill_site(&self, config: &mut Config, written: &Written<'_>) -> Result<(), ConfigError> {
         let filled = match &self.effect {
             Effect::Site(kind, _) => kind.fill(config, written),
-            Effect::Image(kind, _) => kind.fill(&mut config.terms, written),
+            Effect::Image(kind, _) => kind.fill(&mut config.settings, written),
         };
         filled.map_err(|why| ConfigError::new(written.origin, self.name, &why))
     }
@@ -80,10 +80,10 @@ impl Key {
     }
 
     /// Puts what was written in an image's table into what holds for this image.
-    pub(super) fn fill_image(&self, terms: &mut Terms, written: &Written<'_>) -> Result<(), ConfigError> {
+    pub(super) fn fill_image(&self, settings: &mut ImageSettings, written: &Written<'_>) -> Result<(), ConfigError> {
         let filled = match &self.effect {
             Effect::Site(..) => Err("holds for the whole site: write it above all tables".to_owned()),
-            Effect::Image(kind, _) => kind.fill(terms, written),
+            Effect::Image(kind, _) => kind.fill(settings, written),
         };
         filled.map_err(|why| ConfigError::new(written.origin, self.name, &why))
     }
@@ -92,15 +92,15 @@ impl Key {
     pub(super) fn in_force(&self, config: &Config) -> String {
         match &self.effect {
             Effect::Site(_, shown) => shown(config),
-            Effect::Image(_, shown) => shown(&config.terms),
+            Effect::Image(_, shown) => shown(&config.settings),
         }
     }
 
     /// The value that holds for an image, as it is written; none: the key has no value for one image.
-    pub(super) fn in_force_for_image(&self, terms: &Terms) -> Option<String> {
+    pub(super) fn in_force_for_image(&self, settings: &ImageSettings) -> Option<String> {
         match &self.effect {
             Effect::Site(..) => None,
-            Effect::Image(_, shown) => Some(shown(terms)),
+            Effect::Image(_, shown) => Some(shown(settings)),
         }
     }
 }

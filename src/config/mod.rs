@@ -10,11 +10,11 @@ mod brand;
 mod check;
 mod file;
 mod force;
+mod image_settings;
 mod key;
 mod keys;
 mod kind;
 mod layer;
-mod terms;
 mod values;
 mod visitors;
 
@@ -27,10 +27,10 @@ use values::{Origins, Table};
 
 pub use brand::Brand;
 pub use force::Line;
+pub use image_settings::ImageSettings;
 pub use key::Key;
 pub use keys::KEYS;
 pub use layer::ConfigError;
-pub use terms::Terms;
 pub use values::Config;
 pub use visitors::Visitors;
 
@@ -84,13 +84,13 @@ impl Config {
             }
         }
         for (name, layer) in &images {
-            let mut terms = config.terms.clone();
+            let mut settings = config.settings.clone();
             for key in &KEYS {
                 if let Some(written) = written(layer, key, folder) {
-                    key.fill_image(&mut terms, &written)?;
+                    key.fill_image(&mut settings, &written)?;
                 }
             }
-            config.images.insert(name.clone(), Table { terms, set: origins(layer) });
+            config.images.insert(name.clone(), Table { settings, set: origins(layer) });
         }
         config.set = origins(&site);
         config.check_proxies()?;

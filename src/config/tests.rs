@@ -23,9 +23,9 @@ fn paths_of_the_file_count_from_the_file() {
 }
 
 #[test]
-fn an_image_has_terms_of_its_own() {
+fn an_image_has_settings_of_its_own() {
     let set = config("deadline = 5\n[images.\"a.sif\"]\nnetwork = 'host'\noutput_limit = '2 KiB'", &[]).unwrap();
-    let (a, b) = (set.terms("a.sif"), set.terms("b.sif"));
+    let (a, b) = (set.settings("a.sif"), set.settings("b.sif"));
     assert_eq!((a.network, a.output_limit, a.deadline.as_secs()), (Network::Host, 2048, 5));
     assert_eq!((b.network, b.output_limit, b.deadline.as_secs()), (Network::None, 8 << 20, 5));
 }
@@ -69,10 +69,10 @@ fn variables_stand_above_the_file() {
         ("SINGULARITY_NGINX_CONFIG", "ignored here"),
     ];
     let set = config("slots = 9", &variables).unwrap();
-    assert_eq!(set.site_terms().slots, 3);
+    assert_eq!(set.site_settings().slots, 3);
     assert_eq!(set.allow_origins, ["https://a.org", "http://b.org:81"]);
     assert!(set.allow_root);
-    assert_eq!(set.terms("x").run_methods, [Method::Post]);
+    assert_eq!(set.settings("x").run_methods, [Method::Post]);
     let force = set.in_force();
     assert!(force.contains(&("slots", "3".to_owned(), "SINGULARITY_NGINX_SLOTS".to_owned())));
     assert!(force.contains(&("deadline", "60".to_owned(), "default".to_owned())));

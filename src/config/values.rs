@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::brand::Brand;
+use super::image_settings::ImageSettings;
 use super::layer::Origin;
-use super::terms::Terms;
 use super::visitors::Visitors;
 use crate::run::Network;
 
@@ -40,7 +40,7 @@ pub struct Config {
     /// How the site calls itself (`title`, `welcome`, `link`, `logo`).
     pub brand: Brand,
     /// What holds for an image without a table of its own.
-    pub(super) terms: Terms,
+    pub(super) settings: ImageSettings,
     pub(super) images: BTreeMap<String, Table>,
     /// What the site sets, and where.
     pub(super) set: Origins,
@@ -51,7 +51,7 @@ pub struct Config {
 /// An `[images."NAME"]`.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
-    pub(super) terms: Terms,
+    pub(super) settings: ImageSettings,
     /// What it sets, and where.
     pub(super) set: Origins,
 }
@@ -62,7 +62,7 @@ impl Config {
         Config {
             data: folder.unwrap_or(Path::new(".")).join("data"),
             state: default_state(),
-            terms: Terms { slots: processors(), ..Terms::default() },
+            settings: ImageSettings { slots: processors(), ..ImageSettings::default() },
             file: file.map(Path::to_owned),
             ..Config::default()
         }
@@ -70,22 +70,22 @@ impl Config {
 
     /// The most that a run of any image may print, in bytes.
     pub fn longest_output(&self) -> usize {
-        self.all_terms().map(|terms| terms.output_limit).max().unwrap_or_default()
+        self.all_settings().map(|settings| settings.output_limit).max().unwrap_or_default()
     }
 
     /// Containers at once of one visitor; none: no bound of its own.
     pub fn visitor_limit(&self) -> Option<usize> {
-        self.visitors.limit(self.terms.slots)
+        self.visitors.limit(self.settings.slots)
     }
 
     /// What holds for this image.
-    pub fn terms(&self, image: &str) -> &Terms {
-        self.images.get(image).map_or(&self.terms, |table| &table.terms)
+    pub fn settings(&self, image: &str) -> &ImageSettings {
+        self.images.get(image).map_or(&self.settings, |table| &table.settings)
     }
 
     /// What holds for the site as a whole.
-    pub fn site_terms(&self) -> &Terms {
-        &self.terms
+    pub fn site_settings(&self) -> &ImageSettings {
+        &self.settings
     }
 
     /// The images that have a table of their own.
@@ -100,12 +100,12 @@ impl Config {
 
     /// Whether some container has the host's network.
     pub(super) fn shares_the_network(&self) -> bool {
-        self.all_terms().any(|terms| terms.network == Network::Host)
+        self.all_settings().any(|settings| settings.network == Network::Host)
     }
 
     /// What holds for the site, and for each image with a table.
-    fn all_terms(&self) -> impl Iterator<Item = &Terms> {
-        self.images.values().map(|table| &table.terms).chain([&self.terms])
+    fn all_settings(&self) -> impl Iterator<Item = &ImageSettings> {
+        self.images.values().map(|table| &table.settings).chain([&self.settings])
     }
 }
 

@@ -46,19 +46,19 @@ impl Service {
 
     /// An image and its apps.
     fn callables(&self, name: &ImageName, metadata: &Metadata, directory: bool) -> Vec<Callable> {
-        let terms = self.config.terms(name.as_str());
+        let settings = self.config.settings(name.as_str());
         let runs = metadata.format.not_run().is_none();
         let callable = |target: Target, labels: &Labels, help: &Option<String>| {
             let spec = ArgSpec::from_labels(labels.iter());
             Callable {
-                download: terms.download && !directory && target.app.is_none(),
+                download: settings.download && !directory && target.app.is_none(),
                 target,
                 help: help.as_ref().map(|text| text.chars().take(MAX_HELP).collect()),
-                max_age: kept_for(terms, &spec),
+                max_age: kept_for(settings, &spec),
                 spec,
-                policy: terms.sanitise.clone(),
-                get: runs && terms.runs_by_get(),
-                post: runs && terms.runs_by_post(),
+                policy: settings.sanitise.clone(),
+                get: runs && settings.runs_by_get(),
+                post: runs && settings.runs_by_post(),
             }
         };
         let mut all = vec![callable(Target::image(name), &metadata.labels, &metadata.help)];

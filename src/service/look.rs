@@ -26,7 +26,7 @@ impl Service {
     /// The image as a file, where the site offers it.
     pub fn download(&self, name: &ImageName) -> Result<Download, Error> {
         let image = self.catalog()?.image(name)?;
-        if !self.config.terms(name.as_str()).download || image.is_directory() {
+        if !self.config.settings(name.as_str()).download || image.is_directory() {
             return Err(Error::NoDownload);
         }
         Ok(Download {
@@ -72,16 +72,16 @@ impl Service {
         let app = target.app.as_ref().and_then(|app| metadata.app(app));
         let help = app.map_or(&metadata.help, |app| &app.help).clone();
         let runscript = app.map_or(&metadata.runscript, |app| &app.runscript).clone();
-        if !owner && !self.config.terms(target.image.as_str()).show_definition {
+        if !owner && !self.config.settings(target.image.as_str()).show_definition {
             metadata.definition = None;
         }
         let asked = self.asked(&target, &spec, input)?;
         let refused = not_run(&image, metadata.format);
         let size = (!image.is_directory()).then(|| image.size());
         let modified = image.modified();
-        let terms = self.config.terms(target.image.as_str());
-        let download = terms.download && !image.is_directory();
-        let by_post = !terms.runs_by_get();
+        let settings = self.config.settings(target.image.as_str());
+        let download = settings.download && !image.is_directory();
+        let by_post = !settings.runs_by_get();
         Ok(ImageFacts {
             target,
             size,
@@ -101,7 +101,7 @@ impl Service {
     /// What would come of a form filled in like this. What is required and
     /// not there yet is no error before the run is asked for.
     fn asked(&self, target: &Target, spec: &ArgSpec, input: Input<'_>) -> Result<Asked, Error> {
-        match bind(spec, input, &self.config.terms(target.image.as_str()).sanitise) {
+        match bind(spec, input, &self.config.settings(target.image.as_str()).sanitise) {
             Ok(arguments) => Ok(self.filled_in(target, arguments.argv(), arguments.report(), &[])),
             Err(BindError::Rejected(rejected)) => {
                 let mut asked = self.to_mend(target, &rejected);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Caller, Opened, Ran, Service};
 use crate::args::{ArgSpec, Arguments};
-use crate::config::Terms;
+use crate::config::ImageSettings;
 use crate::error::Error;
 use crate::run::{
     self, Abilities, Ability, Busy, Client, End, Invocation, Limits, Means, Network, Outcome, Run, Runtime, Slot,
@@ -20,9 +20,9 @@ const ANOTHER_TRY: Duration = Duration::from_millis(100);
 impl Service {
     /// The slots of the site, and those of an image with a table of its own.
     pub fn slots(&self, image: Option<&str>) -> Result<Slots, Error> {
-        let terms = image.map_or(self.config.site_terms(), |image| self.config.terms(image));
+        let settings = image.map_or(self.config.site_settings(), |image| self.config.settings(image));
         let prefix = image.map_or("slot".to_owned(), |image| format!("image-{image}"));
-        Ok(Slots::open(&self.config.state, &prefix, terms.slots)?)
+        Ok(Slots::open(&self.config.state, &prefix, settings.slots)?)
     }
 
     /// A slot of the site, and one of the image where it has its own number.
@@ -46,7 +46,7 @@ impl Service {
     /// Nobody tells when a slot gets free: another process may hold it.
     fn take_slots(&self, image: &str, visitor: Option<&Visitor>, client: Option<&Client>) -> Result<Vec<Slot>, Error> {
         let counted = visitor.map_or(Ok(None), |visitor| self.counted(visitor))?;
-        let until = Instant::now() + self.config.terms(image).wait;
+        let until = Instant::now() + self.config.settings(image).wait;
         let left = || client.is_some_and(|client| (client.aborted)());
         let mut pass = None;
         loop {
@@ -75,7 +75,7 @@ impl Service {
         }
         let stderr = invocation.scrub(&String::from_utf8_lossy(&outcome.stderr));
         let Opened { target, image, spec, .. } = opened;
-        let terms = self.config.terms(target.image.as_str());
+        let settings = self.config.settings(target.image.as_str());
         Ok(Ran {
             target,
             size: (!image.is_directory()).then(|| image.size()),
@@ -86,9 +86,9 @@ impl Service {
             stderr,
             report: arguments.report().clone(),
             output: spec.output(),
-            max_age: kept_for(terms, &spec),
-            carried: !terms.launcher.is_empty(),
-            by_post: !terms.runs_by_get(),
+            max_age: kept_for(settings, &spec),
+            carried: !settings.launcher.is_empty(),
+            by_post: !settings.runs_by_get(),
             spec,
         })
     }
@@ -124,31 +124,31 @@ impl Service {
     /// The exact command of a run, and its bounds.
     pub fn invocation(&self, opened: &Opened, argv: &[String]) -> Result<(Invocation, Limits), Error> {
         let name = opened.target.image.as_str();
-        let terms = self.config.terms(name);
+        let settings = self.config.settings(name);
         let runtime = Runtime::find(self.config.runtime.as_deref())?;
-        Runtime::check_launcher(&terms.launcher)?;
-        let abilities = self.abilities(&runtime, terms)?;
-        let limits = limits(terms, &abilities);
+        Runtime::check_launcher(&settings.launcher)?;
+        let abilities = self.abilities(&runtime, settings)?;
+        let limits = limits(settings, &abilities);
         let means = Means {
             runtime: &runtime,
             abilities: &abilities,
             limits: &limits,
-            network: terms.network,
-            launcher: &terms.launcher,
+            network: settings.network,
+            launcher: &settings.launcher,
             locale: !opened.image.sets_locale(),
         };
         let app = opened.target.app.as_ref().map(|app| app.as_str());
         Ok((Invocation::new(&means, (name, opened.image.path()), app, argv), limits))
     }
 
-    /// What the runtime can do here. What a run of these terms needs is known; with `strict`, a promise that does not
+    /// What the runtime can do here. What a run of these settings needs is known; with `strict`, a promise that does not
     /// hold is an error.
-    fn abilities(&self, runtime: &Runtime, terms: &Terms) -> Result<Abilities, Error> {
+    fn abilities(&self, runtime: &Runtime, settings: &ImageSettings) -> Result<Abilities, Error> {
         self.slots(None)?; // makes the state folder
-        let abilities = Abilities::of(runtime, &self.config.state, &needed(terms))?;
+        let abilities = Abilities::of(runtime, &self.config.state, &needed(settings))?;
         let promised = |ability: &Ability| match ability {
             // a limit of each process is none of the run
-            Ability::Cgroups => terms.memory.is_some(),
+            Ability::Cgroups => settings.memory.is_some(),
             other => other.promised(),
         };
         let broken = || Ability::ALL.into_iter().filter(promised).find_map(|one| Some((one, abilities.lacks(one)?)));
@@ -159,12 +159,12 @@ impl Service {
     }
 }
 
-/// What has to be known before a run of these terms: all that keeps it apart or bounds it.
-fn needed(terms: &Terms) -> Vec<Ability> {
+/// What has to be known before a run of these settings: all that keeps it apart or bounds it.
+fn needed(settings: &ImageSettings) -> Vec<Ability> {
     let needs = |ability: &Ability| match ability {
         Ability::Fuse => false,
-        Ability::NetworkNamespaces => terms.network == Network::None,
-        Ability::Cgroups => terms.memory.is_some() || terms.cpus.is_some(),
+        Ability::NetworkNamespaces => settings.network == Network::None,
+        Ability::Cgroups => settings.memory.is_some() || settings.cpus.is_some(),
         _ => true,
     };
     Ability::ALL.into_iter().filter(needs).collect()
@@ -172,18 +172,18 @@ fn needed(terms: &Terms) -> Vec<Ability> {
 
 /// Seconds for which an answer may be cached. A launcher's exit status proves nothing of the container's, so that an
 /// answer of one may be half of it: it is not kept.
-pub(super) fn kept_for(terms: &Terms, spec: &ArgSpec) -> Option<u32> {
-    spec.max_age().filter(|_| terms.launcher.is_empty())
+pub(super) fn kept_for(settings: &ImageSettings, spec: &ArgSpec) -> Option<u32> {
+    spec.max_age().filter(|_| settings.launcher.is_empty())
 }
 
-fn limits(terms: &Terms, abilities: &Abilities) -> Limits {
+fn limits(settings: &ImageSettings, abilities: &Abilities) -> Limits {
     Limits {
-        deadline: terms.deadline,
-        output: terms.output_limit,
-        memory: terms.memory,
+        deadline: settings.deadline,
+        output: settings.output_limit,
+        memory: settings.memory,
         // carried elsewhere, it would count what others run there (Slurm passes limits on)
-        processes: terms.launcher.is_empty().then_some(terms.processes),
-        cpus: terms.cpus,
+        processes: settings.launcher.is_empty().then_some(settings.processes),
+        cpus: settings.cpus,
         cell: Limits::cell(abilities),
     }
 }

@@ -63,7 +63,7 @@ pub fn serve(site: Site, listen: &Listen) -> io::Result<()> {
     }
     log::event(
         "serving",
-        &[("data", &site.service().config().data.display()), ("slots", &site.service().config().site_terms().slots)],
+        &[("data", &site.service().config().data.display()), ("slots", &site.service().config().site_settings().slots)],
     );
     site.service().prepare();
     // finding out what the host can do takes a while: visitors of pages need not wait for that

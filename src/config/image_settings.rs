@@ -1,6 +1,6 @@
 //! What holds for the runs of one image: the keys that an `[images."NAME"]` table may set too.
 //!
-//! In: what `keys` has checked. Out: [`Terms`]. Never: knows which image.
+//! In: what `keys` has checked. Out: [`ImageSettings`]. Never: knows which image.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::run::Network;
 
 /// What holds for the runs of one image. Bounds and defaults stand in the records of the keys.
 #[derive(Clone, Debug, Default)]
-pub struct Terms {
+pub struct ImageSettings {
     /// Containers at once over all processes (`slots`). In an image's table: those of this image, on top of the site's.
     pub slots: usize,
     /// How long a visitor may wait for a slot (`wait`); zero: refused at once.
@@ -39,7 +39,7 @@ pub struct Terms {
     pub launcher: Vec<String>,
 }
 
-impl Terms {
+impl ImageSettings {
     /// Whether GET runs it.
     pub fn runs_by_get(&self) -> bool {
         self.run_methods.contains(&Method::Get)
