@@ -19,7 +19,7 @@ use crate::run::Network;
 const MIN_MEMORY: u64 = 256 << 20;
 
 /// See the module.
-pub static KEYS: [Key; 31] = [
+pub static KEYS: &[Key] = &[
     Key {
         name: "data",
         default: Words("`./data`"),

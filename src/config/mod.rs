@@ -77,7 +77,7 @@ impl Config {
         };
         site.extend(variable_layer(variables)?);
         let mut config = Config::unread(file.map(|(path, _)| path), folder);
-        for key in &KEYS {
+        for key in KEYS {
             match written(&site, key, folder) {
                 Some(written) => key.fill_site(&mut config, &written)?,
                 None => key.fill_default(&mut config)?,
@@ -85,7 +85,7 @@ impl Config {
         }
         for (name, layer) in &images {
             let mut settings = config.settings.clone();
-            for key in &KEYS {
+            for key in KEYS {
                 if let Some(written) = written(layer, key, folder) {
                     key.fill_image(&mut settings, &written)?;
                 }

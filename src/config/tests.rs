@@ -255,7 +255,7 @@ fn every_record_is_complete() {
 #[test]
 fn bounds_hold_wherever_a_key_may_stand() {
     let mut looked = 0;
-    for key in &KEYS {
+    for key in KEYS {
         let bounds = match &key.effect {
             Effect::Site(Kind::Number(bounds, _) | Kind::Bytes(bounds, _), _) => bounds,
             Effect::Image(Kind::Number(bounds, _) | Kind::Bytes(bounds, _), _) => bounds,

@@ -317,7 +317,7 @@ fn the_man_page_names_every_command_and_key_and_has_no_faults() {
     // lines are broken where the page is full
     let words = |text: &str| text.replace('`', "").split_whitespace().collect::<Vec<_>>().join(" ");
     let page = words(&shown);
-    for key in &singularity_nginx::config::KEYS {
+    for key in singularity_nginx::config::KEYS {
         let told = words(&format!("{} ({}; default: {}", key.name, key.expected(), key.default_shown()));
         assert!(page.contains(&told) && page.contains(&words(key.doc)), "{} should say {told} in {page}", key.name);
     }
