@@ -11,14 +11,14 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, FileType, OFlags, StatxFlags, statx};
 use rustix::io::Errno;
 
 use super::confine::{self, Edge};
 use super::name::{ImageName, NameError};
-use super::opened::{Distrust, Image, folder_trust};
+use super::opened::{Distrust, Image, folder_trust, time};
 use crate::trust::{self, Rights};
 
 /// Extensions that say "this file wants to be an image", compared without case.
@@ -27,8 +27,6 @@ pub const EXTENSIONS: [&str; 4] = ["sif", "img", "simg", "sqfs"];
 const SANDBOX_MARK: &CStr = c".singularity.d";
 /// Longest text shown of a refused name, in characters.
 const MAX_SHOWN: usize = 160;
-/// The last second of the year 9999.
-const LAST_SECOND: u64 = 253_402_300_799;
 
 /// Why the data folder cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -297,14 +295,6 @@ fn has_mark(folder: BorrowedFd<'_>) -> Result<bool, Errno> {
 fn wants_to_be_image(name: &[u8]) -> bool {
     let extension = name.iter().rposition(|&byte| byte == b'.').and_then(|dot| name.get(dot + 1..));
     extension.is_some_and(|found| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known.as_bytes())))
-}
-
-/// A file's date. One before 1970 or after 9999 (anybody may set a file's date) is 1970: calendars that print it
-/// later need not fear it.
-pub(super) fn time(seconds: i64, nanoseconds: u32) -> SystemTime {
-    let sane = u64::try_from(seconds).ok().filter(|seconds| *seconds <= LAST_SECOND && nanoseconds < 1_000_000_000);
-    let since = sane.map(|seconds| Duration::new(seconds, nanoseconds));
-    since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since)).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// What a terminal or a page obeys in place of showing it: controls, and the invisible characters that reorder or hide

@@ -8,7 +8,7 @@
 
 use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType, Path, PathBuf};
 
-use super::metadata::{MetadataError, Part};
+use super::error::{MetadataError, Part};
 use super::tree::{Kind, MAX_DIRECTORY, MAX_TARGET, Tree};
 use super::window::{Fields, ReadAt, Window};
 

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::metadata::{MetadataError, Part};
+use super::error::{MetadataError, Part};
 use super::window::Window;
 
 /// Longest launch line looked at, in bytes.

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::error::{MetadataError, Part};
 use super::labels::{Labels, MAX_LABELS, TOO_MANY};
-use super::metadata::{App, MAX_APPS, MAX_TEXT, Metadata, MetadataError, Note, Part};
+use super::metadata::{App, MAX_APPS, MAX_TEXT, Metadata, Note};
 use super::name::AppName;
 
 /// Largest JSON document read, in bytes: it may hold several texts of [`MAX_TEXT`].

@@ -18,6 +18,7 @@
 
 mod catalog;
 mod confine;
+mod error;
 mod ext3;
 mod format;
 mod json;
@@ -26,6 +27,7 @@ mod metadata;
 mod name;
 mod oci;
 mod opened;
+mod read;
 mod sandbox;
 mod sif;
 mod squashfs;
@@ -38,9 +40,10 @@ mod tree;
 mod window;
 
 pub use catalog::{Catalog, CatalogError, EXTENSIONS, Entry, FindError, Listing, Refusal, Refused, is_obeyed};
+pub use error::{MetadataError, Part};
 pub use format::{Architecture, Format};
 pub use labels::{Labels, MAX_LABELS};
-pub use metadata::{App, MAX_APPS, MAX_TEXT, Metadata, MetadataError, Note, Part, first_line};
+pub use metadata::{App, MAX_APPS, MAX_TEXT, Metadata, Note, first_line};
 pub use name::{AppName, ImageName, MAX_APP_NAME, MAX_IMAGE_NAME, NameError, RESERVED};
 pub use opened::{Distrust, Image};
 pub use target::Target;

@@ -10,11 +10,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
+use super::error::{MetadataError, Part};
 use super::format::Architecture;
 use super::json;
 use super::labels::Labels;
-use super::metadata::{MAX_TEXT, Metadata, MetadataError, Part};
-use super::sif::{Kind, Sif};
+use super::metadata::{MAX_TEXT, Metadata};
+use super::sif::table::{Kind, Sif};
 
 /// An index may lead to an index; more is not followed.
 const MAX_INDEXES: usize = 4;

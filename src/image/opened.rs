@@ -1,18 +1,19 @@
 //! One image, opened: its file, its facts, and whether others could have changed it.
 //!
-//! In: a descriptor that the catalog opened below the data folder. Out: size, date, path for the runtime, metadata.
+//! In: a descriptor that the catalog opened below the data folder. Out: size, date, path for the runtime.
 //! Never: opens anything by path again, or writes.
 //! Rule for trust: that of `trust`, for the file, the data folder, and the way to them.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use super::catalog::time;
-use super::metadata::{Metadata, MetadataError};
 use super::name::ImageName;
 use crate::trust::{self, Rights, Writer};
+
+/// The last second of the year 9999.
+const LAST_SECOND: u64 = 253_402_300_799;
 
 /// Why an image must not be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -138,21 +139,14 @@ impl Image {
         let identity = |facts: &std::fs::Metadata| (facts.dev(), facts.ino(), content(facts));
         !self.path.metadata().is_ok_and(|now| identity(&now) == identity(&self.facts))
     }
+}
 
-    /// What the image says of itself: labels, apps, help.
-    ///
-    /// # Errors
-    /// When the content is not an image, is damaged, or is of a kind that cannot be read.
-    pub fn metadata(&self) -> Result<Metadata, MetadataError> {
-        super::metadata::read(self)
-    }
-
-    /// Whether the image sets a locale for what runs in it (`LANG`, `LC_ALL` or `LC_CTYPE` in the scripts of its environment). Yes
-    /// where that cannot be read. Reads at most 66 files.
-    #[must_use]
-    pub fn sets_locale(&self) -> bool {
-        super::metadata::sets_locale(self)
-    }
+/// A file's date. One before 1970 or after 9999 (anybody may set a file's date) is 1970: calendars that print it
+/// later need not fear it.
+pub(super) fn time(seconds: i64, nanoseconds: u32) -> SystemTime {
+    let sane = u64::try_from(seconds).ok().filter(|seconds| *seconds <= LAST_SECOND && nanoseconds < 1_000_000_000);
+    let since = sane.map(|seconds| Duration::new(seconds, nanoseconds));
+    since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since)).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 #[cfg(test)]
@@ -172,6 +166,17 @@ mod tests {
         image.rights.gid = group;
         image.folder_rights.gid = group;
         (image, folder)
+    }
+
+    #[test]
+    fn dates_of_other_ages() {
+        assert_eq!(time(2, 7), SystemTime::UNIX_EPOCH + Duration::new(2, 7));
+        assert_eq!(time(LAST_SECOND as i64, 0), SystemTime::UNIX_EPOCH + Duration::from_secs(LAST_SECOND));
+        for (seconds, nanoseconds) in
+            [(-1, 0), (i64::MIN, 0), (i64::MAX, 0), (LAST_SECOND as i64 + 1, 0), (5, u32::MAX)]
+        {
+            assert_eq!(time(seconds, nanoseconds), SystemTime::UNIX_EPOCH);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::path::Path;
 use rustix::fs::{Dir, OFlags};
 
 use super::confine::{self, Edge};
-use super::metadata::{MetadataError, Part};
+use super::error::{MetadataError, Part};
 use super::tree::FileSystem;
 
 /// A sandbox directory.

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::error::{MetadataError, Part};
 use super::format::Format;
-use super::metadata::{MAX_TEXT, Metadata, MetadataError, Note, Part};
+use super::metadata::{MAX_TEXT, Metadata, Note};
 use super::testing::{Object, corpus, corpus_names, sif};
 
 const RUNSCRIPT: &str = "#!/bin/sh\necho hello \"$@\"";

@@ -6,8 +6,9 @@
 //! Places: `/.singularity.d` (since release 2.3; before it `/.singularity` and `/singularity`); apps as
 //! <https://sci-f.github.io> has them, `/scif/apps/NAME/scif`.
 
+use super::error::{MetadataError, Part};
 use super::json;
-use super::metadata::{App, MAX_APPS, MAX_TEXT, Metadata, MetadataError, Note, Part};
+use super::metadata::{App, MAX_APPS, MAX_TEXT, Metadata, Note};
 use super::name::AppName;
 
 /// Links followed in one path.

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::metadata::{MetadataError, Part};
+use super::error::{MetadataError, Part};
 
 /// Something that can be read at an offset.
 pub(super) trait ReadAt {

@@ -228,12 +228,3 @@ fn what_may_not_be_read() {
     assert!(matches!(Catalog::open(data.path()), Err(CatalogError::Denied)));
     fs::set_permissions(data.path(), Permissions::from_mode(0o700)).unwrap();
 }
-
-#[test]
-fn dates_of_other_ages() {
-    assert_eq!(time(2, 7), SystemTime::UNIX_EPOCH + Duration::new(2, 7));
-    assert_eq!(time(LAST_SECOND as i64, 0), SystemTime::UNIX_EPOCH + Duration::from_secs(LAST_SECOND));
-    for (seconds, nanoseconds) in [(-1, 0), (i64::MIN, 0), (i64::MAX, 0), (LAST_SECOND as i64 + 1, 0), (5, u32::MAX)] {
-        assert_eq!(time(seconds, nanoseconds), SystemTime::UNIX_EPOCH);
-    }
-}

@@ -1,6 +1,8 @@
 //! SIF: what is read, and one wrong field at a time.
 
-use super::super::metadata::{MAX_TEXT, Metadata, MetadataError, Note, Part};
+use super::super::error::{MetadataError, Part};
+use super::super::format::Architecture;
+use super::super::metadata::{MAX_TEXT, Metadata, Note};
 use super::super::testing::{Object, ROOM, TABLE_AT, sif};
 use super::*;
 

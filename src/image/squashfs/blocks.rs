@@ -5,10 +5,9 @@
 
 use std::rc::Rc;
 
-use super::super::metadata::{MetadataError, Part};
+use super::super::error::{MetadataError, Part};
 use super::super::window::{Fields, Window};
-use super::codec::Codec;
-use super::corrupt;
+use super::codec::{Codec, corrupt};
 
 /// A metadata block unpacks to this much at most.
 pub(super) const METADATA_BLOCK: usize = 8192;

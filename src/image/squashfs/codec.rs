@@ -8,9 +8,10 @@ use std::io::Read;
 
 use ruzstd::decoding::StreamingDecoder;
 
-use super::super::metadata::{MetadataError, Part};
-use super::MAX_BLOCK;
+use super::super::error::{MetadataError, Part};
 
+/// Largest data block that the format allows.
+pub(super) const MAX_BLOCK: usize = 1024 * 1024;
 /// Memory for an xz dictionary, in KiB: a dictionary is no larger than a block; the rest is the library's own.
 const XZ_MEMORY: u32 = MAX_BLOCK as u32 / 1024 + 512;
 
@@ -33,7 +34,7 @@ impl Codec {
             5 => Ok(Self::Lz4),
             6 => Ok(Self::Zstd),
             2 => Err(MetadataError::unsupported("squashfs packed with lzma (not xz)")),
-            _ => Err(MetadataError::corrupt(Part::FileSystem, "its compression method is unknown")),
+            _ => Err(corrupt("its compression method is unknown")),
         }
     }
 
@@ -48,8 +49,13 @@ impl Codec {
             Self::Lz4 => buffer(bound, |bytes| lz4_flex::block::decompress_into(packed, bytes).ok()),
             Self::Lzo => buffer(bound, |bytes| lzokay::decompress::decompress(packed, bytes).ok()),
         };
-        unpacked.ok_or_else(|| MetadataError::corrupt(Part::FileSystem, "a packed block is damaged"))
+        unpacked.ok_or_else(|| corrupt("a packed block is damaged"))
     }
+}
+
+/// That the file system contradicts its format.
+pub(super) fn corrupt(why: &'static str) -> MetadataError {
+    MetadataError::corrupt(Part::FileSystem, why)
 }
 
 fn stream(reader: impl Read, bound: usize) -> Option<Vec<u8>> {

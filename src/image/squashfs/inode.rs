@@ -15,11 +15,11 @@
 //!                offset in inode block 2, number 2, type 2, name length - 1 2, name
 //! ```
 
-use super::super::metadata::{MetadataError, Part};
+use super::super::error::{MetadataError, Part};
 use super::super::tree::{MAX_DIRECTORY, MAX_TARGET};
 use super::super::window::Fields;
 use super::blocks::{Blocks, Cursor};
-use super::corrupt;
+use super::codec::corrupt;
 
 /// Entries of one run.
 const MAX_RUN: u32 = 256;

@@ -19,24 +19,18 @@ mod codec;
 mod inode;
 
 use self::blocks::{Blocks, Cursor, METADATA_BLOCK};
-use self::codec::Codec;
+use self::codec::{Codec, MAX_BLOCK, corrupt};
 use self::inode::{Entries, File, Inode};
-use super::metadata::{MetadataError, Part};
+use super::error::{MetadataError, Part};
 use super::tree::{Kind, Tree};
 use super::window::{Fields, Window};
 
 const SUPERBLOCK: usize = 96;
-/// Largest data block that the format allows.
-const MAX_BLOCK: usize = 1024 * 1024;
 const MIN_BLOCK: usize = 4096;
 /// Bytes of an entry of the fragment table.
 const FRAGMENT: u64 = 16;
 /// Entries in one of its blocks.
 const FRAGMENTS_A_BLOCK: u64 = METADATA_BLOCK as u64 / FRAGMENT;
-
-fn corrupt(why: &'static str) -> MetadataError {
-    MetadataError::corrupt(Part::FileSystem, why)
-}
 
 /// An open squashfs.
 pub(super) struct Squashfs<'a> {

@@ -1,6 +1,7 @@
 //! squashfs: one wrong field at a time, in the superblock and in what lies behind it.
 
-use super::super::metadata::{Metadata, MetadataError, Part};
+use super::super::error::{MetadataError, Part};
+use super::super::metadata::Metadata;
 use super::super::testing::corpus;
 use super::*;
 

@@ -1,0 +1,80 @@
+//! Reads what an image says of itself: finds out its format, and asks the reader of that format.
+//!
+//! In: an open image, or the bytes of one. Out: [`Metadata`], or a [`MetadataError`] of the family a caller acts on.
+//! Never: starts anything of the image, or lets an error name a path.
+
+use std::os::fd::AsFd;
+
+use super::error::{MetadataError, Part};
+use super::ext3::Ext3;
+use super::format::{self, Format, Found};
+use super::metadata::Metadata;
+use super::opened::Image;
+use super::sandbox::Sandbox;
+use super::sif;
+use super::squashfs::Squashfs;
+use super::tree::{self, FileSystem};
+use super::window::Window;
+
+impl Metadata {
+    /// Reads an image that lies in memory, as [`Image::metadata`] reads one from its file.
+    ///
+    /// # Errors
+    /// As [`Image::metadata`].
+    pub fn of_bytes(bytes: &[u8]) -> Result<Self, MetadataError> {
+        read_window(&Window::new(&bytes, bytes.len() as u64))
+    }
+}
+
+impl Image {
+    /// What the image says of itself: labels, apps, help.
+    ///
+    /// # Errors
+    /// When the content is not an image, is damaged, or is of a kind that cannot be read.
+    pub fn metadata(&self) -> Result<Metadata, MetadataError> {
+        if self.is_directory() {
+            let mut metadata = Metadata::new(Format::Sandbox);
+            tree::describe(&mut Sandbox(self.file().as_fd()), &mut metadata)?;
+            return Ok(metadata);
+        }
+        read_window(&Window::new(self.file(), self.size()))
+    }
+
+    /// Whether the image sets a locale for what runs in it (`LANG`, `LC_ALL` or `LC_CTYPE` in the scripts of its environment). Yes
+    /// where that cannot be read. Reads at most 66 files.
+    #[must_use]
+    pub fn sets_locale(&self) -> bool {
+        let sets = if self.is_directory() {
+            tree::sets_locale(&mut Sandbox(self.file().as_fd()))
+        } else {
+            let window = Window::new(self.file(), self.size());
+            format::recognise(&window).and_then(|found| with_files(&window, &found, |files| tree::sets_locale(files)))
+        };
+        sets.unwrap_or(true)
+    }
+}
+
+fn read_window(window: &Window<'_>) -> Result<Metadata, MetadataError> {
+    let (found, format) = match format::recognise(window)? {
+        Found::Sif => return sif::read(window),
+        found @ Found::Squashfs(_) => (found, Format::Squashfs),
+        found @ Found::Ext3(_) => (found, Format::Ext3),
+    };
+    let mut metadata = Metadata::new(format);
+    with_files(window, &found, |files| tree::describe(files, &mut metadata))?;
+    Ok(metadata)
+}
+
+/// Does something with the files of a bare file system.
+fn with_files<T>(
+    window: &Window<'_>,
+    found: &Found,
+    look: impl FnOnce(&mut dyn FileSystem) -> Result<T, MetadataError>,
+) -> Result<T, MetadataError> {
+    let beyond = || MetadataError::corrupt(Part::Header, "the file ends after its first line");
+    match *found {
+        Found::Squashfs(start) => look(&mut Squashfs::open(&window.from(start).ok_or_else(beyond)?)?),
+        Found::Ext3(start) => look(&mut Ext3::open(&window.from(start).ok_or_else(beyond)?)?),
+        Found::Sif => sif::with_files(window, look),
+    }
+}
