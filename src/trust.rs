@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use lazy_static::lazy_static;
 
-/// Links on the way to a file (path_resolution(7) has the same bound).
-const MAX_LINKS: usize = 40;
+/// Links followed on the way to a file, as many as the kernel follows (path_resolution(7)).
+pub const MAX_LINKS: usize = 40;
 
 /// The first step on the way to `path`, through every link, that others could
 /// change; `None` when there is none. `owner`: whom else to trust.

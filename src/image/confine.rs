@@ -5,18 +5,15 @@
 //! Rule: openat2(2) with `RESOLVE_BENEATH` or `RESOLVE_IN_ROOT`; where the kernel lacks the call (before 5.6) or a
 //! sandbox denies it, the same rule step by step, each step `O_NOFOLLOW`.
 
-use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, readlinkat};
 use rustix::io::Errno;
 
-/// Links followed in one path, as many as the kernel follows.
-const MAX_LINKS: usize = 40;
-/// Components walked in one path, those of links included.
-const MAX_STEPS: usize = 256;
+use super::steps::{Endless, Step, Steps};
+
 /// Tries when a rename elsewhere disturbs the kernel's check of a `..`.
 const MAX_TRIES: usize = 16;
 
@@ -66,54 +63,44 @@ fn ask_kernel(folder: BorrowedFd<'_>, path: &Path, flags: OFlags, edge: Edge) ->
 
 /// The same without openat2: the folders from the root to here are held open, so `..` is the one before.
 fn walk(folder: BorrowedFd<'_>, path: &Path, flags: OFlags, edge: Edge) -> Result<OwnedFd, Errno> {
+    if path.as_os_str().is_empty() {
+        return Err(Errno::NOENT);
+    }
     let mut above: Vec<OwnedFd> = Vec::new();
-    let mut todo: Vec<PathBuf> = Vec::new();
-    push(&mut todo, path)?;
-    let mut links = 0;
-    while let Some(step) = todo.pop() {
-        match step.components().next() {
-            Some(Component::RootDir | Component::Prefix(_)) if edge == Edge::Refuse => {
-                return Err(Errno::XDEV);
+    let mut steps = Steps::of(path.as_os_str().as_bytes())?;
+    while let Some(step) = steps.next() {
+        let name = match step {
+            Step::Root if edge == Edge::Refuse => return Err(Errno::XDEV),
+            Step::Root => {
+                above.clear();
+                continue;
             }
-            Some(Component::RootDir | Component::Prefix(_)) => above.clear(),
-            Some(Component::ParentDir) if above.pop().is_none() && edge == Edge::Refuse => {
-                return Err(Errno::XDEV);
-            }
-            Some(Component::ParentDir | Component::CurDir) | None => {}
-            Some(Component::Normal(name)) => {
-                let here = above.last().map_or(folder, AsFd::as_fd);
-                let found = openat(here, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
-                let is_link = FileType::from_raw_mode(fstat(&found)?.st_mode).is_symlink();
-                if is_link && links == MAX_LINKS {
-                    return Err(Errno::LOOP);
-                }
-                if is_link {
-                    links += 1;
-                    let target = readlinkat(&found, c"", Vec::new())?;
-                    push(&mut todo, Path::new(OsStr::from_bytes(target.to_bytes())))?;
-                } else if todo.is_empty() && !flags.contains(OFlags::PATH) {
-                    return openat(here, name, flags | OFlags::NOFOLLOW, Mode::empty());
-                } else {
-                    above.push(found);
-                }
-            }
+            Step::Up if above.pop().is_none() && edge == Edge::Refuse => return Err(Errno::XDEV),
+            Step::Up => continue,
+            Step::Name(name) => name,
+        };
+        let here = above.last().map_or(folder, AsFd::as_fd);
+        let found = openat(here, &*name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        if FileType::from_raw_mode(fstat(&found)?.st_mode).is_symlink() {
+            steps.follow(readlinkat(&found, c"", Vec::new())?.to_bytes())?;
+        } else if steps.is_at_end() && !flags.contains(OFlags::PATH) {
+            return openat(here, &*name, flags | OFlags::NOFOLLOW, Mode::empty());
+        } else {
+            above.push(found);
         }
     }
     let last = above.pop().map_or_else(|| rustix::io::fcntl_dupfd_cloexec(folder, 0), Ok)?;
     if flags.contains(OFlags::PATH) { Ok(last) } else { openat(&last, ".", flags, Mode::empty()) }
 }
 
-/// Puts the components of `path` on the stack, the first on top.
-fn push(todo: &mut Vec<PathBuf>, path: &Path) -> Result<(), Errno> {
-    if path.as_os_str().is_empty() {
-        return Err(Errno::NOENT);
+impl From<Endless> for Errno {
+    /// As the kernel has it.
+    fn from(end: Endless) -> Errno {
+        match end {
+            Endless::Links => Errno::LOOP,
+            Endless::Steps => Errno::NAMETOOLONG,
+        }
     }
-    let steps: Vec<PathBuf> = path.components().map(|step| PathBuf::from(step.as_os_str())).collect();
-    if todo.len() + steps.len() > MAX_STEPS {
-        return Err(Errno::NAMETOOLONG);
-    }
-    todo.extend(steps.into_iter().rev());
-    Ok(())
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ mod read;
 mod sandbox;
 mod sif;
 mod squashfs;
+mod steps;
 mod target;
 #[cfg(test)]
 mod testing;

@@ -2,7 +2,7 @@
 //!
 //! In: anything that can look up a name, follow no link, and read a file. Out: labels, runscript, help, definition
 //! file and SCIF apps.
-//! Never: follows a link out of the image, follows more than [`MAX_LINKS`], or reads more than a bound says.
+//! Never: follows a link out of the image, follows more links than `steps` allows, or reads more than a bound says.
 //! Places: `/.singularity.d` (since release 2.3; before it `/.singularity` and `/singularity`); apps as
 //! <https://sci-f.github.io> has them, `/scif/apps/NAME/scif`.
 
@@ -10,11 +10,8 @@ use super::error::{MetadataError, Part};
 use super::json;
 use super::metadata::{App, MAX_APPS, MAX_TEXT, Metadata, Note};
 use super::name::AppName;
+use super::steps::{Step, Steps};
 
-/// Links followed in one path.
-const MAX_LINKS: usize = 40;
-/// Components walked in one path, those of links included.
-const MAX_STEPS: usize = 256;
 /// Longest target of a link, as Linux has it.
 pub(super) const MAX_TARGET: usize = 4096;
 /// Most entries looked at where apps are listed; far more than [`MAX_APPS`], since some may be no apps.
@@ -77,41 +74,32 @@ impl<T: Tree> FileSystem for T {
 fn resolve<T: Tree>(tree: &mut T, path: &str) -> Result<Option<T::Node>, MetadataError> {
     let mut above = Vec::new();
     let mut here = tree.root()?;
-    let mut todo = Vec::new();
-    push(&mut todo, path.as_bytes());
-    let (mut links, mut steps) = (0, 0);
-    while let Some(name) = todo.pop() {
-        steps += 1;
-        if steps > MAX_STEPS || tree.kind(&here) != Kind::Directory {
+    // it begins at the root anyway
+    let Ok(mut steps) = Steps::of(path.trim_start_matches('/').as_bytes()) else { return Ok(None) };
+    while let Some(step) = steps.next() {
+        if tree.kind(&here) != Kind::Directory {
             return Ok(None);
         }
-        if name == b".." {
-            here = above.pop().unwrap_or(here);
-            continue;
-        }
+        let name = match step {
+            Step::Root => {
+                above.clear();
+                here = tree.root()?;
+                continue;
+            }
+            Step::Up => {
+                here = above.pop().unwrap_or(here);
+                continue;
+            }
+            Step::Name(name) => name,
+        };
         let Some(found) = tree.child(&here, &name)? else { return Ok(None) };
         if tree.kind(&found) != Kind::Link {
             above.push(std::mem::replace(&mut here, found));
-            continue;
-        }
-        links += 1;
-        if links > MAX_LINKS {
+        } else if steps.follow(&tree.target(&found)?).is_err() {
             return Ok(None);
         }
-        let target = tree.target(&found)?;
-        if target.starts_with(b"/") {
-            above.clear();
-            here = tree.root()?;
-        }
-        push(&mut todo, &target);
     }
     Ok(Some(here))
-}
-
-/// Puts a path's components on the stack, the first on top.
-fn push(todo: &mut Vec<Vec<u8>>, path: &[u8]) {
-    let names = path.split(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".");
-    todo.extend(names.rev().map(<[u8]>::to_vec));
 }
 
 /// Fills in what the file system says. Labels that cannot be read are an error; another part that cannot is noted.
