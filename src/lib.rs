@@ -16,7 +16,7 @@
 //! answered), [`view`] (how it looks). [`error`] stands above them, [`app`] is the
 //! service on the web, [`cli`] at a terminal. Beside the
 //! flow: [`problems`] (the table of what can go wrong), [`config`] (what the owner set), [`trust`] (what others could have
-//! changed), [`log`].
+//! changed), [`limits`] (how long an input may be), [`text`] (what others wrote, made fit to show), [`log`].
 
 #![deny(unsafe_code)]
 
@@ -27,12 +27,14 @@ pub mod config;
 pub mod error;
 pub mod http;
 pub mod image;
+pub mod limits;
 pub mod log;
 pub mod problems;
 pub mod reply;
 pub mod routes;
 pub mod run;
 pub mod service;
+pub mod text;
 pub mod trust;
 pub mod view;
 pub mod visitor;

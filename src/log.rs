@@ -7,6 +7,8 @@ use std::fmt::Display;
 use std::io::Write;
 use std::time::SystemTime;
 
+use crate::text::shown;
+
 /// Longest value in characters; the rest is cut and marked.
 const MAX_VALUE: usize = 512;
 
@@ -21,13 +23,12 @@ pub fn event(name: &str, fields: &[(&str, &dyn Display)]) {
 }
 
 fn plain(value: &str) -> String {
-    let cut: String = value.chars().take(MAX_VALUE).collect();
-    let cut = if cut.len() < value.len() { format!("{cut}…") } else { cut };
     let word = |c: char| c.is_alphanumeric() || "-_./:+@~%…,".contains(c);
+    let cut = shown(value, MAX_VALUE, |c| !word(c));
     if !cut.is_empty() && cut.chars().all(word) {
         return cut;
     }
-    format!("\"{}\"", cut.chars().flat_map(char::escape_debug).collect::<String>())
+    format!("\"{cut}\"")
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 /// Room → the rooms it may import. Every arrow of the house.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["app", "cli", "config", "run", "service", "wire"]),
-    ("cli", &["app", "args", "config", "error", "http", "image", "run", "service", "view", "wire"]),
-    ("wire", &["app", "error", "http", "log", "visitor"]),
+    ("cli", &["app", "args", "config", "error", "http", "image", "run", "service", "text", "view", "wire"]),
+    ("wire", &["app", "error", "http", "limits", "log", "visitor"]),
     ("app", &["args", "error", "http", "image", "log", "reply", "routes", "run", "service", "view"]),
     ("view", &["args", "error", "http", "image", "problems", "reply", "routes", "run", "service"]),
     ("reply", &["args", "error", "image", "problems", "routes", "service"]),
@@ -22,13 +22,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["args", "http", "run", "trust"]),
     ("routes", &["http", "image", "problems"]),
     ("run", &["trust"]),
-    ("args", &[]),
+    ("args", &["limits", "text"]),
     ("problems", &[]),
-    ("image", &["trust"]),
+    ("image", &["text", "trust"]),
     ("trust", &[]),
-    ("http", &["visitor"]),
+    ("http", &["limits", "visitor"]),
     ("visitor", &[]),
-    ("log", &[]),
+    ("log", &["text"]),
+    ("limits", &[]),
+    ("text", &[]),
     ("lib", &[]),
 ];
 

@@ -8,12 +8,14 @@
 use serde::Serialize;
 use thiserror::Error;
 
-use super::error::ValueError;
+use super::arg::Arg;
+use super::error::{ValueError, excerpt};
 use super::input::{Given, Input, InputError, Pairs, read};
 use super::json::Scalar;
-use super::spec::{Arg, ArgName, ArgSpec};
-use super::value::{ArgValue, Kind, Policy, unwelcome};
-use super::warning::excerpt;
+use super::label::Kind;
+use super::name::ArgName;
+use super::spec::ArgSpec;
+use super::value::{ArgValue, Policy, unwelcome};
 
 /// What the visitor should be told in any case.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

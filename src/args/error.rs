@@ -4,7 +4,11 @@
 
 use thiserror::Error;
 
-use super::value::Kind;
+use super::label::Kind;
+use crate::text::shown;
+
+/// Characters of a stranger's text that a message repeats.
+pub const MAX_EXCERPT_CHARS: usize = 64;
 
 /// Why a value does not pass. The text completes "`age`: …" and says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -92,4 +96,9 @@ impl ValueError {
             ValueError::WrongType(_) => "wrong-type",
         }
     }
+}
+
+/// A stranger's text, fit for a message or a log line: one line, nothing unprintable, bounded.
+pub(super) fn excerpt(text: &str) -> String {
+    shown(text, MAX_EXCERPT_CHARS, |character| !matches!(character, '\'' | '"' | '\\'))
 }

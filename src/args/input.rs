@@ -12,11 +12,8 @@ use thiserror::Error;
 use url::form_urlencoded;
 
 use super::json::{self, Scalar};
+use crate::limits::{MAX_BODY_BYTES, MAX_QUERY_BYTES};
 
-/// Bytes of a query string: what web servers take in a request line.
-pub const MAX_QUERY_BYTES: usize = 8_192;
-/// Bytes of a form or of a JSON body.
-pub const MAX_BODY_BYTES: usize = 65_536;
 /// Parameters of one request, declared or not.
 pub const MAX_PARAMETERS: usize = 256;
 

@@ -11,32 +11,41 @@
 //! Never: no file, process, clock, HTTP or configuration; no state; no panic, whatever comes in.
 //! What comes in is bounded by the `MAX_…` constants, each beside the type that it bounds.
 
+mod arg;
 mod bind;
 mod error;
 mod input;
 mod json;
+mod label;
+mod name;
 mod output;
 mod schema;
 mod spec;
 mod value;
 mod warning;
 
+pub use arg::{Arg, plain_text};
 pub use bind::{ArgError, Arguments, BindError, Change, Rejected, Report, bind};
 pub use error::ValueError;
 pub use input::{Blank, Input, InputError};
+pub use label::Kind;
+pub use name::ArgName;
 pub use output::MediaType;
-pub use spec::{Arg, ArgName, ArgSpec, NamesByKind, plain_text};
-pub use value::{ArgValue, Decimal, ExtraCharacters, HARMLESS, Kind, Mode, NotHarmless, Policy, Word};
+pub use spec::{ArgSpec, NamesByKind};
+pub use value::{ArgValue, Decimal, ExtraCharacters, HARMLESS, Mode, NotHarmless, Policy, Word};
 pub use warning::Warning;
 
 /// The bounds of this room, for documentation pages and tests.
 pub mod bounds {
-    pub use super::input::{MAX_BODY_BYTES, MAX_PARAMETERS, MAX_QUERY_BYTES};
+    pub use super::error::MAX_EXCERPT_CHARS;
+    pub use super::input::MAX_PARAMETERS;
+    pub use super::label::MAX_ARGUMENTS;
+    pub use super::name::MAX_NAME_CHARS;
     pub use super::output::MAX_AGE_SECONDS;
     pub use super::schema::{MAX_CHOICES, MAX_DESCRIPTION_CHARS, MAX_EXAMPLES, MAX_SCHEMA_BYTES, MAX_TITLE_CHARS};
-    pub use super::spec::{MAX_ARGUMENTS, MAX_NAME_CHARS};
     pub use super::value::{MAX_NUMBER_CHARS, MAX_WORD_CHARS};
-    pub use super::warning::{MAX_EXCERPT_CHARS, MAX_WARNINGS};
+    pub use super::warning::MAX_WARNINGS;
+    pub use crate::limits::{MAX_BODY_BYTES, MAX_QUERY_BYTES};
 }
 
 #[cfg(test)]

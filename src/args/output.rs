@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::warning::excerpt;
+use super::error::excerpt;
 
 /// One year: the longest lifetime that caches take seriously (RFC 9111 §1.2.2 leaves the bound to us).
 pub const MAX_AGE_SECONDS: u32 = 31_536_000;

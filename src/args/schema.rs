@@ -11,11 +11,12 @@ use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 use thiserror::Error;
 
-use super::error::{ValueError, wanted};
+use super::arg::Arg;
+use super::error::{ValueError, excerpt, wanted};
 use super::json::{self, Scalar};
-use super::spec::{Arg, MAX_ARGUMENTS, SCHEMA};
-use super::value::{ArgValue, Kind, MAX_WORD_CHARS, Policy};
-use super::warning::{Warning, Warnings, excerpt};
+use super::label::{Kind, MAX_ARGUMENTS, SCHEMA};
+use super::value::{ArgValue, MAX_WORD_CHARS, Policy};
+use super::warning::{Warning, Warnings};
 
 /// Bytes of the label.
 pub const MAX_SCHEMA_BYTES: usize = 65_536;

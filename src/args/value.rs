@@ -14,14 +14,12 @@
 //! Never: no control character, white space, quote or shell metacharacter gets through, and no leading `-` other
 //! than the sign of a number.
 
-use std::fmt;
 use std::num::IntErrorKind;
 
-use serde::Serialize;
 use thiserror::Error;
 
-use super::error::ValueError;
-use super::warning::excerpt;
+use super::error::{ValueError, excerpt};
+use super::label::Kind;
 
 /// The only characters that a site may add to a STR.
 pub const HARMLESS: &str = ":/,+@=%";
@@ -29,41 +27,6 @@ pub const HARMLESS: &str = ":/,+@=%";
 pub const MAX_WORD_CHARS: usize = 1024;
 /// Characters of an INT or FLOAT, as typed: room for the largest 64-bit float written out.
 pub const MAX_NUMBER_CHARS: usize = 400;
-
-/// The four types that a label can declare, in the order in which arguments are passed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// One word.
-    Str,
-    /// A whole number that fits i64.
-    Int,
-    /// A finite decimal number.
-    Float,
-    /// A flag.
-    Bool,
-}
-
-impl Kind {
-    /// In the order in which arguments are passed.
-    pub const ALL: [Kind; 4] = [Kind::Str, Kind::Int, Kind::Float, Kind::Bool];
-
-    /// As in the label's name and in JSON, in lower case.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::Str => "str",
-            Kind::Int => "int",
-            Kind::Float => "float",
-            Kind::Bool => "bool",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
 
 /// What happens to a STR with characters that may not pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

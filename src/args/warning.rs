@@ -6,13 +6,11 @@
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use super::spec::{MAX_ARGUMENTS, MAX_NAME_CHARS, SCHEMA};
-use super::value::Kind;
+use super::label::{Kind, MAX_ARGUMENTS, SCHEMA};
+use super::name::MAX_NAME_CHARS;
 
 /// Warnings kept for one image; what is beyond is counted in [`Warning::More`].
 pub const MAX_WARNINGS: usize = 32;
-/// Characters of a stranger's text that a message repeats.
-pub const MAX_EXCERPT_CHARS: usize = 64;
 
 /// Something in the labels that was not used, and what to do about it. Serialised as its text.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -101,23 +99,4 @@ impl Warnings {
         }
         self.kept
     }
-}
-
-/// A stranger's text, fit for a message or a log line: one line, nothing unprintable, bounded.
-pub(super) fn excerpt(text: &str) -> String {
-    let mut shown = String::new();
-    let mut count = 0;
-    for character in text.chars() {
-        let piece: String = match character {
-            '\'' | '"' | '\\' => character.to_string(),
-            other => other.escape_debug().collect(),
-        };
-        count += piece.chars().count();
-        if count > MAX_EXCERPT_CHARS {
-            shown.push('…');
-            break;
-        }
-        shown.push_str(&piece);
-    }
-    shown
 }

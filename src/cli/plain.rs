@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use crate::image::is_obeyed;
+use crate::text::is_obeyed;
 
 /// Writes text through; each write is whole characters, as those of the formatting macros are.
 pub struct Plain<W>(pub W);

@@ -18,5 +18,5 @@ pub use etag::{entity_tag, matches};
 pub use origin::{FetchSite, is_embedded, same_origin};
 pub use range::Part;
 pub use representation::{ENVELOPE, EVENTS, Representation};
-pub use request::{Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Request, RequestError, Source};
+pub use request::{Body, Headers, MAX_FIELD, Method, Mount, MountError, Request, RequestError, Source};
 pub use response::{Held, Live, Payload, Response, Sink, reason};

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::address::{Subnet, Way};
 use super::representation::Representation;
+use crate::limits::MAX_QUERY_BYTES;
 use crate::visitor::Visitor;
 
 /// One request. `path` is decoded, `query` is not.
@@ -17,7 +18,7 @@ pub struct Request {
     pub mount: Mount,
     /// The decoded path below the mount (`PATH_INFO`).
     pub path: String,
-    /// The query as sent (`QUERY_STRING`), at most `MAX_QUERY` bytes.
+    /// The query as sent (`QUERY_STRING`), at most [`MAX_QUERY_BYTES`].
     pub query: String,
     /// In which form the answer is wanted.
     pub representation: Representation,
@@ -151,8 +152,6 @@ pub enum Body {
     NoLength,
 }
 
-/// Longest query in bytes; longer is 414.
-pub const MAX_QUERY: usize = 8 * 1024;
 /// Longest header field that is read; a longer one is refused.
 pub const MAX_FIELD: usize = 8 * 1024;
 
@@ -175,7 +174,7 @@ pub enum RequestError {
     #[error("CONTENT_LENGTH is not a number of bytes: send the length of the content, or no content")]
     Length,
     /// QUERY_STRING over its bound.
-    #[error("the query is longer than {MAX_QUERY} bytes: send the arguments as a POST")]
+    #[error("the query is longer than {MAX_QUERY_BYTES} bytes: send the arguments as a POST")]
     Query,
     /// A header field over its bound.
     #[error("a header field is longer than {MAX_FIELD} bytes: shorten it")]

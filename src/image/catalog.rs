@@ -19,6 +19,7 @@ use rustix::io::Errno;
 use super::confine::{self, Edge};
 use super::name::{ImageName, NameError};
 use super::opened::{Distrust, Image, folder_trust, time};
+use crate::text::{is_obeyed, shown};
 use crate::trust::{self, Rights};
 
 /// Extensions that say "this file wants to be an image", compared without case.
@@ -297,34 +298,16 @@ fn wants_to_be_image(name: &[u8]) -> bool {
     extension.is_some_and(|found| EXTENSIONS.iter().any(|known| found.eq_ignore_ascii_case(known.as_bytes())))
 }
 
-/// What a terminal or a page obeys in place of showing it: controls, and the invisible characters that reorder or hide
-/// text.
-#[must_use]
-pub fn is_obeyed(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
 /// A name as it may be shown on a terminal, in a log or on a page (which escapes it once more for itself).
 fn harmless(name: &[u8]) -> String {
-    let mut shown = String::new();
+    let mut whole = String::new();
     for chunk in name.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            if is_obeyed(character) {
-                shown.extend(character.escape_default());
-            } else {
-                shown.push(character);
-            }
-        }
+        whole.push_str(chunk.valid());
         for byte in chunk.invalid() {
-            shown.push_str(&format!("\\x{byte:02x}"));
+            whole.push_str(&format!("\\x{byte:02x}"));
         }
     }
-    if let Some((end, _)) = shown.char_indices().nth(MAX_SHOWN) {
-        shown.truncate(end);
-        shown.push('…');
-    }
-    shown
+    shown(&whole, MAX_SHOWN, is_obeyed)
 }
 
 #[cfg(test)]

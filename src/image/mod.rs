@@ -40,7 +40,7 @@ mod tests;
 mod tree;
 mod window;
 
-pub use catalog::{Catalog, CatalogError, EXTENSIONS, Entry, FindError, Listing, Refusal, Refused, is_obeyed};
+pub use catalog::{Catalog, CatalogError, EXTENSIONS, Entry, FindError, Listing, Refusal, Refused};
 pub use error::{MetadataError, Part};
 pub use format::{Architecture, Format};
 pub use labels::{Labels, MAX_LABELS};

@@ -21,6 +21,7 @@ use rustix::fs::Mode;
 use super::meta::MetaVariables;
 use crate::app::{Client, Site};
 use crate::http::Sink;
+use crate::limits::MAX_BODY_BYTES;
 use crate::log;
 
 /// Connections at once, and so threads; further ones wait in the socket's backlog.
@@ -79,7 +80,7 @@ pub fn serve(site: Site, listen: &Listen) -> io::Result<()> {
         let variables = MetaVariables::collect(request.params_bytes());
         // all of STDIN: what comes after it can only be an abort
         let mut stdin = Vec::new();
-        let most = super::meta::MAX_BODY as u64 + 1;
+        let most = MAX_BODY_BYTES as u64 + 1;
         let _ = request.stdin().take(most).read_to_end(&mut stdin);
         if request.is_aborted() {
             return;

@@ -11,12 +11,11 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::http::{
-    Body, Headers, MAX_FIELD, MAX_QUERY, Method, Mount, MountError, Representation, Request, RequestError, Source, Way,
+    Body, Headers, MAX_FIELD, Method, Mount, MountError, Representation, Request, RequestError, Source, Way,
 };
+use crate::limits::{MAX_BODY_BYTES, MAX_QUERY_BYTES};
 use crate::visitor::Visitor;
 
-/// Most content bytes of a POST; more is 413.
-pub const MAX_BODY: usize = 64 * 1024;
 /// Most content bytes that are read at all. What nobody wants is read too: a web server that still writes when we end
 /// takes the closed pipe for our answer (mod_cgid, fcgiwrap).
 const MAX_READ: u64 = 1024 * 1024;
@@ -85,7 +84,7 @@ impl MetaVariables {
         MetaVariables { known }
     }
 
-    /// The request, its content read from `input` within [`MAX_BODY`].
+    /// The request, its content read from `input` within [`MAX_BODY_BYTES`].
     pub fn request(self, input: &mut dyn Read) -> Result<Request, Box<Refused>> {
         let method = self.text("REQUEST_METHOD").map(|method| Method::parse(&method));
         let mount = std::str::from_utf8(self.raw("SCRIPT_NAME")).map_err(|_| MountError).and_then(Mount::parse);
@@ -129,7 +128,7 @@ impl MetaVariables {
         if request.representation == Representation::Page {
             request.source = Source::Form;
         }
-        if self.raw("QUERY_STRING").len() > MAX_QUERY {
+        if self.raw("QUERY_STRING").len() > MAX_QUERY_BYTES {
             return Err(RequestError::Query);
         }
         let path = std::str::from_utf8(self.raw("PATH_INFO")).map_err(|_| RequestError::Path)?;
@@ -195,7 +194,7 @@ impl MetaVariables {
             let announced = ["CONTENT_TYPE", "HTTP_TRANSFER_ENCODING"].iter().any(|name| !self.raw(name).is_empty());
             return Ok(if announced { Body::NoLength } else { Body::Bytes(Vec::new()) });
         }
-        let Some(length) = length.parse().ok().filter(|&length| length <= MAX_BODY) else {
+        let Some(length) = length.parse().ok().filter(|&length| length <= MAX_BODY_BYTES) else {
             return Ok(Body::TooLarge);
         };
         let mut bytes = vec![0; length];
@@ -251,7 +250,7 @@ mod tests {
 
     #[test]
     fn bad_variables_are_refused_each_by_name() {
-        let long = "x".repeat(MAX_QUERY + 1);
+        let long = "x".repeat(MAX_QUERY_BYTES + 1);
         let path = format!("/{}", "p".repeat(MAX_PATH));
         for (name, value, expected) in [
             ("SCRIPT_NAME", "//evil", RequestError::Mount(MountError)),
