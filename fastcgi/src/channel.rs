@@ -13,7 +13,7 @@ use crate::output::Output;
 use crate::record::{
     BODY, Begin, HEADER, Header, Pairs, ProtocolStatus, end_request, end_stream, kind, unknown_type, values_result,
 };
-use crate::server::Settings;
+use crate::settings::Settings;
 use crate::shutdown::ShutdownHandle;
 use crate::socket::{Deadline, Fault, Socket, within};
 

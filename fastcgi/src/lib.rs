@@ -30,6 +30,7 @@ mod output;
 mod record;
 mod request;
 mod server;
+mod settings;
 mod shutdown;
 mod socket;
 mod watch;

@@ -21,6 +21,7 @@ use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
 use crate::channel::Channel;
 use crate::listener::{allowed_peers, internet_peer, is_listener, not_a_listener};
 use crate::request::Request;
+use crate::settings::Settings;
 use crate::shutdown::ShutdownHandle;
 use crate::socket::{Socket, wait};
 
@@ -28,33 +29,6 @@ use crate::socket::{Socket, wait};
 const SPARE_THREADS: usize = 8;
 /// Pause before the next try when the system has no descriptor or no thread for us.
 const RETRY: Duration = Duration::from_millis(50);
-
-/// The bounds, each with its default.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub max_connections: usize,
-    pub max_params_bytes: usize,
-    pub max_params: usize,
-    pub idle_timeout: Duration,
-    pub read_timeout: Duration,
-    pub write_timeout: Duration,
-    pub drain_timeout: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            max_connections: 512,
-            max_params_bytes: 1024 * 1024,
-            max_params: 40_000,
-            // Longer than nginx's own 60 s, so that it is nginx that closes.
-            idle_timeout: Duration::from_secs(90),
-            read_timeout: Duration::from_secs(30),
-            write_timeout: Duration::from_secs(60),
-            drain_timeout: Duration::from_secs(120),
-        }
-    }
-}
 
 /// A FastCGI server on a listening socket, TCP or Unix.
 #[derive(Debug)]
