@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use super::run::end_word;
+use super::outcome::end_word;
 use super::words;
 use crate::args::Report;
 use crate::run::{End, Event};

@@ -5,6 +5,7 @@
 
 use std::time::SystemTime;
 
+use super::answer::SANDBOX;
 use crate::http::{Part, Request, Response, matches};
 use crate::service::Download;
 
@@ -14,7 +15,7 @@ const MEDIA: &str = "application/octet-stream";
 pub fn show(download: Download, request: &Request) -> Response {
     let disposition = format!("attachment; filename=\"{}\"", download.image);
     let named = |response: Response| {
-        response.with("Content-Disposition", &disposition).with("Content-Security-Policy", super::run::SANDBOX)
+        response.with("Content-Disposition", &disposition).with("Content-Security-Policy", SANDBOX)
     };
     if let Some(accel) = &download.accel {
         let place = format!("{accel}{}", download.image);

@@ -2,63 +2,43 @@
 //!
 //! `html/` makes pages, `json` JSON, `openapi/` the documents, `metrics` the
 //! numbers. `run` shows what a container printed, `events` shows it while it
-//! prints, `file` the image itself. `assets` holds the embedded files, `human`
-//! words for sizes and dates, `words` all others.
+//! prints, `file` the image itself, `problem` what went wrong. Below them:
+//! `outcome` says what the end of a run means, `answer` makes responses of
+//! markup and JSON, `media` names their types, `assets` holds the embedded
+//! files, `human` words for sizes and dates, `words` all others.
 
+mod answer;
 pub mod assets;
 mod events;
 mod file;
 mod html;
 mod human;
 mod json;
+mod media;
 mod metrics;
 mod openapi;
+mod outcome;
+mod problem;
 mod run;
 mod words;
 
+pub use answer::VARY;
+use answer::{compact, conditional, html_page, json_value, tagged};
 pub use events::{Facts, Stream};
-use html::Frame;
+pub use html::Brand;
+use html::{Frame, NOT_RUN};
 pub use json::{image as image_json, inspection};
 pub use openapi::document as openapi_json;
+use problem::show_problem;
 pub use run::envelope;
 
 use crate::error::Error;
-use crate::http::{Representation, Request, Response, entity_tag, matches};
-use crate::image::Target;
-use crate::image::{AppName, ImageName};
+use crate::http::{Representation, Request, Response, entity_tag};
 use crate::reply::{Problem, Reply};
 use crate::routes::Route;
 use crate::service::Logo;
 
-/// What may load on a page of ours: only what we serve ourselves.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
-     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
 const LOGO_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'";
-
-/// What every negotiated answer depends on.
-pub const VARY: &str = "Accept, Origin";
-
-/// The line of an image's page that says why nothing has run. It is shown where the address ends with its name: a
-/// fragment is no part of the query, so it clashes with no argument, and the page is the same for everybody.
-const NOT_RUN: &str = "not-run";
-
-const HTML: &str = "text/html; charset=utf-8";
-const JSON: &str = "application/json";
-const PROBLEM: &str = "application/problem+json";
-
-/// How the site calls itself, where it does.
-#[derive(Debug, Default)]
-pub struct Brand<'a> {
-    /// Its name.
-    pub title: Option<&'a str>,
-    /// One line for the home page.
-    pub welcome: Option<&'a str>,
-    /// Whose site it is: an http or https address.
-    pub link: Option<&'a str>,
-    /// Names the content of its logo, where it has one: another file, another name.
-    pub logo: Option<String>,
-}
 
 /// Shows a reply in the form that the request prefers.
 pub fn reply(reply: Reply, request: &Request, brand: &Brand<'_>) -> Response {
@@ -97,22 +77,6 @@ pub fn error(error: &Error, request: &Request, brand: &Brand<'_>) -> Response {
         problem.target = Some(target);
     }
     show_problem(&problem, request, &Frame { mount: &request.mount, brand })
-}
-
-fn show_problem(problem: &Problem, request: &Request, frame: &Frame<'_>) -> Response {
-    let mut response = if request.representation == Representation::Page {
-        html_page(problem.status(), html::problem(problem, frame))
-    } else {
-        varied(Response::new(problem.status(), PROBLEM, json_bytes(&json::problem(problem, frame.mount))))
-    };
-    response = response.with("Cache-Control", "no-store");
-    if let Some(seconds) = problem.retry_after {
-        response = response.with("Retry-After", seconds.to_string());
-    }
-    if let Some(allow) = &problem.allow {
-        response = response.with("Allow", allow);
-    }
-    response
 }
 
 /// The answer to OPTIONS.
@@ -167,53 +131,4 @@ fn go(status: u16, route: &Route, query: &str, at: Option<&str>, request: &Reque
     }
     let response = Response::new(status, "text/plain; charset=utf-8", format!("{place}\n").into_bytes());
     response.with("Location", place).with("Cache-Control", "no-store")
-}
-
-fn html_page(status: u16, markup: maud::Markup) -> Response {
-    varied(Response::new(status, HTML, markup.into_string().into_bytes()))
-        .with("Content-Security-Policy", PAGE_POLICY)
-        .with("Referrer-Policy", "same-origin")
-}
-
-fn json_value(status: u16, value: &impl serde::Serialize) -> Response {
-    varied(Response::new(status, JSON, json_bytes(value)))
-}
-
-/// JSON for programs alone, without the white space that people like.
-fn compact(value: &serde_json::Value) -> Response {
-    varied(Response::new(200, JSON, value.to_string().into_bytes()))
-}
-
-fn json_bytes(value: &impl serde::Serialize) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes
-}
-
-fn varied(response: Response) -> Response {
-    response.with("Vary", VARY)
-}
-
-/// With an entity tag; 304 where the client has it (RFC 9110 §13.1.2).
-fn tagged(response: Response, request: &Request) -> Response {
-    let crate::http::Payload::Bytes(bytes) = &response.payload else { return response };
-    let tag = entity_tag(bytes);
-    conditional(response, &tag, request).with("Cache-Control", "no-cache")
-}
-
-/// The answer with its tag, or 304 with the fields that RFC 9110 §15.4.5 wants of it.
-fn conditional(response: Response, tag: &str, request: &Request) -> Response {
-    if !request.headers.if_none_match.as_deref().is_some_and(|field| matches(field, tag)) {
-        return response.with("ETag", tag);
-    }
-    let unchanged = Response::empty(304).with("ETag", tag);
-    match response.header("Vary") {
-        Some(vary) => unchanged.with("Vary", vary),
-        None => unchanged,
-    }
-}
-
-/// A link to an image's page.
-fn image_route(image: &ImageName, app: Option<&AppName>) -> Route {
-    Route::Image(Target { image: image.clone(), app: app.cloned() })
 }

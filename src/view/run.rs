@@ -8,17 +8,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use super::{Frame, JSON, html, html_page, json_bytes, show_problem, varied};
-use crate::args::MediaType;
-use crate::http::{ENVELOPE, Representation, Request, Response};
-use crate::problems::Code;
-use crate::reply::Problem;
+use super::answer::{SANDBOX, html_page, json_bytes, varied};
+use super::html::{self, Frame};
+use super::json::merge;
+use super::outcome::{end_word, failure, media};
+use super::problem::show_problem;
+use crate::http::{ENVELOPE, Payload, Representation, Request, Response};
 use crate::run::{End, Outcome};
 use crate::service::Ran;
 
-const TEXT: &str = "text/plain; charset=utf-8";
-/// For everything a container printed.
-pub const SANDBOX: &str = "sandbox; default-src 'none'";
 /// Most bytes of stdout in an envelope; the output itself comes whole.
 const ENVELOPE_STDOUT: usize = 1024 * 1024;
 /// Longest value of an `X-Run-…` field in bytes.
@@ -52,24 +50,8 @@ fn raw(ran: Ran, request: &Request, frame: &Frame<'_>, lifetime: &str) -> Respon
     let mut response = told(varied(Response::new(200, media, Vec::new())), &ran)
         .with("Content-Security-Policy", SANDBOX)
         .with("Cache-Control", lifetime);
-    response.payload = crate::http::Payload::Bytes(ran.outcome.stdout.into());
+    response.payload = Payload::Bytes(ran.outcome.stdout.into());
     response
-}
-
-/// `application/json` when the whole of it is JSON, else the declared type,
-/// else text.
-pub fn media(stdout: &[u8], output: Option<MediaType>) -> &'static str {
-    match output {
-        _ if is_json(stdout) => JSON,
-        Some(output) => output.as_str(),
-        None => TEXT,
-    }
-}
-
-/// RFC 8259: one value, in UTF-8.
-fn is_json(stdout: &[u8]) -> bool {
-    let text = std::str::from_utf8(stdout);
-    text.is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
 }
 
 /// What the run says beside its output: bounded, percent-encoded.
@@ -112,71 +94,6 @@ fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
-/// Why the run gives no answer, in words; `None` when it does.
-pub fn failure(ran: &Ran) -> Option<Problem> {
-    let (code, detail) = reason(ran)?;
-    let mut problem = Problem::new(code, detail);
-    problem.exit_code = match ran.outcome.end {
-        End::Exited(status) => Some(status),
-        _ => None,
-    };
-    problem.stderr = Some(ran.stderr.clone());
-    problem.ignored = ran.report.ignored().to_vec();
-    problem.retry_after = (problem.status() == 503).then_some(30);
-    problem.target = Some(ran.target.clone());
-    Some(problem)
-}
-
-/// The row of a run that failed, and what happened this time.
-fn reason(ran: &Ran) -> Option<(Code, String)> {
-    let name = ran.target.image.as_str();
-    let reason = match &ran.outcome.end {
-        _ if ran.carried && ran.outcome.truncated => (
-            Code::OutputCut,
-            format!(
-                "The output of {name} is longer than this site keeps, and what carried the run elsewhere cannot say \
-                 whether it did its work. Ask for less."
-            ),
-        ),
-        End::Exited(0) | End::OutputLimit => return None,
-        End::Exited(255) if ran.stderr.lines().any(|line| line.starts_with("FATAL:")) => (
-            Code::RuntimeFailed,
-            format!(
-                "The container runtime could not run {name}. Its message says why; the site's owner or the image's \
-                 author can tell more."
-            ),
-        ),
-        End::Exited(status) => (
-            Code::ContainerFailed,
-            format!(
-                "{name} ended with exit status {status}. What it wrote to stderr says why; the image's author can tell \
-                 more."
-            ),
-        ),
-        End::Signalled(signal) => (
-            Code::ContainerKilled,
-            format!(
-                "{name} was killed by signal {signal}. Often this means that it used too much memory; the image's \
-                 author can tell more."
-            ),
-        ),
-        End::Deadline => (
-            Code::Deadline,
-            format!(
-                "{name} did not finish in time: it was ended after {} s. Ask for less work.",
-                ran.outcome.elapsed.as_secs()
-            ),
-        ),
-        End::Cancelled => (Code::Cancelled, format!("{name} was ended. Nobody waited for it.")),
-        End::NotExecuted(_) => (
-            Code::NoRuntime,
-            "The container runtime cannot be executed. The site's owner finds the reason in the log.".to_owned(),
-        ),
-        End::Lost => (Code::RunLost, format!("The run of {name} was ended from outside; try again.")),
-    };
-    Some(reason)
-}
-
 /// All that is known of a run.
 pub fn envelope(ran: &Ran) -> Value {
     let Outcome { end, stdout, truncated, stderr_truncated, elapsed, .. } = &ran.outcome;
@@ -192,8 +109,8 @@ pub fn envelope(ran: &Ran) -> Value {
         "exit_code": match end { End::Exited(code) => Some(*code), _ => None },
         "end": end_word(end),
     });
-    super::json::merge(&mut value, text);
-    super::json::merge(
+    merge(&mut value, text);
+    merge(
         &mut value,
         json!({
             "stderr": ran.stderr,
@@ -209,40 +126,9 @@ pub fn envelope(ran: &Ran) -> Value {
     value
 }
 
-/// How a run ended, for programs.
-pub fn end_word(end: &End) -> &'static str {
-    match end {
-        End::Exited(_) => "exited",
-        End::Signalled(_) => "killed",
-        End::Deadline => "deadline",
-        End::OutputLimit => "output-limit",
-        End::Cancelled => "cancelled",
-        End::NotExecuted(_) => "not-executed",
-        End::Lost => "lost",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_json_or_a_declared_type_or_text() {
-        let csv = MediaType::from_allow_list("text/csv");
-        for (stdout, output, expected) in [
-            (&b"{\"a\": 1}\n"[..], None, JSON),
-            (b"3", None, JSON),
-            (b"3 4", None, TEXT),
-            (b"{\"a\": 1} {}", None, TEXT),
-            (b"", None, TEXT),
-            (b"<html><script>", None, TEXT),
-            (b"a,b\n1,2\n", csv, "text/csv"),
-            (b"\xff\xfe", None, TEXT),
-            (b"\"a\xff\"", None, TEXT),
-        ] {
-            assert!(media(stdout, output).starts_with(expected), "{stdout:?}");
-        }
-    }
 
     #[test]
     fn fields_are_encoded_and_bounded() {

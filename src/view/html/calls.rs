@@ -5,8 +5,10 @@
 
 use maud::{Markup, html};
 
-use super::{Mount, Route, Target};
 use crate::args::{ArgSpec, Kind};
+use crate::http::Mount;
+use crate::image::Target;
+use crate::routes::Route;
 use crate::run::shell_quoted;
 use crate::view::words::image as words;
 

@@ -3,8 +3,10 @@
 
 use maud::{Markup, html};
 
-use super::{Mount, Route, Target};
 use crate::args::{Arg, ArgError, ArgName, ArgSpec, Kind, ValueError, plain_text};
+use crate::http::Mount;
+use crate::image::Target;
+use crate::routes::Route;
 use crate::view::words::{bounds, image as words};
 
 /// What was typed, and what is wrong with it.

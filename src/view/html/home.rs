@@ -2,9 +2,12 @@
 
 use maud::{Markup, html};
 
-use super::{Frame, Mount, Route, elsewhere, human, layout};
+use super::layout::{self, Frame, elsewhere};
 use crate::args::ArgSpec;
+use crate::http::Mount;
+use crate::routes::Route;
 use crate::service::{Folder, Row};
+use crate::view::human;
 use crate::view::json::page_link;
 use crate::view::words::home as words;
 use crate::view::words::image::ALL;

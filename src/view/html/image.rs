@@ -4,12 +4,18 @@ use maud::{Markup, html};
 
 use super::calls::{Call, calls};
 use super::form::{Filled, form};
-use super::{Frame, Mount, Route, Target, elsewhere, human, image_route, layout};
+use super::layout::{self, Frame, elsewhere, image_route};
 use crate::args::{ArgName, Report};
-use crate::image::first_line;
+use crate::http::Mount;
+use crate::image::{Target, first_line};
+use crate::routes::Route;
 use crate::service::ImageFacts;
-use crate::view::NOT_RUN;
+use crate::view::human;
 use crate::view::words::image as words;
+
+/// The line of an image's page that says why nothing has run. It is shown where the address ends with its name: a
+/// fragment is no part of the query, so it clashes with no argument, and the page is the same for everybody.
+pub const NOT_RUN: &str = "not-run";
 
 /// An image, or an app of it.
 pub fn image(facts: &ImageFacts, frame: &Frame<'_>) -> Markup {

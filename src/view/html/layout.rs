@@ -2,10 +2,23 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::{Mount, Route, assets};
-use crate::routes::{FileName, LOGO};
-use crate::view::Brand;
-use crate::view::words;
+use crate::http::Mount;
+use crate::image::{AppName, Architecture, ImageName, Target};
+use crate::routes::{FileName, LOGO, Route};
+use crate::view::{assets, words};
+
+/// How the site calls itself, where it does.
+#[derive(Debug, Default)]
+pub struct Brand<'a> {
+    /// Its name.
+    pub title: Option<&'a str>,
+    /// One line for the home page.
+    pub welcome: Option<&'a str>,
+    /// Whose site it is: an http or https address.
+    pub link: Option<&'a str>,
+    /// Names the content of its logo, where it has one: another file, another name.
+    pub logo: Option<String>,
+}
 
 /// What every page needs to know: where the site is, and how it calls itself.
 pub struct Frame<'a> {
@@ -90,6 +103,16 @@ pub fn outside(text: &str) -> Markup {
             a href=(text) rel="noopener noreferrer nofollow" { (text) }
         } @else { (text) }
     }
+}
+
+/// What to say of an image for another processor than this one.
+pub fn elsewhere(image: Option<Architecture>) -> Option<String> {
+    image.and_then(|image| Some(words::elsewhere(image.as_str(), image.foreign()?)))
+}
+
+/// A link to an image's page.
+pub fn image_route(image: &ImageName, app: Option<&AppName>) -> Route {
+    Route::Image(Target { image: image.clone(), app: app.cloned() })
 }
 
 #[cfg(test)]

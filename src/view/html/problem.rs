@@ -2,10 +2,11 @@
 
 use maud::{Markup, html};
 
+use super::layout::{self, Frame};
 use super::terminal::terminal;
-use super::{Frame, Route, layout};
 use crate::problems::Code;
 use crate::reply::Problem;
+use crate::routes::Route;
 use crate::view::words::{image as words, problem as status};
 
 /// What happened and what to do next.

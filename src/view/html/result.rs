@@ -7,10 +7,12 @@ use maud::{Markup, html};
 use super::calls::{Call, calls};
 use super::form::{Filled, form};
 use super::image::{filled_in, told};
+use super::layout::{self, Frame, image_route};
 use super::terminal::terminal;
-use super::{Frame, Route, human, image_route, layout};
+use crate::routes::Route;
 use crate::service::Ran;
-use crate::view::run::{failure, media};
+use crate::view::human;
+use crate::view::outcome::{failure, media};
 use crate::view::words::image as words;
 
 /// Command, output, and the form to run it again.

@@ -7,13 +7,14 @@
 //! texts is taken for markup.
 
 mod params;
+mod parts;
 mod schemas;
 mod stream;
 
 use serde_json::{Map, Value, json};
 
 use super::json::{merge, put};
-use super::{JSON, PROBLEM};
+use super::media::JSON;
 use crate::args::bounds::{MAX_BODY_BYTES, MAX_PARAMETERS};
 use crate::http::Mount;
 use crate::image::MAX_IMAGE_NAME;

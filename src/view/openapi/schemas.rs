@@ -1,11 +1,13 @@
 //! The parts of a document that are the same for every folder: what the program's own answers look like.
 //!
-//! The members are those of `view/json.rs`, `view/run.rs` and `view/events.rs`; tests hold them together.
+//! The members are those of `view/json.rs`, `view/run.rs`, `view/outcome.rs` and `view/events.rs`; tests hold them together.
 
 use serde_json::{Map, Value, json};
 
 use super::super::json::{merge, put};
-use super::{JSON, PROBLEM};
+use super::super::media::{JSON, PROBLEM};
+use super::parts::{change, elapsed, end, exit_code, list, names, object};
+use super::stream;
 use crate::args::MediaType;
 use crate::http::reason;
 use crate::http::{ENVELOPE, EVENTS};
@@ -155,16 +157,8 @@ fn schemas() -> Value {
     let mut all = json!({ "Problem": problem_schema(), "Folder": folder(), "Image": image(), "Args": args() });
     merge(&mut all, json!({ "Labels": { "type": "object", "additionalProperties": { "type": "string" } } }));
     merge(&mut all, json!({ "Health": health(), "OpenApi": open_api(), "Envelope": envelope() }));
-    merge(&mut all, super::stream::schemas());
+    merge(&mut all, stream::schemas());
     all
-}
-
-pub fn object(required: &[&str], properties: Value) -> Value {
-    json!({ "type": "object", "required": required, "properties": properties })
-}
-
-pub fn list(items: Value) -> Value {
-    json!({ "type": "array", "items": items })
 }
 
 /// RFC 9457 §3, and our own members.
@@ -198,10 +192,6 @@ fn error() -> Value {
             "reason": { "type": "string", "description": "What to write instead" },
         }),
     )
-}
-
-pub fn names(description: &str) -> Value {
-    json!({ "type": "array", "items": { "type": "string" }, "description": description })
 }
 
 fn size() -> Value {
@@ -328,23 +318,6 @@ fn open_api() -> Value {
         &["openapi", "info", "paths"],
         json!({ "openapi": { "type": "string", "pattern": "^3\\.1\\." }, "info": { "type": "object" }, "paths": { "type": "object" } }),
     )
-}
-
-pub fn change() -> Value {
-    let text = || json!({ "type": "string" });
-    object(&["name", "before", "after"], json!({ "name": text(), "before": text(), "after": text() }))
-}
-
-pub fn exit_code() -> Value {
-    json!({ "type": ["integer", "null"], "description": "Null when the run did not end by itself" })
-}
-
-pub fn end() -> Value {
-    json!({ "enum": ["exited", "killed", "deadline", "output-limit", "cancelled", "not-executed", "lost"] })
-}
-
-pub fn elapsed() -> Value {
-    json!({ "type": "integer", "minimum": 0, "description": "Wall time in milliseconds" })
 }
 
 fn envelope() -> Value {

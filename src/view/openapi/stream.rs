@@ -6,8 +6,8 @@
 
 use serde_json::{Value, json};
 
-use super::JSON;
-use super::schemas::{change, elapsed, end, exit_code, list, names, object};
+use super::super::media::JSON;
+use super::parts::{change, elapsed, end, exit_code, list, names, object};
 
 /// Event → the schema of its data.
 const EVENTS: [(&str, &str); 4] =

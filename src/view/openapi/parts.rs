@@ -1,0 +1,41 @@
+//! Small schemas that several answers share: lists, objects, and the facts of a run.
+//!
+//! Out: JSON Schema (2020-12). The words are those of `view/outcome.rs`; tests hold them together.
+
+use serde_json::{Value, json};
+
+/// An object with these members, of which some are required.
+pub fn object(required: &[&str], properties: Value) -> Value {
+    json!({ "type": "object", "required": required, "properties": properties })
+}
+
+/// A list of such items.
+pub fn list(items: Value) -> Value {
+    json!({ "type": "array", "items": items })
+}
+
+/// A list of names.
+pub fn names(description: &str) -> Value {
+    json!({ "type": "array", "items": { "type": "string" }, "description": description })
+}
+
+/// A word that lost characters.
+pub fn change() -> Value {
+    let text = || json!({ "type": "string" });
+    object(&["name", "before", "after"], json!({ "name": text(), "before": text(), "after": text() }))
+}
+
+/// How a run ended by itself.
+pub fn exit_code() -> Value {
+    json!({ "type": ["integer", "null"], "description": "Null when the run did not end by itself" })
+}
+
+/// How a run ended.
+pub fn end() -> Value {
+    json!({ "enum": ["exited", "killed", "deadline", "output-limit", "cancelled", "not-executed", "lost"] })
+}
+
+/// How long a run took.
+pub fn elapsed() -> Value {
+    json!({ "type": "integer", "minimum": 0, "description": "Wall time in milliseconds" })
+}
