@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{Asked, Stop, allowed, target};
+use super::asked::{Asked, target};
+use super::stop::{Stop, allowed};
 use crate::args::Arguments;
 use crate::error::Error;
 use crate::image::Target;

@@ -2,81 +2,29 @@
 //!
 //! Exit status: 0 done, 1 found something wrong, 2 called wrongly.
 
+mod asked;
 mod check;
 mod paper;
 mod plain;
 mod show;
+mod stop;
 mod work;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use lexopt::prelude::*;
-
 use crate::app::Site;
-use crate::config::{Config, ConfigError};
-use crate::error::Error;
-use crate::image::Target;
-use crate::image::{AppName, FindError, ImageName};
+use crate::config::Config;
 use crate::run;
 use crate::service::Service;
 use crate::wire::fastcgi::{self, Listen};
+use asked::{Asked, IMAGE, first, parse, target};
 use plain::{Plain, plain};
+use stop::Stop;
 
-/// What was asked for.
-#[derive(Debug, Default)]
-struct Asked {
-    command: Option<String>,
-    words: Vec<String>,
-    config: Option<PathBuf>,
-    listen: Option<String>,
-    json: bool,
-    dry_run: bool,
-    run: bool,
-}
-
-/// Why a command ends early.
-enum Stop {
-    Usage(String),
-    Wrong(String),
-    Silent,
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Stop {
-        // its owner may see what visitors may not
-        let log = match &error {
-            Error::Catalog(_) => " (`singularity-nginx config` tells where it is looked for)".to_owned(),
-            _ if error.status() >= 500 => format!(" ({error}) `singularity-nginx doctor` tells more."),
-            _ => String::new(),
-        };
-        Stop::Wrong(format!("{}. {}{log}", error.title(), error.detail()))
-    }
-}
-
-impl Stop {
-    /// What is said about `image` where it is not there: no page is at hand to look at.
-    fn about(image: &ImageName) -> impl Fn(Error) -> Stop {
-        move |error| match error {
-            Error::Find(FindError::NotFound) => {
-                Stop::Wrong(format!("{image}: {}. `singularity-nginx list` tells which there are.", error.title()))
-            }
-            other => other.into(),
-        }
-    }
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Stop {
-        match error.kind() {
-            // whoever read our output has seen enough
-            io::ErrorKind::BrokenPipe => Stop::Silent,
-            _ => Stop::Wrong(error.to_string()),
-        }
-    }
-}
+pub use stop::allowed;
 
 /// Runs a command line, without the program's own name.
 pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
@@ -121,50 +69,6 @@ fn unheard(listen: &Listen, error: &io::Error) -> String {
     format!("{error}{advice}")
 }
 
-/// A configuration with which a server may start: not as root.
-pub fn allowed(config: Result<Config, ConfigError>) -> Result<Config, String> {
-    let config = config.map_err(|error| error.to_string())?;
-    if rustix::process::geteuid().is_root() && !config.allow_root {
-        return Err("refuses to run as root: containers would run as root too. Start it as an ordinary account \
-             (or set `allow_root = true` if you must)"
-            .to_owned());
-    }
-    Ok(config)
-}
-
-fn parse(words: impl Iterator<Item = OsString>) -> Result<Asked, Stop> {
-    let usage = |error: lexopt::Error| Stop::Usage(error.to_string());
-    let mut asked = Asked::default();
-    let mut parser = lexopt::Parser::from_args(words);
-    while let Some(word) = parser.next().map_err(usage)? {
-        match word {
-            Long("help") | Short('h') => asked.command = Some("help".to_owned()),
-            Long("version") | Short('V') => asked.command = Some("version".to_owned()),
-            Long("config") => asked.config = Some(parser.value().map_err(usage)?.into()),
-            Long("listen") => asked.listen = Some(parser.value().and_then(|v| v.string()).map_err(usage)?),
-            Long("json") => asked.json = true,
-            Long("dry-run") => asked.dry_run = true,
-            Long("run") => asked.run = true,
-            Value(word) if asked.command.is_none() => asked.command = Some(word.string().map_err(usage)?),
-            Value(word) => asked.words.push(word.string().map_err(usage)?),
-            other if asked.command.as_deref() == Some("run") => {
-                let wrong = other.unexpected();
-                return Err(Stop::Usage(format!("{wrong}; arguments of the image are written NAME=VALUE")));
-            }
-            other => return Err(usage(other.unexpected())),
-        }
-    }
-    let most = match asked.command.as_deref() {
-        Some("run" | "check" | run::KEEPER) => usize::MAX,
-        Some("inspect" | "openapi" | "completion") => 1,
-        _ => 0,
-    };
-    match (&asked.command, asked.words.get(most)) {
-        (Some(command), Some(word)) => Err(Stop::Usage(format!("`{command}` does nothing with `{word}`"))),
-        _ => Ok(asked),
-    }
-}
-
 fn obey(asked: Asked) -> Result<ExitCode, Stop> {
     let mut out = Plain(io::stdout().lock());
     match asked.command.as_deref() {
@@ -198,29 +102,4 @@ fn obey(asked: Asked) -> Result<ExitCode, Stop> {
 
 fn site(asked: &Asked) -> Result<Service, Stop> {
     Config::load(asked.config.as_deref()).map(Service::new).map_err(|error| Stop::Wrong(error.to_string()))
-}
-
-/// What a command wants, when it gets nothing.
-const IMAGE: &str = "an image of the data folder";
-
-fn first<'a>(asked: &'a Asked, wanted: &str) -> Result<&'a str, Stop> {
-    asked.words.first().map(String::as_str).ok_or_else(|| Stop::Usage(format!("name {wanted}")))
-}
-
-/// `IMAGE` or `IMAGE/APP`.
-fn target(word: &str, asked: &Asked) -> Result<Target, Stop> {
-    if word.starts_with(['.', '/'])
-        && let Some((folder, name)) = word.rsplit_once('/')
-    {
-        let command = asked.command.as_deref().unwrap_or_default();
-        let folder = if folder.is_empty() { "/" } else { folder };
-        return Err(Stop::Usage(format!(
-            "`{word}`: an image is called by its name in the data folder. For another folder: \
-             SINGULARITY_NGINX_DATA={folder} singularity-nginx {command} {name}"
-        )));
-    }
-    let (image, app) = word.split_once('/').map_or((word, None), |(image, app)| (image, Some(app)));
-    let usage = |error: crate::image::NameError| Stop::Usage(format!("`{word}`: {error}"));
-    let app = app.map(AppName::parse).transpose().map_err(usage)?;
-    Ok(Target { image: ImageName::parse(image).map_err(usage)?, app })
 }

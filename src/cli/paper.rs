@@ -3,7 +3,7 @@
 //! In: the tables of commands and options below, and the records of the configuration's keys. Out: text. Never: reads a
 //! file, or the configuration in force.
 
-use super::Stop;
+use super::stop::Stop;
 use crate::config::{KEYS, Key};
 
 /// A command: its name, what follows it, what it does.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{Stop, allowed};
+use super::stop::{Stop, allowed};
 use crate::args::Input;
 use crate::config::Line;
 use crate::http::Mount;

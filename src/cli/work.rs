@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::asked::{Asked, IMAGE, first, target};
 use super::plain::{Plain, Stream, plain};
-use super::{Asked, IMAGE, Stop, allowed, first, target};
+use super::stop::{Stop, allowed};
 use crate::args::{Blank, Input, bind};
 use crate::error::Error;
 use crate::run::{End, Event, Invocation, Run, shell_quoted};

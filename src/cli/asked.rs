@@ -1,0 +1,92 @@
+//! A command line, read.
+//!
+//! In: its words, without the program's own name. Out: what is [`Asked`], or how to call the program instead.
+//! Never: looks whether an image is there.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use lexopt::prelude::*;
+
+use super::stop::Stop;
+use crate::image::{AppName, ImageName, NameError, Target};
+use crate::run;
+
+/// What was asked for.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// The first word.
+    pub command: Option<String>,
+    /// Those behind it.
+    pub words: Vec<String>,
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--listen`
+    pub listen: Option<String>,
+    /// `--json`
+    pub json: bool,
+    /// `--dry-run`
+    pub dry_run: bool,
+    /// `--run`
+    pub run: bool,
+}
+
+/// Reads a command line.
+pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Asked, Stop> {
+    let usage = |error: lexopt::Error| Stop::Usage(error.to_string());
+    let mut asked = Asked::default();
+    let mut parser = lexopt::Parser::from_args(words);
+    while let Some(word) = parser.next().map_err(usage)? {
+        match word {
+            Long("help") | Short('h') => asked.command = Some("help".to_owned()),
+            Long("version") | Short('V') => asked.command = Some("version".to_owned()),
+            Long("config") => asked.config = Some(parser.value().map_err(usage)?.into()),
+            Long("listen") => asked.listen = Some(parser.value().and_then(|v| v.string()).map_err(usage)?),
+            Long("json") => asked.json = true,
+            Long("dry-run") => asked.dry_run = true,
+            Long("run") => asked.run = true,
+            Value(word) if asked.command.is_none() => asked.command = Some(word.string().map_err(usage)?),
+            Value(word) => asked.words.push(word.string().map_err(usage)?),
+            other if asked.command.as_deref() == Some("run") => {
+                let wrong = other.unexpected();
+                return Err(Stop::Usage(format!("{wrong}; arguments of the image are written NAME=VALUE")));
+            }
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    let most = match asked.command.as_deref() {
+        Some("run" | "check" | run::KEEPER) => usize::MAX,
+        Some("inspect" | "openapi" | "completion") => 1,
+        _ => 0,
+    };
+    match (&asked.command, asked.words.get(most)) {
+        (Some(command), Some(word)) => Err(Stop::Usage(format!("`{command}` does nothing with `{word}`"))),
+        _ => Ok(asked),
+    }
+}
+
+/// What a command wants, when it gets nothing.
+pub const IMAGE: &str = "an image of the data folder";
+
+/// The first word behind the command; `wanted` says what it is.
+pub fn first<'a>(asked: &'a Asked, wanted: &str) -> Result<&'a str, Stop> {
+    asked.words.first().map(String::as_str).ok_or_else(|| Stop::Usage(format!("name {wanted}")))
+}
+
+/// `IMAGE` or `IMAGE/APP`.
+pub fn target(word: &str, asked: &Asked) -> Result<Target, Stop> {
+    if word.starts_with(['.', '/'])
+        && let Some((folder, name)) = word.rsplit_once('/')
+    {
+        let command = asked.command.as_deref().unwrap_or_default();
+        let folder = if folder.is_empty() { "/" } else { folder };
+        return Err(Stop::Usage(format!(
+            "`{word}`: an image is called by its name in the data folder. For another folder: \
+             SINGULARITY_NGINX_DATA={folder} singularity-nginx {command} {name}"
+        )));
+    }
+    let (image, app) = word.split_once('/').map_or((word, None), |(image, app)| (image, Some(app)));
+    let usage = |error: NameError| Stop::Usage(format!("`{word}`: {error}"));
+    let app = app.map(AppName::parse).transpose().map_err(usage)?;
+    Ok(Target { image: ImageName::parse(image).map_err(usage)?, app })
+}

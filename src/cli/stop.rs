@@ -1,0 +1,64 @@
+//! Why a command ends early, or does not begin.
+//!
+//! In: an error of the service, or of the system. Out: a [`Stop`], whose text says what to do next. Never: prints it.
+
+use std::io;
+
+use crate::config::{Config, ConfigError};
+use crate::error::Error;
+use crate::image::{FindError, ImageName};
+
+/// Why a command ends early.
+pub enum Stop {
+    /// It was called wrongly.
+    Usage(String),
+    /// Something is wrong here.
+    Wrong(String),
+    /// There is nobody to tell.
+    Silent,
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        // its owner may see what visitors may not
+        let log = match &error {
+            Error::Catalog(_) => " (`singularity-nginx config` tells where it is looked for)".to_owned(),
+            _ if error.status() >= 500 => format!(" ({error}) `singularity-nginx doctor` tells more."),
+            _ => String::new(),
+        };
+        Stop::Wrong(format!("{}. {}{log}", error.title(), error.detail()))
+    }
+}
+
+impl Stop {
+    /// What is said about `image` where it is not there: no page is at hand to look at.
+    pub fn about(image: &ImageName) -> impl Fn(Error) -> Stop {
+        move |error| match error {
+            Error::Find(FindError::NotFound) => {
+                Stop::Wrong(format!("{image}: {}. `singularity-nginx list` tells which there are.", error.title()))
+            }
+            other => other.into(),
+        }
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Stop {
+        match error.kind() {
+            // whoever read our output has seen enough
+            io::ErrorKind::BrokenPipe => Stop::Silent,
+            _ => Stop::Wrong(error.to_string()),
+        }
+    }
+}
+
+/// A configuration with which a server may start: not as root.
+pub fn allowed(config: Result<Config, ConfigError>) -> Result<Config, String> {
+    let config = config.map_err(|error| error.to_string())?;
+    if rustix::process::geteuid().is_root() && !config.allow_root {
+        return Err("refuses to run as root: containers would run as root too. Start it as an ordinary account \
+             (or set `allow_root = true` if you must)"
+            .to_owned());
+    }
+    Ok(config)
+}
