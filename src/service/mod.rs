@@ -27,7 +27,10 @@ use crate::run::{self as processes, Client};
 use crate::visitor::Visitor;
 use gate::{Gate, Pass};
 use shares::Shares;
-pub use values::*;
+pub use values::{
+    Asked, Callable, Check, Described, Download, Folder, ImageFacts, LAST_PAGE, Logo, Metrics, Ran, Row, RowFacts,
+    Weight,
+};
 
 /// Callers that read images at the same time, for each processor: some wait for the disk.
 const LOOKING: usize = 4;
