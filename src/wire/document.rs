@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::patient::Patient;
 use crate::http::{Payload, Response, Sink, reason};
@@ -60,9 +60,11 @@ fn write_to(response: Response, head: bool, output: &mut dyn Sink) -> io::Result
     output.flush()
 }
 
-/// Memory stays flat whatever the length. A file that became shorter ends the
-/// answer early, and the web server sees that it is incomplete.
+/// Memory stays flat whatever the length. A file that became shorter, or was
+/// written to meanwhile (`cp` onto an image), ends the answer early, and the
+/// web server sees that it is incomplete.
 fn copy(file: &File, start: u64, length: u64, output: &mut dyn Write) -> io::Result<()> {
+    let before = state(file)?;
     let mut piece = vec![0; 128 * 1024];
     let (mut at, end) = (start, start.saturating_add(length));
     while at < end {
@@ -72,10 +74,19 @@ fn copy(file: &File, start: u64, length: u64, output: &mut dyn Write) -> io::Res
             Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
             _ => return Err(io::ErrorKind::UnexpectedEof.into()),
         };
-        output.write_all(piece.get(..got).unwrap_or_default())?;
         at += got as u64;
+        if at >= end && state(file)? != before {
+            return Err(io::Error::other("the file was written to while it was sent"));
+        }
+        output.write_all(piece.get(..got).unwrap_or_default())?;
     }
     Ok(())
+}
+
+/// What a write to a file changes. A file whose name goes to another one stays as it is.
+fn state(file: &File) -> io::Result<(u64, i64, i64)> {
+    let facts = file.metadata()?;
+    Ok((facts.len(), facts.mtime(), facts.mtime_nsec()))
 }
 
 #[cfg(test)]
@@ -105,6 +116,45 @@ mod tests {
         assert!(written(part(4), false).ends_with("Content-Length: 4\r\n\r\n3456"));
         assert!(written(part(4), true).ends_with("Content-Length: 4\r\n\r\n"));
         assert!(write(part(8), false, &mut Vec::new()).is_err());
+    }
+
+    /// A reader during whose first piece somebody writes to the file: seen before the last one.
+    struct Meanwhile<'a>(&'a File, usize);
+
+    impl Write for Meanwhile<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.1 == 0 {
+                self.0.set_modified(std::time::SystemTime::UNIX_EPOCH)?; // no clock is too coarse for the next line
+                self.0.write_all_at(b"new", 200_000)?;
+            }
+            self.1 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_written_to_meanwhile_does_not_look_whole() {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&[b'o'; 300_000], 0).unwrap();
+        // whatever is read before the change, the last piece is not sent
+        for length in [250_000, 300_000] {
+            let mut reader = Meanwhile(&file, 0);
+            assert!(copy(&file, 0, length, &mut reader).is_err());
+            assert!((1..length as usize).contains(&reader.1), "{} of {length}", reader.1);
+        }
+        // its name may go, as when another file takes its place
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.sif");
+        std::fs::write(&path, [b'o'; 300_000]).unwrap();
+        let file = File::open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let mut all = Vec::new();
+        copy(&file, 0, 300_000, &mut all).unwrap();
+        assert_eq!(all.len(), 300_000);
     }
 
     #[test]
