@@ -1,6 +1,6 @@
 //! A run through nginx beside the bare command: what the way through both servers costs.
 //!
-//! The bare command has the argv (`singularity-nginx run --dry-run` prints it), the environment, the working directory
+//! The bare command has the argv (`singularity-nginx run --dry-run --json` prints it), the environment, the working directory
 //! and the stdin that the server gives it. The two take turns in coming first, because a run leaves work behind (file
 //! systems to be unmounted) that the next one meets.
 
@@ -62,12 +62,10 @@ pub fn measure(bench: &Bench) -> Result<()> {
 
 /// The words of the command that the server runs for an image.
 pub fn command(bench: &Bench, image: &str) -> Result<Vec<String>> {
-    let said = process::run(Command::new(&bench.program).args(["run", image, "--dry-run"]))?.stdout;
-    let line = String::from_utf8(said)?;
-    if line.contains('\'') {
-        return Err(format!("words in quotes are not understood here: {line}").into());
-    }
-    Ok(line.split_whitespace().map(str::to_owned).collect())
+    let said = process::run(Command::new(&bench.program).args(["run", image, "--dry-run", "--json"]))?.stdout;
+    let told: serde_json::Value = serde_json::from_slice(&said)?;
+    let words = told["command"].as_array().ok_or("`run --dry-run --json` tells no command")?;
+    Ok(words.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect())
 }
 
 /// A command with a run's surroundings.
