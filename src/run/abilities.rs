@@ -111,12 +111,16 @@ impl Abilities {
     /// after 5 s: then the questions go on, for whoever comes next ([`finish`]).
     pub fn of(runtime: &Runtime, state: &Path, needed: &[Ability]) -> Result<Abilities, RuntimeError> {
         let until = Instant::now() + PATIENCE;
+        let known = || Abilities::recorded(runtime, state).filter(|found| found.not_known(needed).is_none());
         loop {
-            let found = Abilities::recorded(runtime, state);
-            if let Some(found) = found.filter(|found| found.not_known(needed).is_none()) {
+            if let Some(found) = known() {
                 return Ok(found);
             }
             if let Some(turn) = turn(state) {
+                // whoever had the turn may have found it out since
+                if let Some(found) = known() {
+                    return Ok(found);
+                }
                 let left = until.saturating_duration_since(Instant::now());
                 let found = ask(turn, runtime, state).recv_timeout(left).unwrap_or(Err(RuntimeError::Asking))?;
                 return match found.not_known(needed) {
