@@ -140,7 +140,8 @@ fn hostile_51_pages_keep_connections_that_runs_cannot_take() {
     let begun = Instant::now();
     site.ask(&get("/container/").accept(BROWSER)).good();
     assert!(begun.elapsed() < PAGE, "{:?}", begun.elapsed());
-    assert_eq!(processes::zombies(site.start()), 0);
+    // the last of them may be ending right now; none stays because its reader does
+    until("no zombie is left", processes::GONE, || processes::zombies(site.start()) == 0);
     drop(held);
     until("there is room again", HANG, || site.ask(&get("/container/run/argv.sif")).status == 200);
 }
