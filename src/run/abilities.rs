@@ -8,8 +8,7 @@
 //! One asks at a time, over all processes of the site, by a lock; the others wait for the answer, 5 s at most.
 
 use std::fs::{File, TryLockError};
-use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
@@ -22,6 +21,7 @@ use super::ability::Ability;
 use super::offered::Offered;
 use super::probe;
 use super::runtime::{Runtime, RuntimeError};
+use super::state_file;
 
 /// How long a run waits for what it needs to know.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,8 +35,6 @@ const FRESH: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(20);
 /// The lock of whoever asks.
 const TURN: &str = "probe.lock";
-/// Largest file in bytes.
-const MAX_RECORD: u64 = 64 * 1024;
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,7 +154,7 @@ impl Abilities {
 
     /// Whether somebody is asking at this moment; starts no process.
     pub fn is_asked(state: &Path) -> bool {
-        File::open(state.join(TURN)).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+        state_file::open_existing(&state.join(TURN)).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
     /// Why the last questions had no answer, if it is so; starts no process.
@@ -268,35 +266,26 @@ pub fn finish(before: impl FnOnce()) {
 /// The right to ask, until it is dropped; `None` while somebody else asks.
 fn turn(state: &Path) -> Option<File> {
     let path = state.join(TURN);
-    let open = || File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).ok();
-    let file = open()?;
+    let file = state_file::open(&path).ok()?;
     match file.try_lock() {
-        Ok(()) => super::slots::is_at(&file, &path).then_some(file),
+        Ok(()) => state_file::is_at(&file, &path).then_some(file),
         Err(TryLockError::WouldBlock | TryLockError::Error(_)) => None,
     }
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
-    let mut text = Vec::new();
-    File::open(path).ok()?.take(MAX_RECORD).read_to_end(&mut text).ok()?;
-    serde_json::from_slice(&text).ok()
+    serde_json::from_slice(&state_file::read(path).ok()?).ok()
 }
 
+/// The caller has the turn.
 fn record(path: &Path, what: &impl Serialize) -> std::io::Result<()> {
-    let new = path.with_extension("new");
-    // a draft may be there, of a process that was killed; nobody else writes one while we have the turn
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    let written = file.write_all(&serde_json::to_vec(what)?).and_then(|()| std::fs::rename(&new, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&new);
-    }
-    written
+    state_file::replace(path, &serde_json::to_vec(what)?)
 }
 
-/// How old a file is; one of the future is new.
+/// How old a file is. One of the future is as old as can be: the clock was set back since, and nobody knows by how much.
 fn age(path: &Path) -> Option<Duration> {
     let modified = path.metadata().ok()?.modified().ok()?;
-    Some(SystemTime::now().duration_since(modified).unwrap_or_default())
+    Some(SystemTime::now().duration_since(modified).unwrap_or(Duration::MAX))
 }
 
 /// Named by all that an answer depends on.
@@ -354,10 +343,13 @@ mod tests {
         record(&path, &Abilities::all("x")).unwrap();
         Abilities::doubt(&runtime(), folder.path());
         assert!(path.exists());
-        let old = SystemTime::now() - 2 * FRESH;
-        File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
-        Abilities::doubt(&runtime(), folder.path());
-        assert!(!path.exists());
+        // a time of the future is a clock that was set back, and no young record
+        for old in [SystemTime::now() - 2 * FRESH, SystemTime::now() + 2 * FRESH] {
+            record(&path, &Abilities::all("x")).unwrap();
+            File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+            Abilities::doubt(&runtime(), folder.path());
+            assert!(!path.exists());
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod question;
 mod raw;
 mod runtime;
 mod slots;
+mod state_file;
 mod supervise;
 
 pub use abilities::{Abilities, Finding, finish as finish_probing};

@@ -10,9 +10,7 @@
 //! A *no* of the runtime is believed when the same run fails three times and, between that, works without the ability.
 //! A run that was killed, came too late, or failed for want of memory, processes or descriptors says nothing.
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -25,6 +23,7 @@ use super::offered::Offered;
 use super::outcome::End;
 use super::question::{Answer, answer, passing};
 use super::runtime::{Runtime, RuntimeError};
+use super::state_file;
 use super::supervise::Run;
 
 /// How long everything may take.
@@ -86,13 +85,10 @@ pub fn ask(runtime: &Runtime, state: &Path) -> Result<Abilities, RuntimeError> {
 fn put_image(state: &Path) -> io::Result<PathBuf> {
     let image = IMAGE.ok_or_else(|| io::Error::other("there is no probe image for this kind of processor"))?;
     let path = std::path::absolute(state)?.join("probe.sqfs");
-    if std::fs::read(&path).is_ok_and(|there| there == image) {
+    if state_file::read(&path).is_ok_and(|there| there == image) {
         return Ok(path);
     }
-    let new = path.with_extension("new");
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(image)?;
-    std::fs::rename(&new, &path)?;
+    state_file::replace(&path, image)?;
     Ok(path)
 }
 

@@ -13,14 +13,16 @@
 //!
 //! `state/slot-refused.lock`: how many runs found no slot, a number of 8 bytes.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use thiserror::Error;
+
+use super::state_file;
 
 /// Why the state folder cannot be used. For the log: it holds the path.
 #[derive(Debug, Error)]
@@ -124,8 +126,8 @@ impl Slots {
     fn turn(&self) -> io::Result<File> {
         loop {
             let turn = self.open_file("take")?;
-            turn.lock()?;
-            if is_at(&turn, &self.path("take")) {
+            state_file::lock(&turn)?;
+            if state_file::is_at(&turn, &self.path("take")) {
                 return Ok(turn);
             }
         }
@@ -137,7 +139,7 @@ impl Slots {
         loop {
             let file = self.open_file(&name)?;
             match file.try_lock() {
-                Ok(()) if is_at(&file, &self.path(&name)) => return Ok(Look::Free(file)),
+                Ok(()) if state_file::is_at(&file, &self.path(&name)) => return Ok(Look::Free(file)),
                 // it was removed between our opening and locking it
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(Look::Taken(number(&file)?)),
@@ -159,7 +161,7 @@ impl Slots {
     /// Writes down that a run found no slot.
     pub fn refuse(&self) -> io::Result<()> {
         let file = self.open_file("refused")?;
-        file.lock()?;
+        state_file::lock(&file)?;
         let so_far = number(&file)?;
         file.write_all_at(&so_far.saturating_add(1).to_le_bytes(), 0)
     }
@@ -174,10 +176,7 @@ impl Slots {
     }
 
     fn open_file(&self, name: &str) -> io::Result<File> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        // a link is never the file that it leads to: one would look again and again, and keep the turn
-        options.custom_flags(libc::O_NOFOLLOW).open(self.path(name))
+        state_file::open(&self.path(name))
     }
 }
 
@@ -187,12 +186,6 @@ enum Look {
     Free(File),
     /// The mark of who has it.
     Taken(u64),
-}
-
-/// Whether the open file is the one at this path.
-pub fn is_at(file: &File, path: &Path) -> bool {
-    let same = |ours: Metadata, there: Metadata| (ours.dev(), ours.ino()) == (there.dev(), there.ino());
-    file.metadata().and_then(|ours| Ok(same(ours, path.symlink_metadata()?))).unwrap_or(false)
 }
 
 /// The number in a file; an empty file holds none.
@@ -299,9 +292,9 @@ mod tests {
         let removed = slots.open_file("0").unwrap();
         std::fs::remove_file(&path).unwrap();
         removed.try_lock().unwrap();
-        assert!(!is_at(&removed, &path), "nothing is there");
+        assert!(!state_file::is_at(&removed, &path), "nothing is there");
         let slot = slots.take(None).unwrap().unwrap();
-        assert!(is_at(slot.file(), &path) && !is_at(&removed, &path));
+        assert!(state_file::is_at(slot.file(), &path) && !state_file::is_at(&removed, &path));
         assert!(slots.take(None).unwrap().is_err());
     }
 
