@@ -154,7 +154,8 @@ impl Abilities {
 
     /// Whether somebody is asking at this moment; starts no process.
     pub fn is_asked(state: &Path) -> bool {
-        state_file::open_existing(&state.join(TURN)).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+        state_file::open_existing(&state.join(TURN))
+            .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
     /// Why the last questions had no answer, if it is so; starts no process.

@@ -24,9 +24,13 @@ const NAME: &std::ffi::CStr = c"singularity-ini";
 
 /// Starts the init of an order, and with it the run; the socket tells how the runtime ended.
 pub fn spawn(order: &Order) -> io::Result<(Child, UnixStream)> {
-    let (ours, theirs) = UnixStream::pair()?;
+    let pair = UnixStream::pair()?;
     raw::own_process_namespace()?;
-    let child = process_tree::fork(|| live(order, theirs))?;
+    let (child, (ours, _)) = process_tree::fork(pair, |(of_supervisor, ours)| {
+        // else this copy would keep the supervisor's end open, and never hear that it is gone
+        drop(of_supervisor);
+        live(order, ours)
+    })?;
     Ok((child, ours))
 }
 
@@ -34,8 +38,8 @@ pub fn spawn(order: &Order) -> io::Result<(Child, UnixStream)> {
 pub fn tried() -> io::Result<()> {
     cell::enter(Cell::Counted, cell::TRIAL)?;
     raw::own_process_namespace()?;
-    let (mut ours, mut theirs) = UnixStream::pair()?;
-    let tried = process_tree::fork(|| {
+    let (mut ours, theirs) = UnixStream::pair()?;
+    let (tried, theirs) = process_tree::fork(theirs, |mut theirs| {
         let errno = raw::begin_as_init().err().and_then(|error| error.raw_os_error()).unwrap_or(0);
         let _ = theirs.write_all(&errno.to_le_bytes());
         0

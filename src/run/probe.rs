@@ -8,7 +8,8 @@
 //! is not the runtime's.
 //!
 //! A *no* of the runtime is believed when the same run fails three times and, between that, works without the ability.
-//! A run that was killed, came too late, or failed for want of memory, processes or descriptors says nothing.
+//! Only a line in which a runtime tells of an error is a *no*. A run that was killed, came too late, crashed, or failed for
+//! want of memory, processes or descriptors says nothing.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,12 +17,13 @@ use std::time::{Duration, Instant};
 
 use super::abilities::{Abilities, Finding, QUESTION};
 use super::ability::Ability;
+use super::cell::Cell;
 use super::host;
 use super::invocation::{Invocation, Means, Network};
 use super::limits::Limits;
 use super::offered::Offered;
 use super::outcome::End;
-use super::question::{Answer, answer, passing};
+use super::question::{Answer, answer, full, passing};
 use super::runtime::{Runtime, RuntimeError};
 use super::state_file;
 use super::supervise::Run;
@@ -32,6 +34,8 @@ const ALL: Duration = Duration::from_secs(60);
 const REFUSALS: usize = 3;
 /// Memory of a probe that tries limits, in bytes.
 const MEMORY: u64 = 256 << 20;
+/// Processes and threads of a probe. A runtime in Go makes threads by the number of processors.
+const PROCESSES: u64 = 1024;
 
 /// The image for this processor.
 #[cfg(target_arch = "x86_64")]
@@ -191,7 +195,7 @@ impl Probe<'_> {
             deadline: QUESTION,
             output: 4096,
             memory: limited.then_some(MEMORY),
-            processes: Some(64),
+            processes: Some(PROCESSES),
             cpus: limited.then_some(1),
             cell: Limits::cell(&abilities),
         };
@@ -209,25 +213,37 @@ impl Probe<'_> {
             Ok(run) => {
                 let outcome = run.collect();
                 let words = String::from_utf8_lossy(&outcome.stderr).trim().to_owned();
-                tried(&outcome.end, &words)
+                tried(&outcome.end, &words, limits.cell)
             }
         }
     }
 }
 
 /// What an end of the probe image says.
-fn tried(end: &End, words: &str) -> Tried {
+fn tried(end: &End, words: &str, cell: Option<Cell>) -> Tried {
+    // a runtime that makes more user namespaces than the one that it is allowed is told so by a lack that else passes
+    let of_cell = |words: &str| cell == Some(Cell::NotNested) && full(words);
+    let means_no = |words: &str| of_cell(words) || !passing(words);
     match end {
         End::Exited(0) => Tried::Works,
         // an exit status of 128 and a signal is how a shell, and the runtime, tell of a killed child
-        End::Exited(status) if !(128..255).contains(status) && !passing(words) => {
-            Tried::Refused(if words.is_empty() { format!("it ended with status {status}") } else { words.to_owned() })
+        End::Exited(status) if !(128..255).contains(status) && tells_an_error(words) && means_no(words) => {
+            Tried::Refused(words.to_owned())
         }
         // the supervisor could not make what it was told to, or not start the runtime
-        End::NotExecuted(why) if !passing(why) => Tried::Refused(why.clone()),
+        End::NotExecuted(why) if means_no(why) => Tried::Refused(why.clone()),
         End::NotExecuted(why) => Tried::Unclear(why.clone()),
         other => Tried::Unclear(format!("the probe ended {other}: {words}")),
     }
+}
+
+/// Whether a runtime says in one of these lines what it does not do: `FATAL:   …`, `ERROR  : …` (its log), or
+/// `Error for command "run": …`, `Error: …` (its command line).
+fn tells_an_error(words: &str) -> bool {
+    words.lines().any(|line| {
+        let line = line.trim_start_matches(|c: char| c == '\u{1b}' || "[;m".contains(c) || c.is_ascii_digit());
+        ["FATAL", "ERROR", "Error"].iter().any(|level| line.starts_with(level))
+    })
 }
 
 /// The same finding for each.
@@ -249,12 +265,20 @@ mod tests {
 
     #[test]
     fn what_an_end_says() {
-        let refused = |end, words: &str| matches!(tried(&end, words), Tried::Refused(_));
-        assert!(matches!(tried(&End::Exited(0), "WARNING: nothing"), Tried::Works));
-        assert!(refused(End::Exited(255), "FATAL: unknown flag: --net"));
-        assert!(refused(End::Exited(1), ""));
+        let refused = |end, words: &str| matches!(tried(&end, words, None), Tried::Refused(_));
+        assert!(matches!(tried(&End::Exited(0), "WARNING: nothing", None), Tried::Works));
+        assert!(refused(End::Exited(255), "FATAL:   unknown flag: --net"));
+        assert!(refused(End::Exited(255), "\u{1b}[31mFATAL:  \u{1b}[0m container creation failed"));
+        assert!(refused(End::Exited(1), "Error for command \"run\": unknown flag: --no-eval"));
         assert!(refused(End::NotExecuted("Operation not permitted (os error 1)".to_owned()), ""));
         for (end, words) in [
+            (End::Exited(1), ""),
+            (End::Exited(1), "WARNING: nothing"),
+            (End::Exited(2), "panic: runtime error: index out of range\n\ngoroutine 1 [running]:\nmain.main()"),
+            (End::Exited(2), "runtime: may need to increase max user processes (ulimit -u)\nfatal error: newosproc"),
+            (End::Exited(255), "FATAL: fatal error: unexpected signal\ngoroutine 1 [running]:"),
+            (End::Exited(255), "FATAL: failed to create new OS thread (have 60 already; errno=11)"),
+            (End::Exited(255), "FATAL: while loading image: no such image driver"),
             (End::Exited(255), "FATAL: while forking: resource temporarily unavailable"),
             (End::Exited(255), "FATAL: fork/exec: Cannot allocate memory"),
             (End::Exited(255), "FATAL: no space left on device"),
@@ -267,8 +291,18 @@ mod tests {
             (End::Lost, ""),
             (End::NotExecuted("Resource temporarily unavailable (os error 11)".to_owned()), ""),
         ] {
-            assert!(matches!(tried(&end, words), Tried::Unclear(_)), "{end:?} {words}");
+            assert!(matches!(tried(&end, words, None), Tried::Unclear(_)), "{end:?} {words}");
         }
+    }
+
+    /// Where a run may make one user namespace, ENOSPC is what a second one gets.
+    #[test]
+    fn too_many_namespaces_are_a_no_where_their_number_is_ours() {
+        let words = "FATAL: unshare: no space left on device";
+        let tried = |cell| tried(&End::Exited(255), words, cell);
+        assert!(matches!(tried(Some(Cell::NotNested)), Tried::Refused(_)));
+        assert!(matches!(tried(Some(Cell::Counted)), Tried::Unclear(_)));
+        assert!(matches!(tried(None), Tried::Unclear(_)));
     }
 
     #[test]

@@ -46,15 +46,18 @@ pub fn spawn(command: &mut Command) -> io::Result<Child> {
 }
 
 /// Makes a copy of this process, which must have one thread; the copy lives this life, and ends with its status.
-pub fn fork(life: impl FnOnce() -> u8) -> io::Result<Child> {
+///
+/// What is shared is handed to the life in the copy, and back to the caller here: what one of them drops is closed in that
+/// process, so that a socket ends with the process at its other end.
+pub fn fork<T>(shared: T, life: impl FnOnce(T) -> u8) -> io::Result<(Child, T)> {
     let mut owned = owned();
     match raw::fork()? {
-        Some(pid) => Child::own(pid, &mut owned),
+        Some(pid) => Ok((Child::own(pid, &mut owned)?, shared)),
         None => {
             // whose children these are is not the copy's business
             owned.clear();
             drop(owned);
-            std::process::exit(life().into())
+            std::process::exit(life(shared).into())
         }
     }
 }

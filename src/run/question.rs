@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use rustix::fs::MemfdFlags;
+use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::process::Signal;
 
 use super::abilities::QUESTION;
@@ -17,8 +17,8 @@ use super::invocation::ENVIRONMENT;
 use super::keeper::REFUSED;
 use super::process_tree;
 
-/// Bytes of an answer that are read.
-const MAX_ANSWER: u64 = 64 * 1024;
+/// Bytes that a program can print on each of its outputs; after that it is told EPERM.
+const MAX_ANSWER: u64 = 1024 * 1024;
 
 /// What a program answers.
 pub enum Answer {
@@ -38,8 +38,7 @@ pub fn answer(program: &Path, words: &[&str], more: &[(String, String)]) -> Answ
 }
 
 fn answered(program: &Path, words: &[&str], more: &[(String, String)]) -> io::Result<Answer> {
-    let file = || rustix::fs::memfd_create("answer", MemfdFlags::CLOEXEC).map(File::from);
-    let (mut out, mut err) = (file()?, file()?);
+    let (mut out, mut err) = (bounded_file()?, bounded_file()?);
     let mut command = Command::new(program);
     command
         .args(words)
@@ -58,13 +57,9 @@ fn answered(program: &Path, words: &[&str], more: &[(String, String)]) -> io::Re
     if !ended {
         return Ok(Answer::Late);
     }
-    let text = |file: &mut File| -> io::Result<String> {
-        let mut bytes = Vec::new();
-        file.rewind()?;
-        file.take(MAX_ANSWER).read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let (Some(out), Some(why)) = (printed(&mut out)?, printed(&mut err)?) else {
+        return Ok(Answer::Failed(format!("it prints more than {MAX_ANSWER} bytes")));
     };
-    let (out, why) = (text(&mut out)?, text(&mut err)?);
     let why = format!("{status}: {}", why.trim());
     let ours = program == Path::new("/proc/self/exe");
     Ok(match status.code() {
@@ -74,10 +69,31 @@ fn answered(program: &Path, words: &[&str], more: &[(String, String)]) -> io::Re
     })
 }
 
+/// A file in memory that cannot become longer than [`MAX_ANSWER`] (memfd_create(2), F_SEAL_GROW).
+fn bounded_file() -> io::Result<File> {
+    let file = File::from(rustix::fs::memfd_create("answer", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
+    file.set_len(MAX_ANSWER)?;
+    rustix::fs::fcntl_add_seals(&file, SealFlags::GROW | SealFlags::SHRINK)?;
+    Ok(file)
+}
+
+/// What was written through the shared offset; nothing where it was too much.
+fn printed(file: &mut File) -> io::Result<Option<String>> {
+    let length = file.stream_position()?;
+    if length >= MAX_ANSWER {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
 /// Whether these words tell of something that passes: the kernel's names for EAGAIN, ENOMEM, EMFILE, ENFILE, EINTR,
-/// ETIMEDOUT, ECHILD, ESRCH; and ENOSPC, unless it is a number of namespaces that is 0 for good.
+/// ETIMEDOUT, ECHILD, ESRCH; a program that crashed (the dump of a Go program, a thread or an image driver that could not be
+/// made under load); and ENOSPC, unless it is a number of namespaces that is 0 for good.
 pub fn passing(words: &str) -> bool {
-    const PASSING: [&str; 10] = [
+    const PASSING: [&str; 17] = [
         "resource temporarily unavailable",
         "cannot allocate memory",
         "out of memory",
@@ -88,11 +104,22 @@ pub fn passing(words: &str) -> bool {
         "no such process",
         "killed",
         "deadline exceeded",
+        "goroutine ",
+        "panic:",
+        "fatal error:",
+        "runtime/cgo:",
+        "new os thread",
+        "no such image driver",
+        "segmentation fault",
     ];
-    const FULL: [&str; 2] = ["no space left on device", "namespaces exceeded"];
     let words = words.to_lowercase();
-    let says = |texts: &[&str]| texts.iter().any(|text| words.contains(text));
-    says(&PASSING) || (says(&FULL) && !some_namespace_is_forbidden())
+    PASSING.iter().any(|text| words.contains(text)) || (full(&words) && !some_namespace_is_forbidden())
+}
+
+/// Whether these words tell of ENOSPC: a disk, or a number of namespaces, is full.
+pub fn full(words: &str) -> bool {
+    let words = words.to_lowercase();
+    ["no space left on device", "namespaces exceeded"].iter().any(|text| words.contains(text))
 }
 
 /// Whether the number of some kind of namespaces is 0 here (namespaces(7), /proc/sys/user).
@@ -101,4 +128,19 @@ fn some_namespace_is_forbidden() -> bool {
         let most = std::fs::read_to_string(format!("/proc/sys/user/max_{kind}_namespaces"));
         most.is_ok_and(|most| most.trim() == "0")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_bounded_and_a_cut_one_is_none() {
+        let print = |bytes: u64| answer(Path::new("/bin/sh"), &["-c", &format!("head -c {bytes} /dev/zero")], &[]);
+        assert!(matches!(print(3), Answer::Text(text) if text == "\0\0\0"));
+        assert!(matches!(print(MAX_ANSWER - 1), Answer::Text(text) if text.len() as u64 == MAX_ANSWER - 1));
+        for bytes in [MAX_ANSWER, 100 * MAX_ANSWER] {
+            assert!(matches!(print(bytes), Answer::Failed(_)));
+        }
+    }
 }

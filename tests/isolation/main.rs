@@ -7,6 +7,7 @@
 mod support;
 
 mod container;
+mod crashes;
 mod life;
 mod probes;
 
