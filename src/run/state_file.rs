@@ -91,7 +91,7 @@ mod tests {
             assert!(open(path).is_err() && read(path).is_err(), "{path:?}");
         }
         assert_eq!(read(&file).unwrap(), b"text");
-        mknodat(CWD, &file.with_extension("new"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        mknodat(CWD, file.with_extension("new"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         assert!(replace(&file, b"no").is_err());
         replace(&file, b"new").unwrap();
         assert_eq!(read(&file).unwrap(), b"new");

@@ -12,8 +12,14 @@ use crate::support::{HANG, Wire, processes, servers, until};
 const STEPS: usize = 10;
 
 fn curl(url: &str) -> Option<Child> {
-    let mut command = Command::new(servers::program("curl")?);
-    command.args(["-sN", "-H", "Accept: text/event-stream", url]).stdin(Stdio::null()).stdout(Stdio::piped());
+    // whoever starts tests in the background may have SIGINT ignored (sh(1)), and children inherit that
+    let mut command = Command::new("/usr/bin/env");
+    command
+        .arg("--default-signal=INT")
+        .arg(servers::program("curl")?)
+        .args(["-sN", "-H", "Accept: text/event-stream", url])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     Some(command.spawn().expect("curl"))
 }
 
