@@ -9,7 +9,7 @@ use crate::args::{BindError, InputError, Rejected};
 use crate::http::RequestError;
 use crate::image::{CatalogError, Distrust, FindError, MetadataError};
 use crate::problems::Code;
-use crate::run::{Ability, RuntimeError, StartError, StateError};
+use crate::run::{HostFeature, RuntimeError, StartError, StateError};
 
 /// Everything that can keep an answer back. The display text is for the log.
 #[derive(Debug, Error)]
@@ -69,8 +69,8 @@ pub enum Error {
     Replaced,
     #[error("runtime: {0}")]
     Runtime(#[from] RuntimeError),
-    #[error("strict: a promise of isolation does not hold here: {word}: {1}", word = .0.word())]
-    Strict(Ability, String),
+    #[error("strict: a promise of isolation does not hold here: {code}: {1}", code = .0.code())]
+    Strict(HostFeature, String),
     #[error("{0}")]
     State(#[from] StateError),
     #[error("{0}")]

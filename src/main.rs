@@ -13,7 +13,7 @@ use singularity_nginx::service::Service;
 use singularity_nginx::wire::{cgi, fastcgi};
 
 fn main() -> ExitCode {
-    run::seal();
+    run::set_close_on_exec();
     run::outlive_full_files();
     if cgi::called() {
         match cli::allowed(Config::load(None)) {

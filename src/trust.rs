@@ -116,7 +116,7 @@ impl Rights {
 const ACCESS_LIST: &CStr = c"system.posix_acl_access";
 
 lazy_static! {
-    /// A process does not change its user namespace while it asks this: a keeper asks before, or not at all.
+    /// A process does not change its user namespace while it asks this: a supervisor asks before, or not at all.
     static ref UNMAPPED: Option<u32> = unmapped_owner();
 }
 

@@ -23,7 +23,7 @@ mod sif;
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.first().map(String::as_str) {
-        Some(run::KEEPER) => ended(run::keep(words.get(1).map(String::as_str))),
+        Some(run::SUPERVISE) => ended(run::supervise(words.get(1).map(String::as_str))),
         _ => {
             lists_describes_and_runs();
             println!("test lists_describes_and_runs ... ok\n\n1 passed, 0 failed");

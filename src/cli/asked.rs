@@ -55,7 +55,7 @@ pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Asked, Stop> {
         }
     }
     let most = match asked.command.as_deref() {
-        Some("run" | "check" | run::KEEPER) => usize::MAX,
+        Some("run" | "check" | run::SUPERVISE) => usize::MAX,
         Some("inspect" | "openapi" | "completion") => 1,
         _ => 0,
     };

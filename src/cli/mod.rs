@@ -76,7 +76,7 @@ fn obey(asked: Asked) -> Result<ExitCode, Stop> {
         Some("version") => writeln!(out, "singularity-nginx {}", env!("CARGO_PKG_VERSION"))?,
         Some("man") => out.write_all(paper::man().as_bytes())?,
         Some("completion") => out.write_all(paper::completion(first(&asked, "bash, zsh or fish")?)?.as_bytes())?,
-        Some(run::KEEPER) => run::keep(asked.words.first().map(String::as_str))?,
+        Some(run::SUPERVISE) => run::supervise(asked.words.first().map(String::as_str))?,
         Some("fastcgi") => {
             drop(out);
             let listen = asked.listen.as_deref().map_or(Ok(Listen::Inherited), Listen::parse).map_err(Stop::Usage)?;

@@ -38,9 +38,9 @@ pub fn run_image(site: &Service, asked: &Asked, out: &mut impl Write) -> Result<
         eprintln!("singularity-nginx: {}: {} became {}", change.name, plain(&change.before), change.after);
     }
     if asked.dry_run {
-        let (invocation, _) = site.invocation(&opened, arguments.argv())?;
-        let mut words = vec![invocation.program.to_string_lossy().into_owned()];
-        words.extend(invocation.arguments);
+        let order = site.invocation(&opened, arguments.argv())?.order;
+        let mut words = vec![order.program.to_string_lossy().into_owned()];
+        words.extend(order.arguments);
         match asked.json {
             true => writeln!(Plain(out), "{:#}", json!({ "command": words }))?,
             false => writeln!(Stream::new(out, terminal), "{}", shell_quoted(&words))?,

@@ -1,99 +1,107 @@
-//! What the kernel can do here, asked by this same executable and by looking.
+//! What is known of a host and its runtime: for each [`HostFeature`] a yes, a no with its reason, or an *unknown*; pure.
 //!
-//! In: what the runtime calls itself and offers. Out: the same [`Abilities`] with an answer, or an *unknown*, for what
-//! needs no runtime to be known. Never: starts the runtime.
+//! *Yes* and *no* are answers of the kernel or of the runtime. *Unknown* is what came of a question that was not answered
+//! (too slow, killed, no memory): it is no *no*, and no run is weakened by it.
 
-use std::fs::File;
-use std::io;
-use std::path::Path;
+use serde::{Deserialize, Serialize};
 
-use super::abilities::{Abilities, Finding};
-use super::ability::Ability;
-use super::invocation::session;
-use super::keeper::{COMMAND, TRY_CELL, TRY_FILTER, TRY_INIT, TRY_NESTING, TRY_NETWORK};
-use super::question::{Answer, answer};
+use super::host_feature::HostFeature;
+use super::runtime_flags::RuntimeFlags;
 
-/// What needs no runtime to be answered; and which of the other abilities the kernel gives an ordinary account not: a
-/// setuid runtime may have them all the same.
-pub fn ask_kernel(host: Abilities) -> (Abilities, Vec<Ability>) {
-    let lacking = host.offered.lacking();
-    let release = match lacking.is_empty() {
-        true => Finding::Yes,
-        false => Finding::No(format!("`{}` does not offer {}", host.version, lacking.join(", "))),
-    };
-    let cell = trial(TRY_CELL);
-    let in_cell = |word| if cell == Finding::Yes { trial(word) } else { cell.clone() };
-    let (nesting, init, network) = (in_cell(TRY_NESTING), in_cell(TRY_INIT), in_cell(TRY_NETWORK));
-    let counting = match kernel_release() < (5, 14) {
-        true => Finding::No("the kernel is older than Linux 5.14".to_owned()),
-        false => cell.clone(),
-    };
-    let cgroups = match host.offered.limits {
-        true => ask_cgroups(),
-        false => Finding::No(format!("`{}` does not offer --memory, --pids-limit, --cpus", host.version)),
-    };
-    let hints =
-        [(&network, Ability::NetworkNamespaces), (&init, Ability::ProcessNamespaces), (&cell, Ability::UserNamespaces)];
-    let hints = hints.into_iter().filter(|(found, _)| matches!(found, Finding::No(_))).map(|(_, hint)| hint).collect();
-    let host = host
-        .with(Ability::Release, release)
-        .with(Ability::Fuse, ask_fuse())
-        .with(Ability::Filter, trial(TRY_FILTER))
-        .with(Ability::ProcessTree, if counting == Finding::Yes { init.clone() } else { counting.clone() })
-        .with(Ability::Nesting, if counting == Finding::Yes { nesting } else { counting.clone() })
-        .with(Ability::Counting, counting)
-        .with(Ability::Cgroups, cgroups);
-    (host, hints)
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finding {
+    /// It holds here.
+    Yes,
+    /// It does not, for this reason.
+    No(String),
+    /// The question was not answered, for this reason.
+    Unknown(String),
 }
 
-/// Whether this executable can do it to itself.
-fn trial(word: &str) -> Finding {
-    match answer(Path::new("/proc/self/exe"), &[COMMAND, word], &[]) {
-        Answer::Text(_) => Finding::Yes,
-        Answer::Refused(why) => Finding::No(why),
-        Answer::Late => Finding::Unknown("the trial did not end in time".to_owned()),
-        Answer::Failed(why) => Finding::Unknown(why),
+/// What was found.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Host {
+    /// What the runtime calls itself: `apptainer version 1.4.5`.
+    pub version: String,
+    /// The flags that it offers.
+    pub flags: RuntimeFlags,
+    /// What is known. A feature that is not in it is unknown.
+    findings: Vec<(HostFeature, Finding)>,
+}
+
+impl Host {
+    /// A host of which nothing is known.
+    pub fn unknown(version: &str, flags: RuntimeFlags) -> Host {
+        Host { version: version.to_owned(), flags, findings: Vec::new() }
     }
-}
 
-fn ask_fuse() -> Finding {
-    use io::ErrorKind::{NotFound, PermissionDenied};
-    const NO_DEVICE: [i32; 2] = [libc::ENODEV, libc::ENXIO];
-    match File::options().read(true).write(true).open("/dev/fuse") {
-        Ok(_) => Finding::Yes,
-        Err(error)
-            if matches!(error.kind(), NotFound | PermissionDenied)
-                || error.raw_os_error().is_some_and(|number| NO_DEVICE.contains(&number)) =>
-        {
-            Finding::No(format!("/dev/fuse: {error}"))
+    /// A host where everything holds.
+    pub fn all(version: &str) -> Host {
+        let findings = HostFeature::ALL.map(|feature| (feature, Finding::Yes)).to_vec();
+        Host { findings, ..Host::unknown(version, RuntimeFlags::all()) }
+    }
+
+    /// The same with another finding.
+    pub fn with(mut self, feature: HostFeature, finding: Finding) -> Host {
+        self.findings.retain(|(known, _)| *known != feature);
+        self.findings.push((feature, finding));
+        self
+    }
+
+    /// What is known of it.
+    pub fn finding(&self, feature: HostFeature) -> Finding {
+        let found = self.findings.iter().find(|(known, _)| *known == feature);
+        found.map_or(Finding::Unknown("nobody has asked yet".to_owned()), |(_, finding)| finding.clone())
+    }
+
+    /// Whether this is known to hold here.
+    pub fn has(&self, feature: HostFeature) -> bool {
+        self.finding(feature) == Finding::Yes
+    }
+
+    /// Why it is known not to hold here.
+    pub fn lacks(&self, feature: HostFeature) -> Option<String> {
+        match self.finding(feature) {
+            Finding::No(why) => Some(why),
+            Finding::Yes | Finding::Unknown(_) => None,
         }
-        Err(error) => Finding::Unknown(format!("/dev/fuse: {error}")),
+    }
+
+    /// The first of these features that is not known, and why.
+    pub fn not_known(&self, needed: &[HostFeature]) -> Option<(HostFeature, String)> {
+        needed.iter().find_map(|feature| match self.finding(*feature) {
+            Finding::Unknown(why) => Some((*feature, why)),
+            Finding::Yes | Finding::No(_) => None,
+        })
+    }
+
+    /// Without what is not known.
+    pub fn answered(&self) -> Host {
+        let mut answered = self.clone();
+        answered.findings.retain(|(_, finding)| !matches!(finding, Finding::Unknown(_)));
+        answered
     }
 }
 
-/// The runtime limits by cgroups only with cgroup v2 and a systemd session
-/// that makes scopes with limits: systemd-run(1) tries exactly that.
-fn ask_cgroups() -> Finding {
-    if !Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
-        return Finding::No("there is no unified cgroup hierarchy (version 2)".to_owned());
-    }
-    let program = Path::new("/usr/bin/systemd-run");
-    if !program.exists() {
-        return Finding::No("there is no systemd, of which the runtime asks its cgroups".to_owned());
-    }
-    let trial =
-        ["--user", "--scope", "--quiet", "--property=TasksMax=64", "--property=MemoryMax=1G", "--", "/bin/true"];
-    match answer(program, &trial, &session()) {
-        Answer::Text(_) => Finding::Yes,
-        Answer::Refused(why) => Finding::No(format!("no systemd session of this account: {why}")),
-        Answer::Late => Finding::Unknown("systemd-run(1) did not end in time".to_owned()),
-        Answer::Failed(why) => Finding::Unknown(why),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The kernel's release, as far as two numbers tell.
-fn kernel_release() -> (u32, u32) {
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse().ok());
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+    #[test]
+    fn unknown_is_neither_yes_nor_no() {
+        let host = Host::all("x")
+            .with(HostFeature::Fuse, Finding::No("none".to_owned()))
+            .with(HostFeature::NetworkNamespaces, Finding::Unknown("late".to_owned()));
+        for host in [host.clone(), host.answered()] {
+            assert_eq!(host.lacks(HostFeature::Fuse), Some("none".to_owned()));
+            assert!(host.has(HostFeature::UserNamespaces));
+            assert!(!host.has(HostFeature::NetworkNamespaces), "unknown is no yes");
+            assert_eq!(host.lacks(HostFeature::NetworkNamespaces), None, "unknown is no no");
+            let needed = [HostFeature::Fuse, HostFeature::NetworkNamespaces];
+            assert_eq!(host.not_known(&needed).map(|(feature, _)| feature), Some(HostFeature::NetworkNamespaces));
+            assert_eq!(host.not_known(&[HostFeature::Fuse]), None);
+        }
+    }
 }

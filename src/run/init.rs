@@ -14,10 +14,9 @@ use std::process::ExitStatus;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, wait};
 
-use super::cell::{self, Cell};
-use super::keeper::{Order, Report, runtime};
+use super::control::{Order, Report};
 use super::process_tree::{self, Child};
-use super::raw;
+use super::syscalls;
 
 /// What it is called in lists of processes, where a copy has the command line of its parent.
 const NAME: &std::ffi::CStr = c"singularity-ini";
@@ -25,33 +24,13 @@ const NAME: &std::ffi::CStr = c"singularity-ini";
 /// Starts the init of an order, and with it the run; the socket tells how the runtime ended.
 pub fn spawn(order: &Order) -> io::Result<(Child, UnixStream)> {
     let pair = UnixStream::pair()?;
-    raw::own_process_namespace()?;
+    syscalls::own_process_namespace()?;
     let (child, (ours, _)) = process_tree::fork(pair, |(of_supervisor, ours)| {
         // else this copy would keep the supervisor's end open, and never hear that it is gone
         drop(of_supervisor);
         live(order, ours)
     })?;
     Ok((child, ours))
-}
-
-/// Whether that works here.
-pub fn tried() -> io::Result<()> {
-    cell::enter(Cell::Counted, cell::TRIAL)?;
-    raw::own_process_namespace()?;
-    let (mut ours, theirs) = UnixStream::pair()?;
-    let (tried, theirs) = process_tree::fork(theirs, |mut theirs| {
-        let errno = raw::begin_as_init().err().and_then(|error| error.raw_os_error()).unwrap_or(0);
-        let _ = theirs.write_all(&errno.to_le_bytes());
-        0
-    })?;
-    drop(theirs);
-    let mut errno = [0; 4];
-    ours.read_exact(&mut errno)?;
-    drop(tried);
-    match i32::from_le_bytes(errno) {
-        0 => Ok(()),
-        errno => Err(io::Error::from_raw_os_error(errno)),
-    }
 }
 
 /// What the runtime's end was, once the init has ended. An init that was killed could not say it.
@@ -82,7 +61,7 @@ fn live(order: &Order, mut control: UnixStream) -> u8 {
 
 /// Starts the runtime and waits for its end; `None` when the supervisor is gone.
 fn begin(order: &Order, control: &UnixStream) -> io::Result<Option<Report>> {
-    raw::begin_as_init()?;
+    syscalls::begin_as_init()?;
     let null = std::fs::File::open("/dev/null")?;
     rustix::stdio::dup2_stdin(&null)?;
     let (ended, of_child) = UnixStream::pair()?;
@@ -91,7 +70,7 @@ fn begin(order: &Order, control: &UnixStream) -> io::Result<Option<Report>> {
         pipe.set_nonblocking(true)?;
         signal_hook::low_level::pipe::register(signal.as_raw(), pipe.try_clone()?)?;
     }
-    let runtime = Pid::from_child(&runtime(order).spawn()?);
+    let runtime = Pid::from_child(&order.command().spawn()?);
     loop {
         let mut polled = [&ended, &asked, control].map(|fd| PollFd::new(fd, PollFlags::IN));
         match poll(&mut polled, None) {

@@ -6,38 +6,22 @@
 
 use std::path::{Path, PathBuf};
 
-use super::abilities::Abilities;
-use super::ability::Ability;
+use super::control::Order;
+use super::environment::session;
+use super::host::Host;
+use super::host_feature::HostFeature;
 use super::limits::Limits;
-use super::runtime::Runtime;
+use super::runtime::{Network, Runtime};
 
-/// What a container may reach.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Network {
-    /// A network namespace of its own, with nothing in it.
-    #[default]
-    None,
-    /// The host's network.
-    Host,
-}
-
-/// The whole environment of the runtime. `PATH` finds the helpers of the
-/// runtime (squashfuse, fuse2fs); `HOME` must not lead to the account's files.
-pub const ENVIRONMENT: [(&str, &str); 3] = [
-    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-    ("HOME", "/nonexistent"),
-    ("LANG", "C.UTF-8"),
-];
-
-/// With what a run is made.
+/// From what an invocation is made.
 #[derive(Clone, Copy, Debug)]
-pub struct Means<'a> {
+pub struct InvocationOptions<'a> {
     /// The container runtime.
     pub runtime: &'a Runtime,
     /// What it can do on this host.
-    pub abilities: &'a Abilities,
+    pub host: &'a Host,
     /// The bounds.
-    pub limits: &'a Limits,
+    pub limits: Limits,
     /// What the container may reach.
     pub network: Network,
     /// A command that carries the run elsewhere; may be empty.
@@ -46,27 +30,11 @@ pub struct Means<'a> {
     pub locale: bool,
 }
 
-/// Where a runtime without privilege finds the systemd session that makes its
-/// cgroups: two variables that stand for no secret.
-pub fn session() -> Vec<(String, String)> {
-    let folder = format!("/run/user/{}", rustix::process::geteuid().as_raw());
-    let bus = format!("unix:path={folder}/bus");
-    vec![("XDG_RUNTIME_DIR".to_owned(), folder), ("DBUS_SESSION_BUS_ADDRESS".to_owned(), bus)]
-}
-
 /// A command, ready to be executed.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// Absolute path of what is executed.
-    pub program: PathBuf,
-    /// Its arguments, without the program's own name.
-    pub arguments: Vec<String>,
-    /// Variables on top of the fixed environment, where the runtime sets limits itself.
-    pub session: Vec<(String, String)>,
-    /// Whether its system calls are filtered: not those of a launcher, which may need privileges to get elsewhere.
-    pub filtered: bool,
-    /// Whether it has a process namespace of its own, with an init.
-    pub init: bool,
+    /// What the supervisor is told to execute.
+    pub order: Order,
     /// The same for people: `apptainer run hello-name.sif --name Amy`.
     pub shown: String,
     /// What the runtime calls itself: `apptainer version 1.4.5`.
@@ -80,13 +48,18 @@ impl Invocation {
     /// The image's path comes from the catalogue and is absolute, so that it
     /// can be no option of the runtime; whatever follows it belongs to the
     /// container.
-    pub fn new(means: &Means<'_>, image: (&str, &Path), app: Option<&str>, given: &[String]) -> Invocation {
-        let Means { runtime, abilities, limits, network, launcher, locale } = *means;
+    pub fn new(
+        options: &InvocationOptions<'_>,
+        image: (&str, &Path),
+        app: Option<&str>,
+        given: &[String],
+    ) -> Invocation {
+        let InvocationOptions { runtime, host, limits, network, launcher, locale } = *options;
         let (name, path) = image;
         let path = path.to_string_lossy().into_owned();
-        let mut arguments = runtime.run_flags(network, abilities);
-        arguments.extend(limits.flags(abilities));
-        if locale && abilities.offered.env {
+        let mut arguments = runtime.run_flags(network, host);
+        arguments.extend(limits.flags(host));
+        if locale && host.flags.env {
             // else the runtime's own C, in which programs cannot read or print but ASCII
             arguments.extend(["--env".to_owned(), "LANG=C.UTF-8".to_owned()]);
         }
@@ -102,16 +75,17 @@ impl Invocation {
             arguments.splice(0..0, rest.iter().cloned());
             program = PathBuf::from(first);
         }
-        Invocation {
+        let order = Order {
             program,
             arguments,
-            session: if abilities.has(Ability::Cgroups) { session() } else { Vec::new() },
-            filtered: launcher.is_empty() && abilities.lacks(Ability::Filter).is_none(),
-            init: launcher.is_empty() && limits.cell.is_some() && abilities.lacks(Ability::ProcessTree).is_none(),
-            shown,
-            runtime: abilities.version.clone(),
-            secret: (path, name.to_owned()),
-        }
+            session: if host.has(HostFeature::Cgroups) { session() } else { Vec::new() },
+            limits,
+            filtered: launcher.is_empty() && host.lacks(HostFeature::Filter).is_none(),
+            init: launcher.is_empty()
+                && limits.user_namespace.is_some()
+                && host.lacks(HostFeature::ProcessTree).is_none(),
+        };
+        Invocation { order, shown, runtime: host.version.clone(), secret: (path, name.to_owned()) }
     }
 
     /// Replaces what visitors must not see, in the runtime's own lines. What the container says is left as it is: it
@@ -207,39 +181,39 @@ mod tests {
             memory: None,
             processes: None,
             cpus: None,
-            cell: None,
+            user_namespace: None,
         };
-        let means = Means {
+        let options = InvocationOptions {
             runtime: &runtime,
-            abilities: &Abilities::all(""),
-            limits: &limits,
+            host: &Host::all(""),
+            limits,
             network,
             launcher: &words(launcher),
             locale: false,
         };
-        Invocation::new(&means, image, app, &given)
+        Invocation::new(&options, image, app, &given)
     }
 
     #[test]
     fn flags_then_image_then_arguments() {
         let plain = invocation(&[], Network::None, None);
-        assert_eq!(plain.program, Path::new("/usr/bin/apptainer"));
-        let at = plain.arguments.iter().position(|word| word == "/srv/data/x.sif").unwrap();
-        assert_eq!(plain.arguments[at + 1..], words(&["--name", "Amy", "--age", "-5"]));
-        assert!(plain.arguments[..at].join(" ").contains("--net --network none"));
+        assert_eq!(plain.order.program, Path::new("/usr/bin/apptainer"));
+        let at = plain.order.arguments.iter().position(|word| word == "/srv/data/x.sif").unwrap();
+        assert_eq!(plain.order.arguments[at + 1..], words(&["--name", "Amy", "--age", "-5"]));
+        assert!(plain.order.arguments[..at].join(" ").contains("--net --network none"));
         assert_eq!(plain.shown, "apptainer run x.sif --name Amy --age -5");
         let host = invocation(&[], Network::Host, Some("hello"));
-        assert!(!host.arguments.contains(&"--net".to_owned()));
-        assert!(host.arguments.join(" ").contains("--app hello /srv/data/x.sif"));
+        assert!(!host.order.arguments.contains(&"--net".to_owned()));
+        assert!(host.order.arguments.join(" ").contains("--app hello /srv/data/x.sif"));
         assert_eq!(host.shown, "apptainer run --app hello x.sif --name Amy --age -5");
     }
 
     #[test]
     fn a_launcher_stands_in_front() {
         let carried = invocation(&["/usr/bin/srun", "-n1"], Network::None, None);
-        assert!(!carried.filtered && invocation(&[], Network::None, None).filtered);
-        assert_eq!(carried.program, Path::new("/usr/bin/srun"));
-        assert_eq!(carried.arguments[..3], words(&["-n1", "/usr/bin/apptainer", "--quiet"]));
+        assert!(!carried.order.filtered && invocation(&[], Network::None, None).order.filtered);
+        assert_eq!(carried.order.program, Path::new("/usr/bin/srun"));
+        assert_eq!(carried.order.arguments[..3], words(&["-n1", "/usr/bin/apptainer", "--quiet"]));
     }
 
     #[test]

@@ -3,47 +3,56 @@
 //! In: an image, bound arguments, limits. Out: [`Event`]s of a run, and its
 //! [`Outcome`]. Never: HTTP, pages.
 //!
-//! Each run has a **supervisor**, in the code its *keeper*: this same executable, started once more. It
+//! Each run has a **supervisor**: this same executable, started once more. It
 //! holds the slot's lock, sets the limits, starts the runtime, and when the
 //! runtime ends, the time is up, or the server is gone, it kills whatever is
 //! left of the run and only then reports.
 //!
 //! ```text
-//! server ──socket──▶ keeper ──▶ runtime ──▶ container
-//!   ▲ stdout, stderr (pipes) ◀──────────────────┘
+//! server ──socket──▶ supervisor ──▶ (init ──▶) runtime ──▶ container
+//!   ▲ stdout, stderr (pipes) ◀────────────────────────────────┘
 //! ```
+//!
+//! From the bottom: system calls and state files; values (host, limits, invocation, outcome); the process tree; the two ends
+//! of a run (supervisor, handle); what is asked of kernel and runtime, and kept.
 
-mod abilities;
-mod ability;
-mod cell;
+mod capture;
 mod control;
-mod filter;
+mod environment;
+mod handle;
 mod host;
+mod host_cache;
+mod host_feature;
 mod init;
 mod invocation;
-mod keeper;
-mod life;
+mod kernel_probe;
+mod lifecycle;
 mod limits;
-mod offered;
 mod outcome;
 mod pipes;
-mod probe;
 mod process_tree;
-mod question;
-mod raw;
+mod resource_limits;
 mod runtime;
+mod runtime_flags;
+mod runtime_probe;
+mod seccomp;
 mod slots;
 mod state_file;
-mod supervise;
+mod supervisor;
+mod syscalls;
+mod trials;
+mod user_namespace;
 
-pub use abilities::{Abilities, Finding, finish as finish_probing};
-pub use ability::Ability;
-pub use invocation::{Invocation, Means, Network, command, shell_quoted};
-pub use keeper::{COMMAND as KEEPER, keep};
-pub use limits::{Limits, more_descriptors, outlive_full_files};
+pub use handle::{Client, Reader, Run, StartError};
+pub use host::{Finding, Host};
+pub use host_cache::{HostCache, finish as finish_probing};
+pub use host_feature::HostFeature;
+pub use invocation::{Invocation, InvocationOptions, command, shell_quoted};
+pub use limits::Limits;
 pub use outcome::{End, Event, Outcome};
-pub use process_tree::adopt;
-pub use raw::seal;
-pub use runtime::{Runtime, RuntimeError};
+pub use process_tree::become_subreaper;
+pub use resource_limits::{more_descriptors, outlive_full_files};
+pub use runtime::{Network, Runtime, RuntimeError};
 pub use slots::{Busy, Slot, Slots, StateError, Visitor};
-pub use supervise::{Client, Reader, Run, StartError};
+pub use supervisor::{COMMAND as SUPERVISE, supervise};
+pub use syscalls::set_close_on_exec;

@@ -18,7 +18,7 @@ pub enum End {
     Cancelled,
     /// The runtime could not be executed.
     NotExecuted(String),
-    /// The keeper vanished without a report.
+    /// The supervisor vanished without a report.
     Lost,
 }
 

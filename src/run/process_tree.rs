@@ -22,7 +22,7 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open, pidfd_send_signal, waitid,
 };
 
-use super::raw;
+use super::syscalls;
 
 /// How long a sweep tries; a process in an uninterruptible wait can outlast it.
 pub const SWEEP: Duration = Duration::from_secs(5);
@@ -51,7 +51,7 @@ pub fn spawn(command: &mut Command) -> io::Result<Child> {
 /// process, so that a socket ends with the process at its other end.
 pub fn fork<T>(shared: T, life: impl FnOnce(T) -> u8) -> io::Result<(Child, T)> {
     let mut owned = owned();
-    match raw::fork()? {
+    match syscalls::fork()? {
         Some(pid) => Ok((Child::own(pid, &mut owned)?, shared)),
         None => {
             // whose children these are is not the copy's business
@@ -89,8 +89,8 @@ impl Child {
     }
 
     /// Whether it ends within this time. It is not reaped.
-    pub fn ends_within(&self, patience: Duration) -> bool {
-        readable_within(&self.ended, patience)
+    pub fn ends_within(&self, timeout: Duration) -> bool {
+        readable_within(&self.ended, timeout)
     }
 
     /// Whether it has ended. It is not reaped.
@@ -142,7 +142,7 @@ fn owned() -> MutexGuard<'static, BTreeSet<i32>> {
 }
 
 /// Makes this process the one that orphans of its tree come to.
-pub fn adopt() -> io::Result<()> {
+pub fn become_subreaper() -> io::Result<()> {
     Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
 }
 
@@ -185,8 +185,8 @@ pub fn timespec(time: Duration) -> Timespec {
     Timespec { tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() }
 }
 
-fn readable_within(descriptor: &OwnedFd, patience: Duration) -> bool {
-    let until = Instant::now() + patience;
+fn readable_within(descriptor: &OwnedFd, timeout: Duration) -> bool {
+    let until = Instant::now() + timeout;
     loop {
         let left = until.saturating_duration_since(Instant::now());
         match poll(&mut [PollFd::new(descriptor, PollFlags::IN)], Some(&timespec(left))) {

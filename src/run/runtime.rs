@@ -8,9 +8,18 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::abilities::Abilities;
-use super::ability::Ability;
-use super::invocation::Network;
+use super::host::Host;
+use super::host_feature::HostFeature;
+
+/// What a container may reach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Network {
+    /// A network namespace of its own, with nothing in it.
+    #[default]
+    None,
+    /// The host's network.
+    Host,
+}
 
 /// Where a runtime is looked for when none is configured, in this order.
 const CANDIDATES: [&str; 4] =
@@ -38,8 +47,8 @@ pub enum RuntimeError {
     #[error("the container runtime {0} refuses to run a container of ours: {1}")]
     Refuses(PathBuf, String),
     /// Something that a run needs could not be found out.
-    #[error("nothing is run while it is not known whether {word} holds here: {1}", word = .0.word())]
-    Unknown(Ability, String),
+    #[error("nothing is run while it is not known whether {code} holds here: {1}", code = .0.code())]
+    Unknown(HostFeature, String),
     /// Somebody is finding out what the runtime can do here.
     #[error("nothing is run while it is found out what the runtime can do here")]
     Asking,
@@ -80,7 +89,7 @@ impl Runtime {
     /// Whether it belongs to this account.
     pub fn is_ours(&self) -> bool {
         let me = rustix::process::geteuid();
-        !me.is_root() && self.0.metadata().is_ok_and(|facts| facts.uid() == me.as_raw())
+        !me.is_root() && self.0.metadata().is_ok_and(|metadata| metadata.uid() == me.as_raw())
     }
 
     /// The name people type.
@@ -94,10 +103,10 @@ impl Runtime {
     /// known not to work here is left out, because the runtime would refuse to
     /// start; it is named in `doctor`, and `strict` refuses the run before it
     /// comes here. What is not known was refused before, too.
-    pub fn run_flags(&self, network: Network, abilities: &Abilities) -> Vec<String> {
-        let offered = abilities.offered;
+    pub fn run_flags(&self, network: Network, host: &Host) -> Vec<String> {
+        let offered = host.flags;
         let mut flags = vec!["--quiet", "run"];
-        if abilities.lacks(Ability::ProcessNamespaces).is_none() {
+        if host.lacks(HostFeature::ProcessNamespaces).is_none() {
             flags.push("--containall");
         } else {
             flags.extend(["--contain", "--cleanenv", "--ipc"]);
@@ -105,13 +114,13 @@ impl Runtime {
         }
         flags.extend(offered.no_eval.then_some("--no-eval"));
         flags.push("--no-privs");
-        if abilities.lacks(Ability::UserNamespaces).is_none() {
+        if host.lacks(HostFeature::UserNamespaces).is_none() {
             flags.push("--userns");
         }
-        if network == Network::None && abilities.lacks(Ability::NetworkNamespaces).is_none() {
+        if network == Network::None && host.lacks(HostFeature::NetworkNamespaces).is_none() {
             flags.extend(["--net", "--network", "none"]);
         }
-        if abilities.lacks(Ability::Home).is_none() {
+        if host.lacks(HostFeature::Home).is_none() {
             // part of the small file system in memory that /tmp is in, too; never the host's
             flags.extend(["--scratch=/home/run", "--home=/home/run", "--pwd=/home/run"]);
         } else {
@@ -130,18 +139,19 @@ impl Runtime {
 
 /// Nobody but its owner and root can change it.
 fn trusted(path: &Path) -> Result<(), RuntimeError> {
-    let owner = path.metadata().map(|facts| facts.uid()).ok();
+    let owner = path.metadata().map(|metadata| metadata.uid()).ok();
     crate::trust::changeable(path, owner).map_or(Ok(()), |step| Err(RuntimeError::Writable(step)))
 }
 
 fn executable(path: &Path) -> bool {
-    path.is_absolute() && path.metadata().is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o111 != 0)
+    path.is_absolute()
+        && path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::abilities::Finding;
-    use super::super::offered::Offered;
+    use super::super::host::Finding;
+    use super::super::runtime_flags::RuntimeFlags;
     use super::*;
 
     #[test]
@@ -167,9 +177,9 @@ mod tests {
     #[test]
     fn flags_follow_what_the_host_can_do() {
         let runtime = Runtime::at(Path::new("/usr/bin/apptainer"));
-        let flags = |network, missing: &[Ability]| {
+        let flags = |network, missing: &[HostFeature]| {
             let none = || Finding::No(String::new());
-            let host = missing.iter().fold(Abilities::all(""), |host, ability| host.with(*ability, none()));
+            let host = missing.iter().fold(Host::all(""), |host, feature| host.with(*feature, none()));
             runtime.run_flags(network, &host).join(" ")
         };
         let all = flags(Network::None, &[]);
@@ -185,10 +195,10 @@ mod tests {
             assert!(all.contains(part), "{all}");
         }
         assert!(!flags(Network::Host, &[]).contains("--net"));
-        assert!(!flags(Network::None, &[Ability::NetworkNamespaces]).contains("--net"));
-        assert!(!flags(Network::None, &[Ability::UserNamespaces]).contains("--userns"));
-        assert!(flags(Network::None, &[Ability::Home]).contains("--pwd=/ "));
-        let shared = flags(Network::None, &[Ability::ProcessNamespaces]);
+        assert!(!flags(Network::None, &[HostFeature::NetworkNamespaces]).contains("--net"));
+        assert!(!flags(Network::None, &[HostFeature::UserNamespaces]).contains("--userns"));
+        assert!(flags(Network::None, &[HostFeature::Home]).contains("--pwd=/ "));
+        let shared = flags(Network::None, &[HostFeature::ProcessNamespaces]);
         assert!(!shared.contains("--containall") && shared.contains("--contain --cleanenv --ipc --no-pid"));
     }
 
@@ -196,8 +206,8 @@ mod tests {
     #[test]
     fn what_is_not_known_lowers_nothing() {
         let runtime = Runtime::at(Path::new("/usr/bin/apptainer"));
-        let nothing_known = Abilities::unknown("", Offered::all());
-        let all = Abilities::all("");
+        let nothing_known = Host::unknown("", RuntimeFlags::all());
+        let all = Host::all("");
         assert_eq!(runtime.run_flags(Network::None, &nothing_known), runtime.run_flags(Network::None, &all));
     }
 
@@ -205,15 +215,18 @@ mod tests {
     fn flags_that_are_not_offered_are_not_used() {
         let runtime = Runtime::at(Path::new("/usr/bin/singularity"));
         let flags = |offered| {
-            let mut host = Abilities::all("");
-            host.offered = offered;
-            let host = host.with(Ability::ProcessNamespaces, Finding::No(String::new()));
+            let mut host = Host::all("");
+            host.flags = offered;
+            let host = host.with(HostFeature::ProcessNamespaces, Finding::No(String::new()));
             runtime.run_flags(Network::None, &host).join(" ")
         };
-        let old = flags(Offered::default());
+        let old = flags(RuntimeFlags::default());
         for flag in ["--no-eval", "--no-mount", "--no-pid"] {
             assert!(!old.contains(flag), "{old}");
         }
-        assert!(flags(Offered { no_mount: true, ..Offered::default() }).contains("--no-mount hostfs,sys,cwd,home"));
+        assert!(
+            flags(RuntimeFlags { no_mount: true, ..RuntimeFlags::default() })
+                .contains("--no-mount hostfs,sys,cwd,home")
+        );
     }
 }

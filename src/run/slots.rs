@@ -1,7 +1,7 @@
 //! At most N containers at once over all processes of a site, by locked files.
 //!
 //! `state/slot-0.lock` … `slot-N-1.lock`; who holds the lock (flock(2)) has
-//! the slot. The lock belongs to the open file, so the keeper of a run that
+//! the slot. The lock belongs to the open file, so the supervisor of a run that
 //! inherits it keeps the slot although the server dies; the kernel frees it
 //! with the last process that has it open. There is nothing to clean up.
 //! A file that somebody removed from its path counts for nothing: after locking it is looked at whether the file is
@@ -77,14 +77,14 @@ impl Slots {
     pub fn open(folder: &Path, prefix: &str, count: usize) -> Result<Slots, StateError> {
         let refuse = |why: String| StateError { path: folder.to_owned(), why };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| refuse(error.to_string()))?;
-        let facts = folder.symlink_metadata().map_err(|error| refuse(error.to_string()))?;
-        if !facts.is_dir() {
+        let metadata = folder.symlink_metadata().map_err(|error| refuse(error.to_string()))?;
+        if !metadata.is_dir() {
             return Err(refuse("it is not a directory".to_owned()));
         }
-        if facts.uid() != rustix::process::geteuid().as_raw() {
+        if metadata.uid() != rustix::process::geteuid().as_raw() {
             return Err(refuse("it belongs to another account".to_owned()));
         }
-        if facts.mode() & 0o022 != 0 {
+        if metadata.mode() & 0o022 != 0 {
             return Err(refuse("others can write to it (chmod go-w)".to_owned()));
         }
         if let Some(step) = crate::trust::changeable(folder, None) {
@@ -95,7 +95,7 @@ impl Slots {
 
     /// Takes a free slot at once, or says why there is none.
     pub fn take(&self, visitor: Option<&Visitor>) -> io::Result<Result<Slot, Busy>> {
-        let _turn = self.turn()?;
+        let _lock = self.lock()?;
         let mark = visitor.map_or(0, Visitor::mark);
         let (mut free, mut had) = (None, 0);
         for taken in 0..self.count {
@@ -123,12 +123,12 @@ impl Slots {
     }
 
     /// To look is to hold a free one's lock for a moment: one after the other.
-    fn turn(&self) -> io::Result<File> {
+    fn lock(&self) -> io::Result<File> {
         loop {
-            let turn = self.open_file("take")?;
-            state_file::lock(&turn)?;
-            if state_file::is_at(&turn, &self.path("take")) {
-                return Ok(turn);
+            let lock = self.open_file("take")?;
+            state_file::lock(&lock)?;
+            if state_file::is_at(&lock, &self.path("take")) {
+                return Ok(lock);
             }
         }
     }
@@ -150,7 +150,7 @@ impl Slots {
 
     /// How many are taken.
     pub fn in_use(&self) -> io::Result<usize> {
-        let _turn = self.turn()?;
+        let _lock = self.lock()?;
         let mut taken = 0;
         for slot in 0..self.count {
             taken += usize::from(matches!(self.look(slot)?, Look::Taken(_)));
@@ -196,7 +196,7 @@ fn number(file: &File) -> io::Result<u64> {
 }
 
 impl Slot {
-    /// The locked file, to be handed to the keeper.
+    /// The locked file, to be handed to the supervisor.
     pub fn file(&self) -> &File {
         &self.0
     }

@@ -4,7 +4,7 @@ use super::{Check, Metrics, Service, Weight};
 use crate::error::Error;
 use crate::image::Listing;
 use crate::log;
-use crate::run::{Abilities, Ability, Finding, Runtime, RuntimeError, StartError};
+use crate::run::{Finding, Host, HostCache, HostFeature, Runtime, RuntimeError, StartError};
 
 impl Service {
     /// Looks at everything. With `probe` the runtime and the host are tried
@@ -31,21 +31,22 @@ impl Service {
 
     /// The runtime, and what it can do here. Without `probe` a question that had no answer is told as such.
     fn check_runtime(&self, runtime: &Runtime, probe: bool) -> Vec<Check> {
-        let state = &self.config.state;
+        let cache = HostCache::new(runtime, &self.config.state);
         let found = match probe {
-            true => Abilities::renew(runtime, state).map(Some),
-            false => Ok(Abilities::recorded(runtime, state)),
+            true => cache.renew().map(Some),
+            false => Ok(cache.recorded()),
         };
-        let unanswered = if probe { None } else { Abilities::refusal(runtime, state) };
-        let asked = || !probe && Abilities::is_asked(state);
+        let unanswered = if probe { None } else { cache.last_error() };
         match (found, unanswered) {
             // what nobody knows yet is no yes
-            (Ok(None), None) if asked() => vec![needed(RUNTIME, Err(&RuntimeError::Asking.into()))],
+            (Ok(None), None) if !probe && cache.is_probing() => {
+                vec![needed(RUNTIME, Err(&RuntimeError::Asking.into()))]
+            }
             (Err(error), _) => vec![needed(RUNTIME, Err(&error.into()))],
             (Ok(_), Some(error)) => vec![needed(RUNTIME, Err(&error.into()))],
             (Ok(found), None) => {
                 let version = found.as_ref().map_or("not tried yet", |found| &found.version).to_owned();
-                [needed(RUNTIME, Ok(version))].into_iter().chain(found.iter().flat_map(abilities)).collect()
+                [needed(RUNTIME, Ok(version))].into_iter().chain(found.iter().flat_map(features)).collect()
             }
         }
     }
@@ -209,26 +210,26 @@ fn owned(runtime: &Runtime) -> Option<Check> {
     runtime.is_ours().then(|| better(owner, format!("{} belongs to the account that serves", runtime.path().display())))
 }
 
-fn abilities(found: &Abilities) -> Vec<Check> {
-    let check = |ability: Ability| {
-        let (wrong, public) = match found.finding(ability) {
+fn features(host: &Host) -> Vec<Check> {
+    let check = |feature: HostFeature| {
+        let (wrong, public) = match host.finding(feature) {
             Finding::Yes => (None, None),
-            Finding::No(why) => (Some(why), Some(format!("Without it, {}.", ability.without()))),
+            Finding::No(why) => (Some(why), Some(format!("Without it, {}.", feature.without()))),
             Finding::Unknown(why) => (
                 Some(format!("not known: {why}")),
                 Some("It is not known whether this holds here: what needs it is not run.".to_owned()),
             ),
         };
         Check {
-            what: ability.word(),
-            weight: if ability.promised() { Weight::Promised } else { Weight::Better },
+            what: feature.code(),
+            weight: if feature.promised() { Weight::Promised } else { Weight::Better },
             detail: String::new(),
             public,
             wrong,
-            buys: ability.buys(),
-            lost: ability.without(),
-            get: ability.get(),
+            buys: feature.buys(),
+            lost: feature.without(),
+            get: feature.get(),
         }
     };
-    Ability::ALL.into_iter().map(check).collect()
+    HostFeature::ALL.into_iter().map(check).collect()
 }

@@ -112,10 +112,10 @@ impl Service {
     }
 
     /// What a server does once, before the first request: it makes room for
-    /// descriptors, and orphans of a run whose keeper was killed come to it.
+    /// descriptors, and orphans of a run whose supervisor was killed come to it.
     pub fn prepare(&self) {
         processes::more_descriptors();
-        if let Err(error) = processes::adopt() {
+        if let Err(error) = processes::become_subreaper() {
             log::event("missing", &[("what", &"subreaper"), ("why", &error)]);
         }
     }

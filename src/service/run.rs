@@ -7,8 +7,8 @@ use crate::args::{ArgSpec, Arguments};
 use crate::config::ImageSettings;
 use crate::error::Error;
 use crate::run::{
-    self, Abilities, Ability, Busy, Client, End, Invocation, Limits, Means, Network, Outcome, Run, Runtime, Slot,
-    Slots, StartError,
+    self, Busy, Client, End, Host, HostCache, HostFeature, Invocation, InvocationOptions, Limits, Network, Outcome,
+    Run, Runtime, Slot, Slots, StartError,
 };
 use crate::visitor::Visitor;
 
@@ -99,7 +99,7 @@ impl Service {
             && outcome.stdout.is_empty()
             && let Ok(runtime) = Runtime::find(self.config.runtime.as_deref())
         {
-            Abilities::doubt(&runtime, &self.config.state);
+            HostCache::new(&runtime, &self.config.state).invalidate();
         }
     }
 
@@ -113,61 +113,60 @@ impl Service {
         let Caller { visitor, client, .. } = caller;
         opened.runs_here()?;
         let slots = self.take_slots(opened.target.image.as_str(), visitor, client.as_ref())?;
-        let (invocation, limits) = self.invocation(opened, arguments.argv())?;
+        let invocation = self.invocation(opened, arguments.argv())?;
         if opened.replaced() {
             return Err(Error::Replaced); // while we waited for a slot
         }
-        let run = Run::start(&invocation, limits, &slots, client)?;
+        let run = Run::start(&invocation, &slots, client)?;
         Ok((run, invocation))
     }
 
-    /// The exact command of a run, and its bounds.
-    pub fn invocation(&self, opened: &Opened, argv: &[String]) -> Result<(Invocation, Limits), Error> {
+    /// The exact command of a run, with its bounds.
+    pub fn invocation(&self, opened: &Opened, argv: &[String]) -> Result<Invocation, Error> {
         let name = opened.target.image.as_str();
         let settings = self.config.settings(name);
         let runtime = Runtime::find(self.config.runtime.as_deref())?;
         Runtime::check_launcher(&settings.launcher)?;
-        let abilities = self.abilities(&runtime, settings)?;
-        let limits = limits(settings, &abilities);
-        let means = Means {
+        let host = self.host(&runtime, settings)?;
+        let options = InvocationOptions {
             runtime: &runtime,
-            abilities: &abilities,
-            limits: &limits,
+            host: &host,
+            limits: limits(settings, &host),
             network: settings.network,
             launcher: &settings.launcher,
             locale: !opened.image.sets_locale(),
         };
         let app = opened.target.app.as_ref().map(|app| app.as_str());
-        Ok((Invocation::new(&means, (name, opened.image.path()), app, argv), limits))
+        Ok(Invocation::new(&options, (name, opened.image.path()), app, argv))
     }
 
     /// What the runtime can do here. What a run of these settings needs is known; with `strict`, a promise that does not
     /// hold is an error.
-    fn abilities(&self, runtime: &Runtime, settings: &ImageSettings) -> Result<Abilities, Error> {
+    fn host(&self, runtime: &Runtime, settings: &ImageSettings) -> Result<Host, Error> {
         self.slots(None)?; // makes the state folder
-        let abilities = Abilities::of(runtime, &self.config.state, &needed(settings))?;
-        let promised = |ability: &Ability| match ability {
+        let host = HostCache::new(runtime, &self.config.state).get(&needed(settings))?;
+        let promised = |feature: &HostFeature| match feature {
             // a limit of each process is none of the run
-            Ability::Cgroups => settings.memory.is_some(),
+            HostFeature::Cgroups => settings.memory.is_some(),
             other => other.promised(),
         };
-        let broken = || Ability::ALL.into_iter().filter(promised).find_map(|one| Some((one, abilities.lacks(one)?)));
+        let broken = || HostFeature::ALL.into_iter().filter(promised).find_map(|one| Some((one, host.lacks(one)?)));
         match broken().filter(|_| self.config.strict) {
-            Some((ability, why)) => Err(Error::Strict(ability, why)),
-            None => Ok(abilities),
+            Some((feature, why)) => Err(Error::Strict(feature, why)),
+            None => Ok(host),
         }
     }
 }
 
 /// What has to be known before a run of these settings: all that keeps it apart or bounds it.
-fn needed(settings: &ImageSettings) -> Vec<Ability> {
-    let needs = |ability: &Ability| match ability {
-        Ability::Fuse => false,
-        Ability::NetworkNamespaces => settings.network == Network::None,
-        Ability::Cgroups => settings.memory.is_some() || settings.cpus.is_some(),
+fn needed(settings: &ImageSettings) -> Vec<HostFeature> {
+    let needs = |feature: &HostFeature| match feature {
+        HostFeature::Fuse => false,
+        HostFeature::NetworkNamespaces => settings.network == Network::None,
+        HostFeature::Cgroups => settings.memory.is_some() || settings.cpus.is_some(),
         _ => true,
     };
-    Ability::ALL.into_iter().filter(needs).collect()
+    HostFeature::ALL.into_iter().filter(needs).collect()
 }
 
 /// Seconds for which an answer may be cached. A launcher's exit status proves nothing of the container's, so that an
@@ -176,7 +175,7 @@ pub(super) fn kept_for(settings: &ImageSettings, spec: &ArgSpec) -> Option<u32> 
     spec.max_age().filter(|_| settings.launcher.is_empty())
 }
 
-fn limits(settings: &ImageSettings, abilities: &Abilities) -> Limits {
+fn limits(settings: &ImageSettings, host: &Host) -> Limits {
     Limits {
         deadline: settings.deadline,
         output: settings.output_limit,
@@ -184,6 +183,6 @@ fn limits(settings: &ImageSettings, abilities: &Abilities) -> Limits {
         // carried elsewhere, it would count what others run there (Slurm passes limits on)
         processes: settings.launcher.is_empty().then_some(settings.processes),
         cpus: settings.cpus,
-        cell: Limits::cell(abilities),
+        user_namespace: Limits::user_namespace(host),
     }
 }

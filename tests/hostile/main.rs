@@ -24,7 +24,7 @@ mod n37_deadline;
 mod n38_leaving;
 mod n39_killed;
 mod n40_limits;
-mod n44_abilities;
+mod n44_host_features;
 mod n45_faults;
 mod n48_runtime;
 mod n49_load;

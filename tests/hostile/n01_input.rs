@@ -213,7 +213,7 @@ fn hostile_07_query_without_equals() {
         &["-s"][..],
         &["--help"],
         &["--version"],
-        &["keep"],
+        &["supervise"],
         &["fastcgi"],
         &["--config", "/etc/passwd"],
         &["run", "argv.sif"],

@@ -46,23 +46,23 @@ fn hostile_39_a_killed_server_leaves_no_real_container() {
     });
 }
 
-/// The keeper is the parent of a run's processes; somebody else's KILL (the kernel's, when memory is short) must not set
+/// The supervisor is the parent of a run's processes; somebody else's KILL (the kernel's, when memory is short) must not set
 /// them free.
-fn kill_keeper(site: &Site) {
-    let keepers = site.others().into_iter().filter(processes::Process::is_supervisor);
-    let keepers: Vec<_> = keepers.collect();
-    assert_eq!(keepers.len(), 1, "{keepers:?}");
-    keepers[0].signal(Signal::KILL);
+fn kill_supervisor(site: &Site) {
+    let supervisors = site.others().into_iter().filter(processes::Process::is_supervisor);
+    let supervisors: Vec<_> = supervisors.collect();
+    assert_eq!(supervisors.len(), 1, "{supervisors:?}");
+    supervisors[0].signal(Signal::KILL);
 }
 
 #[test]
-fn hostile_39_a_killed_keeper_leaves_nothing() {
+fn hostile_39_a_killed_supervisor_leaves_nothing() {
     on_both_wires(|wire| {
         for name in ["hang.sif", "ignore.sif", "nest.sif", "slow-20.sif"] {
             let site = Site::new(wire).image(name, &[]).image("argv.sif", &[]).set("deadline", 200).set("slots", 1);
             let mut talk = site.open(&get(&format!("/container/run/{name}")).accept(EVENTS));
             site.wait_for_runs(1);
-            kill_keeper(&site);
+            kill_supervisor(&site);
             talk.wait_for("event: exit");
             talk.finish();
             site.nothing_runs();
@@ -72,7 +72,7 @@ fn hostile_39_a_killed_keeper_leaves_nothing() {
 }
 
 #[test]
-fn hostile_39_a_killed_keeper_leaves_no_real_container() {
+fn hostile_39_a_killed_supervisor_leaves_no_real_container() {
     on_both_wires(|wire| {
         for mode in ["hang", "nest"] {
             let Some(site) = real::site(wire) else { return };
@@ -80,7 +80,7 @@ fn hostile_39_a_killed_keeper_leaves_no_real_container() {
             let mark = real::mark();
             let talk = site.open(&get(&format!("/container/run/behave.sif?mode={mode}&mark={mark}")));
             let family = real::running(&site, mark);
-            kill_keeper(&site);
+            kill_supervisor(&site);
             assert_eq!(talk.finish().status, 502);
             let server = if wire == Wire::FastCgi { site.start() as i32 } else { 0 };
             processes::all_gone(&family.into_iter().filter(|one| one.pid != server).collect::<Vec<_>>());

@@ -207,9 +207,9 @@ fn hostile_41_a_run_is_the_first_to_go() {
         let hanging = site.open(&get("/container/run/hang.sif").accept(EVENTS));
         site.wait_for_runs(2);
         let others = site.others();
-        let keeper = others.iter().find(|process| process.is_supervisor()).expect("a keeper");
-        let score = std::fs::read_to_string(format!("/proc/{}/oom_score_adj", keeper.pid)).unwrap();
-        assert_ne!(score.trim(), "1000", "the keeper has to outlive the run");
+        let supervisor = others.iter().find(|process| process.is_supervisor()).expect("a supervisor");
+        let score = std::fs::read_to_string(format!("/proc/{}/oom_score_adj", supervisor.pid)).unwrap();
+        assert_ne!(score.trim(), "1000", "the supervisor has to outlive the run");
         hanging.leave();
     });
 }

@@ -87,10 +87,11 @@ impl Model {
             Event::SecondRun => self.begin(IMAGES[dice.below(IMAGES.len())]),
             Event::OutputFull => self.begin("stdout.sif"),
             Event::SupervisorKilled => {
-                let keepers = self.site.others().into_iter();
-                let keepers: Vec<_> = keepers.filter(|one| one.command.starts_with("singularity-nginx keep")).collect();
-                if !keepers.is_empty() {
-                    kill(&keepers[dice.below(keepers.len())]);
+                let supervisors = self.site.others().into_iter();
+                let supervisors: Vec<_> =
+                    supervisors.filter(|one| one.command.starts_with("singularity-nginx supervise")).collect();
+                if !supervisors.is_empty() {
+                    kill(&supervisors[dice.below(supervisors.len())]);
                 }
             }
             Event::ServerKilled if self.site.wire == Wire::FastCgi => {
@@ -210,13 +211,13 @@ fn a_real_container_outlives_neither_server_nor_supervisor() {
         let mark = crate::support::real::mark();
         let _talk = site.open(&get(&format!("/container/run/behave.sif?mode={mode}&mark={mark}")));
         let tree = crate::support::real::running(&site, mark);
-        let keeper = tree.iter().find(|one| one.is_supervisor()).expect("a keeper").clone();
+        let supervisor = tree.iter().find(|one| one.is_supervisor()).expect("a supervisor").clone();
         if supervisor_first {
-            keeper.signal(Signal::KILL);
+            supervisor.signal(Signal::KILL);
             site.end(Signal::KILL);
         } else {
             site.end(Signal::KILL);
-            keeper.signal(Signal::KILL);
+            supervisor.signal(Signal::KILL);
         }
         crate::support::processes::all_gone(&tree);
     }

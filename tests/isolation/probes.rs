@@ -15,10 +15,10 @@ use crate::{assert_isolated, runs_again};
 const KINDS: [&[&str]; 8] = [
     &["/runtime/versioned --version"],
     &["/runtime/versioned help run"],
-    &["keep try-cell"],
-    &["keep try-nesting"],
-    &["keep try-filter"],
-    &["singularity-nginx keep "],
+    &["supervise try-user-namespace"],
+    &["supervise try-nesting"],
+    &["supervise try-filter"],
+    &["singularity-nginx supervise "],
     &[INIT],
     &["/bin/sh", "--quiet run", "probe.sqfs"],
 ];
@@ -93,7 +93,7 @@ fn meddled(site: &Site, kind: &[&str], signal: Signal) -> bool {
     let stop = AtomicBool::new(false);
     let wanted = |process: &Process| match kind {
         [INIT] => process.is_init(),
-        ["singularity-nginx keep "] => process.is_supervisor(),
+        ["singularity-nginx supervise "] => process.is_supervisor(),
         words => words.iter().all(|word| process.command.contains(word)),
     };
     let met = std::thread::scope(|scope| {

@@ -259,7 +259,7 @@ pub struct Seen {
     /// Resident at most, in megabytes.
     pub memory: f64,
     pub threads: usize,
-    /// The server, keepers and containers.
+    /// The server, supervisors and containers.
     pub processes: usize,
     pub descriptors: usize,
 }

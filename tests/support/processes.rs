@@ -1,7 +1,7 @@
 //! Which processes belong to a test, and whether they are gone.
 //!
 //! A process belongs to a folder when its command line names it, or when its working folder or executable lies in it:
-//! the program and its keepers start there, the stub is called by a name there, images of the real runtime lie there.
+//! the program and its supervisors start there, the stub is called by a name there, images of the real runtime lie there.
 //! What has none of these (a program inside a container) is found as a descendant while it lives.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,13 +28,13 @@ impl Process {
 
     /// Whether it supervises a run. The init of a run is a copy of its supervisor, with the same command line.
     pub fn is_supervisor(&self) -> bool {
-        let kept = |process: &Process| process.command.starts_with("singularity-nginx keep ");
-        kept(self) && !self.parent().is_some_and(|parent| kept(&parent))
+        let supervises = |process: &Process| process.command.starts_with("singularity-nginx supervise ");
+        supervises(self) && !self.parent().is_some_and(|parent| supervises(&parent))
     }
 
     /// Whether it is the init of a run.
     pub fn is_init(&self) -> bool {
-        self.command.starts_with("singularity-nginx keep ") && !self.is_supervisor()
+        self.command.starts_with("singularity-nginx supervise ") && !self.is_supervisor()
     }
 
     fn parent(&self) -> Option<Process> {

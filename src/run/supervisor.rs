@@ -1,4 +1,4 @@
-//! The keeper: one small process per run, the parent of all its processes.
+//! The supervisor: one small process per run, the parent of all its processes.
 //!
 //! In, on descriptor 0 (a socket): an [`Order`], and the descriptor of the
 //! slot's lock. Out, on the same socket: one [`Report`], after nothing of the
@@ -6,52 +6,31 @@
 //! not want the run any more: the run is ended.
 //!
 //! Where the host can do that, the run has a process namespace of its own, and
-//! the keeper starts its init (`init.rs`), which starts the runtime: then the
-//! kernel ends all of it with the keeper, whoever killed that.
-//! The keeper is a *subreaper* (prctl(2) PR_SET_CHILD_SUBREAPER): processes
+//! the supervisor starts its init (`init.rs`), which starts the runtime: then the
+//! kernel ends all of it with the supervisor, whoever killed that.
+//! The supervisor is a *subreaper* (prctl(2) PR_SET_CHILD_SUBREAPER): processes
 //! of the run that daemonise become its children, and no process of the run
 //! escapes the sweep. It starts the runtime with descriptors 0 (/dev/null),
 //! 1 and 2, and no others.
 
-use std::io::{self, IoSliceMut, Read, Write};
-use std::mem::MaybeUninit;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::Signal;
-use serde::{Deserialize, Serialize};
 
-use super::cell;
-use super::filter;
+use super::control::{Order, Report, receive_order};
 use super::init;
-use super::invocation::ENVIRONMENT;
-use super::limits::{self, Limits};
 use super::process_tree::{self, Child};
-use super::raw;
+use super::resource_limits;
+use super::seccomp;
+use super::syscalls;
+use super::trials;
 
-/// Locks that come with an order: the site's slot and the image's.
-pub const MAX_LOCKS: usize = 2;
-/// The command by which the executable is started as a keeper.
-pub const COMMAND: &str = "keep";
-/// The words behind it for a trial: what [`super::Ability::Counting`], [`super::Ability::Nesting`] and
-/// [`super::Ability::Filter`] need.
-pub const TRY_CELL: &str = "try-cell";
-pub const TRY_NESTING: &str = "try-nesting";
-/// What an init needs: a process namespace, with a /proc of its own.
-pub const TRY_INIT: &str = "try-init";
-/// A network namespace.
-pub const TRY_NETWORK: &str = "try-network";
-pub const TRY_FILTER: &str = "try-filter";
-/// The exit status of a trial that the kernel refused; any other but 0 says nothing.
-pub const REFUSED: u8 = 3;
-/// Largest order in bytes: arguments come from at most 64 KiB of content.
-const MAX_ORDER: usize = 1024 * 1024;
+/// The command by which the executable is started as a supervisor.
+pub const COMMAND: &str = "supervise";
 /// From TERM to KILL when the deadline is over.
 const GRACE: Duration = Duration::from_secs(3);
 /// From TERM to KILL when nobody waits for the answer any more.
@@ -63,52 +42,20 @@ pub const WORST_CASE: Duration = GRACE.saturating_add(STUCK).saturating_add(proc
 /// How often the locks are touched, so that what removes old files from /tmp leaves them: it counts in days.
 const TOUCH: Duration = Duration::from_secs(600);
 
-/// What the keeper is to run.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Order {
-    pub program: PathBuf,
-    pub arguments: Vec<String>,
-    /// Variables on top of the fixed environment, where the runtime needs
-    /// them to reach its own systemd session.
-    pub session: Vec<(String, String)>,
-    pub limits: Limits,
-    /// Whether system calls are filtered.
-    pub filtered: bool,
-    /// Whether it has a process namespace of its own, with an init.
-    pub init: bool,
-}
-
-/// How it ended.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Report {
-    Exited(i32),
-    Signalled(i32),
-    Deadline,
-    Cancelled,
-    NotExecuted(String),
-    /// The run could not be watched, so it was ended.
-    Unwatched(String),
-}
-
-/// The life of a keeper. The error says why it could not even begin.
-pub fn keep(word: Option<&str>) -> io::Result<()> {
-    match word {
-        Some(TRY_CELL) => return tell(cell::tried()),
-        Some(TRY_NESTING) => return tell(cell::tried_nesting()),
-        Some(TRY_INIT) => return tell(init::tried()),
-        Some(TRY_NETWORK) => return tell(cell::tried_network()),
-        Some(TRY_FILTER) => return tell(filter::set()),
-        _ => {}
+/// The life of a supervisor, or the trial of this word. The error says why it could not even begin.
+pub fn supervise(word: Option<&str>) -> io::Result<()> {
+    if let Some(outcome) = trials::run(word) {
+        return outcome;
     }
     // away from the terminal of whoever started the server: /dev/tty would be theirs (TIOCSTI types into it)
     rustix::process::setsid()?;
     let mut control = UnixStream::from(rustix::io::dup(io::stdin().as_fd())?);
     rustix::io::fcntl_setfd(&control, rustix::io::FdFlags::CLOEXEC)?;
-    let (order, locks) = receive(&mut control)?;
+    let (order, locks) = receive_order(&mut control)?;
     let signals = ending_signals()?;
-    process_tree::adopt()?;
+    process_tree::become_subreaper()?;
     // refused where there are no keyrings (ENOSYS, or seccomp): then there is nothing to share
-    let _ = raw::leave_keyring();
+    let _ = syscalls::leave_keyring();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let report = match start(&order) {
         Err(error) => Report::NotExecuted(error.to_string()),
@@ -127,49 +74,7 @@ pub fn keep(word: Option<&str>) -> io::Result<()> {
     Ok(())
 }
 
-/// The outcome of a trial. What the kernel does not allow or does not have is a refusal; anything else may pass.
-fn tell(tried: io::Result<()>) -> io::Result<()> {
-    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
-    let refuses = |error: &io::Error| {
-        matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
-            || error.raw_os_error() == Some(libc::EUSERS)
-            || (error.kind() == io::ErrorKind::StorageFull && cell::are_forbidden())
-    };
-    if let Err(error) = tried.as_ref()
-        && refuses(error)
-    {
-        eprintln!("{error}");
-        std::process::exit(REFUSED.into());
-    }
-    tried
-}
-
-/// Reads the order and the locks that came with its first byte.
-fn receive(control: &mut UnixStream) -> io::Result<(Order, Vec<OwnedFd>)> {
-    let mut length = [0; 4];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_LOCKS))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::WAITALL;
-    let got = recvmsg(&*control, &mut [IoSliceMut::new(&mut length)], &mut ancillary, flags)?;
-    if got.bytes != length.len() {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    let mut locks = Vec::new();
-    for message in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(descriptors) = message {
-            locks.extend(descriptors);
-        }
-    }
-    let length = u32::from_le_bytes(length) as usize;
-    if length > MAX_ORDER {
-        return Err(io::Error::other("the order is too long"));
-    }
-    let mut text = vec![0; length];
-    control.read_exact(&mut text)?;
-    Ok((serde_json::from_slice(&text)?, locks))
-}
-
-/// A descriptor that becomes readable when somebody asks the keeper to end.
+/// A descriptor that becomes readable when somebody asks the supervisor to end.
 fn ending_signals() -> io::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair()?;
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
@@ -182,10 +87,10 @@ fn ending_signals() -> io::Result<UnixStream> {
 fn start(order: &Order) -> io::Result<(Child, Option<UnixStream>)> {
     order.limits.set()?;
     if order.filtered {
-        filter::set()?;
+        seccomp::set()?;
     }
     let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
-    let started = limits::first_to_go(|| match order.init {
+    let started = resource_limits::first_to_go(|| match order.init {
         true => init::spawn(order).map(|(child, socket)| (child, Some(socket))),
         false => alone(order).map(|child| (child, None)),
     });
@@ -200,23 +105,9 @@ fn start(order: &Order) -> io::Result<(Child, Option<UnixStream>)> {
 
 /// The runtime as a child of ours.
 fn alone(order: &Order) -> io::Result<Child> {
-    let mut command = runtime(order);
-    raw::ends_with_us(&mut command);
+    let mut command = order.command();
+    syscalls::ends_with_us(&mut command);
     process_tree::spawn(&mut command)
-}
-
-/// The runtime as a command, in a process group of its own.
-pub fn runtime(order: &Order) -> Command {
-    let mut command = Command::new(&order.program);
-    command
-        .args(&order.arguments)
-        .env_clear()
-        .envs(ENVIRONMENT)
-        .envs(order.session.iter().map(|(name, value)| (name, value)))
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .process_group(0);
-    command
 }
 
 /// What a run is watched by.
@@ -250,11 +141,11 @@ impl Watch<'_> {
             None => (Report::Deadline, GRACE),
         };
         self.ask_to_end(child);
-        let patience = Instant::now().checked_add(grace);
+        let timeout = Instant::now().checked_add(grace);
         let ended = child.ended();
         let both = [ended.as_fd(), self.control.as_fd()];
         // a visitor who leaves during the long grace ends it
-        first(if report == Report::Deadline { &both } else { &both[..1] }, patience)?;
+        first(if report == Report::Deadline { &both } else { &both[..1] }, timeout)?;
         Ok(report)
     }
 
@@ -294,17 +185,6 @@ fn end(child: Child) {
     process_tree::sweep();
 }
 
-impl Report {
-    /// What a process's status says.
-    pub fn of(status: ExitStatus) -> Report {
-        match (status.code(), status.signal()) {
-            (Some(code), _) => Report::Exited(code),
-            (None, Some(signal)) => Report::Signalled(signal),
-            (None, None) => Report::Exited(-1),
-        }
-    }
-}
-
 /// The index of the first descriptor that is readable or at its end; `None`
 /// when the time is over.
 fn first(descriptors: &[BorrowedFd<'_>], until: Option<Instant>) -> io::Result<Option<usize>> {
@@ -335,8 +215,8 @@ mod tests {
         lock.set_times(std::fs::FileTimes::new().set_accessed(UNIX_EPOCH).set_modified(UNIX_EPOCH)).unwrap();
         let held = OwnedFd::from(lock.try_clone().unwrap());
         keep_young(&held);
-        let facts = lock.metadata().unwrap();
-        for time in [facts.accessed().unwrap(), facts.modified().unwrap()] {
+        let metadata = lock.metadata().unwrap();
+        for time in [metadata.accessed().unwrap(), metadata.modified().unwrap()] {
             assert!(time.elapsed().unwrap_or_default() < month, "{time:?}");
         }
     }

@@ -1,6 +1,6 @@
 //! The server's side of a run: [`Invocation`] → [`Event`]s → [`Outcome`].
 //!
-//! One `poll` over the run's stdout, stderr, the keeper's socket and the
+//! One `poll` over the run's stdout, stderr, the supervisor's socket and the
 //! visitor's connection. Dropping a [`Run`] ends it: there is no other way
 //! out, and none that leaves a container behind.
 
@@ -15,31 +15,30 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use thiserror::Error;
 
-use super::control::{read_report, send_order};
+use super::control::{Report, read_report, send_order};
 use super::invocation::Invocation;
-use super::keeper::{COMMAND, Order, Report, WORST_CASE};
-use super::life::{Happening, State};
-use super::limits::Limits;
+use super::lifecycle::{LifecycleEvent, State};
 use super::outcome::{End, Event, Outcome};
 use super::pipes::{Tail, take};
 use super::process_tree::{self, Child, timespec};
 use super::slots::Slot;
+use super::supervisor::{COMMAND, WORST_CASE};
 
-/// What a keeper is called in lists of processes.
+/// What a supervisor is called in lists of processes.
 const NAME: &str = "singularity-nginx";
 /// Above glibc's largest threshold for a mapping of its own (mallopt(3), M_MMAP_THRESHOLD): what a run printed goes back
 /// to the kernel when it is dropped, and not to the pool of one of many threads. Pages that are not touched cost nothing.
 const OWN_MAPPING: usize = 33 << 20;
-/// A keeper that is silent for so long after the deadline, or after it was told to stop, is given up: its worst case,
+/// A supervisor that is silent for so long after the deadline, or after it was told to stop, is given up: its worst case,
 /// and as much again for a host that is busy.
-const PATIENCE: Duration = WORST_CASE.saturating_mul(2);
+const SUPERVISOR_TIMEOUT: Duration = WORST_CASE.saturating_mul(2);
 // a deadline is never told as a lost run because the server was the first to give up
-const _: () = assert!(PATIENCE.as_secs() >= WORST_CASE.as_secs() + 5);
-/// After the keeper's report the pipes are at their end; a descriptor that
+const _: () = assert!(SUPERVISOR_TIMEOUT.as_secs() >= WORST_CASE.as_secs() + 5);
+/// After the supervisor's report the pipes are at their end; a descriptor that
 /// was carried elsewhere is not waited for.
 const DRAIN: Duration = Duration::from_secs(1);
 /// Bytes that are read after the report: more than both pipes hold (pipe(7), pipe-max-size) was not printed by the run.
-const MOST_LATE: usize = 4 << 20;
+const MAX_LATE_BYTES: usize = 4 << 20;
 
 /// Why a run could not begin: a lack of processes, memory or descriptors.
 #[derive(Debug, Error)]
@@ -57,8 +56,8 @@ pub struct Client {
 
 /// A run that is under way.
 pub struct Run {
-    keeper: Child,
-    /// Open until the keeper has reported.
+    supervisor: Child,
+    /// Open until the supervisor has reported.
     control: Option<UnixStream>,
     stdout: Option<PipeReader>,
     stderr: Option<PipeReader>,
@@ -67,14 +66,14 @@ pub struct Run {
     listening: bool,
     begun: Instant,
     /// Bytes of stdout that may still come.
-    room: usize,
+    output_left: usize,
     /// Bytes that came after the end.
-    late: usize,
+    late_bytes: usize,
     truncated: bool,
     state: State,
-    /// When we stop waiting: for the keeper, and after its report for the pipes.
+    /// When we stop waiting: for the supervisor, and after its report for the pipes.
     give_up: Instant,
-    /// Whether the keeper's end has been taken.
+    /// Whether the supervisor's end has been taken.
     reaped: bool,
 }
 
@@ -88,59 +87,46 @@ pub struct Reader<'a> {
 }
 
 impl Run {
-    /// Starts the keeper and gives it the order and the slots' locks.
-    pub fn start(
-        invocation: &Invocation,
-        limits: Limits,
-        slots: &[Slot],
-        client: Option<Client>,
-    ) -> Result<Run, StartError> {
+    /// Starts the supervisor and gives it the order and the slots' locks.
+    pub fn start(invocation: &Invocation, slots: &[Slot], client: Option<Client>) -> Result<Run, StartError> {
         let (mut control, theirs) = UnixStream::pair()?;
         let (stdout, out) = io::pipe()?;
         let (stderr, err) = io::pipe()?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0(NAME).arg(COMMAND).env_clear();
-        let keeper = process_tree::spawn(command.stdin(OwnedFd::from(theirs)).stdout(out).stderr(err))?;
+        let supervisor = process_tree::spawn(command.stdin(OwnedFd::from(theirs)).stdout(out).stderr(err))?;
         // the ends of the pipes that the command still holds
         drop(command);
         let begun = Instant::now();
-        let order = Order {
-            program: invocation.program.clone(),
-            arguments: invocation.arguments.clone(),
-            session: invocation.session.clone(),
-            limits,
-            filtered: invocation.filtered,
-            init: invocation.init,
-        };
-        let given = send_order(&mut control, &order, slots, PATIENCE);
+        let given = send_order(&mut control, &invocation.order, slots, SUPERVISOR_TIMEOUT);
         let run = Run {
-            keeper,
+            supervisor,
             control: Some(control),
             stdout: Some(stdout),
             stderr: Some(stderr),
             client,
             listening: true,
             begun,
-            room: limits.output,
-            late: 0,
+            output_left: invocation.order.limits.output,
+            late_bytes: 0,
             truncated: false,
             state: State::Running,
-            give_up: begun + limits.deadline + PATIENCE,
+            give_up: begun + invocation.order.limits.deadline + SUPERVISOR_TIMEOUT,
             reaped: false,
         };
         given.map(|()| run).map_err(StartError)
     }
 
-    /// The next event; [`Event::Silence`] after `patience` without one. After
+    /// The next event; [`Event::Silence`] after `timeout` without one. After
     /// [`Event::End`] there is nothing more.
-    pub fn next(&mut self, patience: Duration) -> Event {
-        self.next_for(Reader::default(), patience).unwrap_or(Event::Silence)
+    pub fn next(&mut self, timeout: Duration) -> Event {
+        self.next_for(Reader::default(), timeout).unwrap_or(Event::Silence)
     }
 
     /// The same for a reader who may be slow; `None`: what it waits for is ready. However slow it is, the run ends by
-    /// its deadline, and the keeper is reaped when it has reported.
-    pub fn next_for(&mut self, reader: Reader<'_>, patience: Duration) -> Option<Event> {
-        let until = Instant::now() + patience;
+    /// its deadline, and the supervisor is reaped when it has reported.
+    pub fn next_for(&mut self, reader: Reader<'_>, timeout: Duration) -> Option<Event> {
+        let until = Instant::now() + timeout;
         loop {
             let drained = self.stdout.is_none() && self.stderr.is_none();
             if let Some(end) = self.state.end().filter(|_| drained) {
@@ -159,7 +145,7 @@ impl Run {
                 Waited::Nothing if Instant::now() >= self.give_up && !(reader.full && self.has_ended()) => {
                     match self.state.end() {
                         Some(end) => return Some(Event::End(end.clone())),
-                        None => self.happened(Happening::PatienceOver),
+                        None => self.apply(LifecycleEvent::TimedOut),
                     }
                 }
                 Waited::Nothing => return Some(Event::Silence),
@@ -207,11 +193,11 @@ impl Run {
     }
 
     /// One `poll`; at most one event.
-    fn wait(&mut self, reader: Reader<'_>, patience: Duration) -> Waited {
-        let Some(ready) = self.poll(reader, patience) else { return Waited::Nothing };
+    fn wait(&mut self, reader: Reader<'_>, timeout: Duration) -> Waited {
+        let Some(ready) = self.poll(reader, timeout) else { return Waited::Nothing };
         if self.has_left(ready.client) {
             self.client = None;
-            self.happened(Happening::VisitorLeft);
+            self.apply(LifecycleEvent::VisitorLeft);
         }
         if ready.control {
             self.report();
@@ -239,8 +225,8 @@ impl Run {
         if !self.has_ended() {
             return;
         }
-        self.late += piece.map_or(0, Vec::len);
-        if self.late > MOST_LATE {
+        self.late_bytes += piece.map_or(0, Vec::len);
+        if self.late_bytes > MAX_LATE_BYTES {
             self.truncated |= self.stdout.take().is_some();
             self.stderr = None;
         }
@@ -256,8 +242,8 @@ impl Run {
     }
 
     /// What is ready; `None` when the time passed and nothing is.
-    fn poll(&self, reader: Reader<'_>, patience: Duration) -> Option<Ready> {
-        let timeout = timespec(patience);
+    fn poll(&self, reader: Reader<'_>, timeout: Duration) -> Option<Ready> {
+        let timeout = timespec(timeout);
         let client = if self.listening { PollFlags::RDHUP | PollFlags::IN } else { PollFlags::RDHUP };
         let pipe = |pipe: &'_ Option<PipeReader>| !reader.full && pipe.is_some();
         let watched: [(Option<BorrowedFd<'_>>, PollFlags); 5] = [
@@ -287,32 +273,32 @@ impl Run {
         })
     }
 
-    /// What the keeper's report says.
+    /// What the supervisor's report says.
     fn report(&mut self) {
-        self.happened(match self.control.as_ref().and_then(read_report) {
-            Some(Report::Exited(code)) => Happening::Report(End::Exited(code)),
-            Some(Report::Signalled(signal)) => Happening::Report(End::Signalled(signal)),
-            Some(Report::Deadline) => Happening::Report(End::Deadline),
-            Some(Report::Cancelled) => Happening::Report(End::Cancelled),
-            Some(Report::NotExecuted(why)) => Happening::Report(End::NotExecuted(why)),
-            Some(Report::Unwatched(_)) => Happening::Report(End::Lost),
-            None => Happening::SupervisorGone,
+        self.apply(match self.control.as_ref().and_then(read_report) {
+            Some(Report::Exited(code)) => LifecycleEvent::Report(End::Exited(code)),
+            Some(Report::Signalled(signal)) => LifecycleEvent::Report(End::Signalled(signal)),
+            Some(Report::Deadline) => LifecycleEvent::Report(End::Deadline),
+            Some(Report::Cancelled) => LifecycleEvent::Report(End::Cancelled),
+            Some(Report::NotExecuted(why)) => LifecycleEvent::Report(End::NotExecuted(why)),
+            Some(Report::Unwatched(_)) => LifecycleEvent::Report(End::Lost),
+            None => LifecycleEvent::SupervisorGone,
         });
     }
 
     /// Follows the table of `life.rs`, and does what a new state asks for.
-    fn happened(&mut self, happening: Happening) {
+    fn apply(&mut self, event: LifecycleEvent) {
         let before = std::mem::replace(&mut self.state, State::Running);
-        self.state = before.clone().after(happening);
+        self.state = before.clone().after(event);
         match &self.state {
             state if *state == before => {}
             State::Running => {}
             State::Stopping(_) => {
-                // the keeper reads the end of the socket as the word to stop
+                // the supervisor reads the end of the socket as the word to stop
                 if let Some(control) = &self.control {
                     let _ = control.shutdown(Shutdown::Write);
                 }
-                self.give_up = self.give_up.min(Instant::now() + PATIENCE);
+                self.give_up = self.give_up.min(Instant::now() + SUPERVISOR_TIMEOUT);
             }
             State::Over { .. } => {
                 self.control = None;
@@ -322,19 +308,19 @@ impl Run {
         }
     }
 
-    /// Takes the keeper's end: it comes with its report. A keeper that does
+    /// Takes the supervisor's end: it comes with its report. A supervisor that does
     /// not end, or that was killed, leaves its tree to this process.
     fn reap(&mut self) {
         if std::mem::replace(&mut self.reaped, true) {
             return;
         }
         let mut abandoned = matches!(self.state, State::Over { abandoned: true, .. });
-        if abandoned || !self.keeper.ends_within(PATIENCE) {
-            self.keeper.kill();
+        if abandoned || !self.supervisor.ends_within(SUPERVISOR_TIMEOUT) {
+            self.supervisor.kill();
             abandoned = true;
         }
-        let ended = self.keeper.wait();
-        // a keeper that was killed before it could report, while nobody looked
+        let ended = self.supervisor.wait();
+        // a supervisor that was killed before it could report, while nobody looked
         if abandoned || ended.is_ok_and(|status| !status.success()) {
             process_tree::sweep();
         } else {
@@ -345,12 +331,12 @@ impl Run {
     /// Cuts a piece of stdout to what there is room for.
     fn kept(&mut self, piece: Option<Vec<u8>>) -> Option<Vec<u8>> {
         let mut piece = piece?;
-        if piece.len() > self.room {
-            piece.truncate(self.room);
+        if piece.len() > self.output_left {
+            piece.truncate(self.output_left);
             self.truncated = true;
-            self.happened(Happening::OutputFull);
+            self.apply(LifecycleEvent::OutputFull);
         }
-        self.room -= piece.len();
+        self.output_left -= piece.len();
         (!piece.is_empty()).then_some(piece)
     }
 }
@@ -362,7 +348,7 @@ impl Default for Ready {
 }
 
 impl Drop for Run {
-    /// Closing the socket ends the run; the keeper ends with it.
+    /// Closing the socket ends the run; the supervisor ends with it.
     fn drop(&mut self) {
         self.control = None;
         self.stdout = None;

@@ -1,12 +1,12 @@
-//! The abilities of a host and its runtime, in words: what each one buys, what
-//! is lost without it, how to get it. Whether it holds here: `abilities.rs`.
+//! The features of a host and its runtime that runs are kept apart and bounded with, in words: what each one buys, what is
+//! lost without it, how to get it. Whether it holds here: `host.rs`.
 
 use serde::{Deserialize, Serialize};
 
 /// Something that a run can be kept apart or bounded with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ability {
+pub enum HostFeature {
     /// A runtime that offers all the flags: Apptainer 1.2, SingularityCE 3.11.
     Release,
     /// user_namespaces(7) for ordinary accounts.
@@ -31,88 +31,90 @@ pub enum Ability {
     Cgroups,
 }
 
-impl Ability {
+impl HostFeature {
     /// All of them, in the order in which people should mend them.
-    pub const ALL: [Ability; 11] = [
-        Ability::Release,
-        Ability::UserNamespaces,
-        Ability::ProcessNamespaces,
-        Ability::NetworkNamespaces,
-        Ability::Filter,
-        Ability::Fuse,
-        Ability::Counting,
-        Ability::ProcessTree,
-        Ability::Nesting,
-        Ability::Cgroups,
-        Ability::Home,
+    pub const ALL: [HostFeature; 11] = [
+        HostFeature::Release,
+        HostFeature::UserNamespaces,
+        HostFeature::ProcessNamespaces,
+        HostFeature::NetworkNamespaces,
+        HostFeature::Filter,
+        HostFeature::Fuse,
+        HostFeature::Counting,
+        HostFeature::ProcessTree,
+        HostFeature::Nesting,
+        HostFeature::Cgroups,
+        HostFeature::Home,
     ];
 
-    /// A machine word.
-    pub fn word(self) -> &'static str {
+    /// The machine-readable code.
+    pub fn code(self) -> &'static str {
         match self {
-            Ability::Release => "runtime-release",
-            Ability::UserNamespaces => "user-namespaces",
-            Ability::NetworkNamespaces => "network-namespaces",
-            Ability::ProcessNamespaces => "process-namespaces",
-            Ability::Filter => "call-filter",
-            Ability::Fuse => "fuse",
-            Ability::Counting => "process-counting",
-            Ability::ProcessTree => "process-tree",
-            Ability::Nesting => "nested-namespaces",
-            Ability::Home => "home",
-            Ability::Cgroups => "cgroups",
+            HostFeature::Release => "runtime-release",
+            HostFeature::UserNamespaces => "user-namespaces",
+            HostFeature::NetworkNamespaces => "network-namespaces",
+            HostFeature::ProcessNamespaces => "process-namespaces",
+            HostFeature::Filter => "call-filter",
+            HostFeature::Fuse => "fuse",
+            HostFeature::Counting => "process-counting",
+            HostFeature::ProcessTree => "process-tree",
+            HostFeature::Nesting => "nested-namespaces",
+            HostFeature::Home => "home",
+            HostFeature::Cgroups => "cgroups",
         }
     }
 
     /// What it buys.
     pub fn buys(self) -> &'static str {
         match self {
-            Ability::Release => {
+            HostFeature::Release => {
                 "arguments reach an image as they are, with no shell in between (--no-eval), and nothing of the host is mounted (--no-mount)"
             }
-            Ability::UserNamespaces => "containers run without any privilege of the host",
-            Ability::NetworkNamespaces => "containers have no network unless the site allows it",
-            Ability::ProcessNamespaces => "containers do not see, and cannot signal, other processes of the account",
-            Ability::Filter => {
+            HostFeature::UserNamespaces => "containers run without any privilege of the host",
+            HostFeature::NetworkNamespaces => "containers have no network unless the site allows it",
+            HostFeature::ProcessNamespaces => {
+                "containers do not see, and cannot signal, other processes of the account"
+            }
+            HostFeature::Filter => {
                 "containers reach less of the kernel: no sockets to the hypervisor, no keyrings, io_uring, bpf"
             }
-            Ability::Fuse => "images are mounted instead of unpacked for each run",
-            Ability::Counting => "a run that makes many processes or namespaces takes none from the others",
-            Ability::ProcessTree => "the kernel ends all of a run with its supervisor, whatever is killed",
-            Ability::Nesting => {
+            HostFeature::Fuse => "images are mounted instead of unpacked for each run",
+            HostFeature::Counting => "a run that makes many processes or namespaces takes none from the others",
+            HostFeature::ProcessTree => "the kernel ends all of a run with its supervisor, whatever is killed",
+            HostFeature::Nesting => {
                 "containers cannot make user namespaces, in which they could mount file systems in memory without bound"
             }
-            Ability::Home => "containers have a home and a working directory of their own, empty and writable",
-            Ability::Cgroups => "limits of memory and processors hold for a run as a whole",
+            HostFeature::Home => "containers have a home and a working directory of their own, empty and writable",
+            HostFeature::Cgroups => "limits of memory and processors hold for a run as a whole",
         }
     }
 
     /// What is lost without it.
     pub fn without(self) -> &'static str {
         match self {
-            Ability::Release => {
+            HostFeature::Release => {
                 "what the runtime does not offer is not used: without --no-eval a shell in the image evaluates the arguments, from \
                  which everything is stripped that it would look at; without --no-mount the bind paths of the runtime's own \
                  configuration are mounted"
             }
-            Ability::UserNamespaces => "only a runtime that is installed setuid can run anything",
-            Ability::NetworkNamespaces => "containers reach the host's network",
-            Ability::ProcessNamespaces => "containers see the other processes of the account",
-            Ability::Filter => {
+            HostFeature::UserNamespaces => "only a runtime that is installed setuid can run anything",
+            HostFeature::NetworkNamespaces => "containers reach the host's network",
+            HostFeature::ProcessNamespaces => "containers see the other processes of the account",
+            HostFeature::Filter => {
                 "containers reach all of the kernel that an ordinary account reaches, and AF_VSOCK in a virtual machine"
             }
-            Ability::Fuse => "each run unpacks its image first, into /tmp, or fails",
-            Ability::Counting => {
+            HostFeature::Fuse => "each run unpacks its image first, into /tmp, or fails",
+            HostFeature::Counting => {
                 "processes and namespaces are counted for the whole account, so runs can take them from each other"
             }
-            Ability::ProcessTree => {
+            HostFeature::ProcessTree => {
                 "a run goes on when its supervisor and the server are killed at the same moment; else what is left is found and ended"
             }
-            Ability::Nesting => {
+            HostFeature::Nesting => {
                 "a container can mount file systems in memory, of any size, in user namespaces of its own (at most 32)"
             }
-            Ability::Home => "programs that write to their home or working directory fail",
-            Ability::Cgroups => {
+            HostFeature::Home => "programs that write to their home or working directory fail",
+            HostFeature::Cgroups => {
                 "memory is limited for each process by itself, and only what is private to it: not memfd_create(2), not System V \
                  shared memory; processors are assigned, not enforced; with `memory` set, `strict` refuses to run"
             }
@@ -122,37 +124,37 @@ impl Ability {
     /// How to get it on Debian, Ubuntu and RHEL.
     pub fn get(self) -> &'static str {
         match self {
-            Ability::Release => {
+            HostFeature::Release => {
                 "Debian, Ubuntu: scripts/install-runtime; RHEL: dnf install apptainer (EPEL): Apptainer 1.2 or SingularityCE 3.11 at least"
             }
-            Ability::UserNamespaces => {
+            HostFeature::UserNamespaces => {
                 "Debian: sysctl kernel.unprivileged_userns_clone=1; Ubuntu 24.04 and later: install the runtime's own \
                  package, which brings its AppArmor profile; RHEL: sysctl user.max_user_namespaces=15000"
             }
-            Ability::NetworkNamespaces => {
+            HostFeature::NetworkNamespaces => {
                 "Debian, Ubuntu, RHEL: sysctl user.max_net_namespaces=15000; in Docker also --security-opt seccomp=unconfined"
             }
-            Ability::ProcessNamespaces => {
+            HostFeature::ProcessNamespaces => {
                 "Debian, Ubuntu, RHEL: nothing to do on the host itself; in Docker --security-opt systempaths=unconfined"
             }
-            Ability::Filter => {
+            HostFeature::Filter => {
                 "Debian, Ubuntu, RHEL: nothing to do on x86-64 and 64-bit ARM, where user namespaces are; other processors have no list yet"
             }
-            Ability::Fuse => {
+            HostFeature::Fuse => {
                 "Debian, Ubuntu: apt install fuse3; RHEL: dnf install fuse3; then chmod 666 /dev/fuse; in Docker --device /dev/fuse"
             }
-            Ability::Counting => "Debian, Ubuntu, RHEL: Linux 5.14 or later, and user namespaces",
-            Ability::ProcessTree => {
+            HostFeature::Counting => "Debian, Ubuntu, RHEL: Linux 5.14 or later, and user namespaces",
+            HostFeature::ProcessTree => {
                 "Debian, Ubuntu, RHEL: Linux 5.14 or later, and user namespaces; in Docker --security-opt systempaths=unconfined"
             }
-            Ability::Nesting => {
+            HostFeature::Nesting => {
                 "a runtime that makes one user namespace for a run (Apptainer 1.4 does), and /proc/sys that can be written: in \
                  Docker --security-opt systempaths=unconfined"
             }
-            Ability::Home => {
+            HostFeature::Home => {
                 "a runtime that takes --scratch and --home together (Apptainer 1.4 does), and an overlay of file systems"
             }
-            Ability::Cgroups => {
+            HostFeature::Cgroups => {
                 "Debian 11, Ubuntu 21.10, RHEL 9 and later with systemd: run the service in a user session, or with Delegate=yes"
             }
         }
@@ -162,11 +164,22 @@ impl Ability {
     pub fn promised(self) -> bool {
         matches!(
             self,
-            Ability::Release
-                | Ability::UserNamespaces
-                | Ability::NetworkNamespaces
-                | Ability::ProcessNamespaces
-                | Ability::Filter
+            HostFeature::Release
+                | HostFeature::UserNamespaces
+                | HostFeature::NetworkNamespaces
+                | HostFeature::ProcessNamespaces
+                | HostFeature::Filter
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_unique() {
+        let codes: std::collections::HashSet<&str> = HostFeature::ALL.iter().map(|feature| feature.code()).collect();
+        assert_eq!(codes.len(), HostFeature::ALL.len());
     }
 }

@@ -15,15 +15,15 @@ fn whoever_writes_after_the_end_is_not_listened_to_for_ever() {
     ]
     .into();
     let run = Run {
-        keeper: process_tree::spawn(&mut Command::new("true")).unwrap(),
+        supervisor: process_tree::spawn(&mut Command::new("true")).unwrap(),
         control: None,
         stdout: Some(stdout),
         stderr: Some(stderr),
         client: None,
         listening: false,
         begun: Instant::now(),
-        room: 100,
-        late: 0,
+        output_left: 100,
+        late_bytes: 0,
         truncated: false,
         state: State::Over { end: End::Exited(0), abandoned: false },
         give_up: Instant::now() + DRAIN,

@@ -1,7 +1,7 @@
 //! The flags that a runtime offers, read from its own `help run`.
 //!
 //! Only flags without which a run is still possible are looked for; what every release has (`--containall`, `--net`) is
-//! always passed. In: the text of `help run`. Out: [`Offered`], or nothing of a text that breaks off. Pure.
+//! always passed. In: the text of `help run`. Out: [`RuntimeFlags`], or nothing of a text that breaks off. Pure.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ const LAST: &str = "--writable";
 
 /// Which optional flags of `run` there are. The releases are the first that have them (Apptainer; SingularityCE).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Offered {
+pub struct RuntimeFlags {
     /// `--no-eval` (1.1; 3.10): no shell evaluates arguments.
     pub no_eval: bool,
     /// `--no-mount` (all; 3.6): leaves out mounts of the runtime's own configuration.
@@ -27,19 +27,19 @@ pub struct Offered {
     pub limits: bool,
 }
 
-impl Offered {
+impl RuntimeFlags {
     /// Everything.
-    pub fn all() -> Offered {
-        Offered { no_eval: true, no_mount: true, bind_paths: true, no_pid: true, env: true, limits: true }
+    pub fn all() -> RuntimeFlags {
+        RuntimeFlags { no_eval: true, no_mount: true, bind_paths: true, no_pid: true, env: true, limits: true }
     }
 
     /// Reads the text that `help run` prints. What a text that was cut does not hold may be offered all the same.
-    pub fn of_help(help: &str) -> Option<Offered> {
+    pub fn of_help(help: &str) -> Option<RuntimeFlags> {
         // `  -e, --env strings   what it does`: flags come first in a line
         let first = |line| str::split_whitespace(line).take_while(|word| word.starts_with('-'));
         let flags: HashSet<&str> = help.lines().flat_map(first).map(|word| word.trim_end_matches(',')).collect();
         let has = |flag: &str| flags.contains(flag);
-        has(LAST).then(|| Offered {
+        has(LAST).then(|| RuntimeFlags {
             no_eval: has("--no-eval"),
             no_mount: has("--no-mount"),
             bind_paths: has("--no-mount") && help.contains("bind-paths"),
@@ -72,14 +72,14 @@ mod tests {
                     \x20                          options, --no-eval is another flag\n\
                     \x20     --pids-limit int     Limit\n\
                     \x20 -w, --writable           Writable\n";
-        let read = |help: &str| Offered::of_help(help).unwrap();
-        let expected = Offered { no_mount: true, env: true, limits: true, ..Offered::default() };
+        let read = |help: &str| RuntimeFlags::of_help(help).unwrap();
+        let expected = RuntimeFlags { no_mount: true, env: true, limits: true, ..RuntimeFlags::default() };
         assert_eq!(read(help), expected);
         assert_eq!(read(&help.replace("disable", "'bind-paths' disables")).lacking(), ["--no-eval"]);
         for cut in 0..help.len() - " Writable\n".len() {
-            assert_eq!(Offered::of_help(&help[..cut]).filter(|read| *read != expected), None, "{cut}");
+            assert_eq!(RuntimeFlags::of_help(&help[..cut]).filter(|read| *read != expected), None, "{cut}");
         }
-        assert_eq!(read(&help.replace("--pids-limit", "--pids")), Offered { limits: false, ..expected });
-        assert!(Offered::all().lacking().is_empty());
+        assert_eq!(read(&help.replace("--pids-limit", "--pids")), RuntimeFlags { limits: false, ..expected });
+        assert!(RuntimeFlags::all().lacking().is_empty());
     }
 }

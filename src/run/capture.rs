@@ -1,22 +1,25 @@
-//! One question: a program that says yes by its end, no by its end or its words, or nothing.
+//! The output of a program that is asked something: yes by its exit status, no by its status and message, or nothing.
 //!
-//! In: a program and its words. Out: an [`Answer`], within [`QUESTION`] and bounds of bytes. Also: which words tell of
-//! something that passes, so that they are no *no*.
+//! In: a program and its arguments. Out: an [`Answer`], within [`TIMEOUT`] and bounds of bytes. Also: which words tell of
+//! something transient, so that they are no *no*.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::process::Signal;
 
-use super::abilities::QUESTION;
-use super::invocation::ENVIRONMENT;
-use super::keeper::REFUSED;
+use super::environment::ENVIRONMENT;
 use super::process_tree;
+use super::trials::REFUSED;
+use super::user_namespace;
 
+/// How long a program may take: a run that waits hears of a runtime that hangs.
+pub const TIMEOUT: Duration = Duration::from_secs(4);
 /// Bytes that a program can print on each of its outputs; after that it is told EPERM.
 const MAX_ANSWER: u64 = 1024 * 1024;
 
@@ -27,21 +30,21 @@ pub enum Answer {
     /// The program says no: of ours, with the status for that; of others, with any but 0.
     Refused(String),
     /// It did not end in time.
-    Late,
+    TimedOut,
     /// It could not be started, or was killed.
     Failed(String),
 }
 
 /// What a program prints, within bounds. It prints into files in memory: whatever it leaves behind keeps nobody waiting.
-pub fn answer(program: &Path, words: &[&str], more: &[(String, String)]) -> Answer {
-    answered(program, words, more).unwrap_or_else(|error| Answer::Failed(error.to_string()))
+pub fn capture(program: &Path, arguments: &[&str], more: &[(String, String)]) -> Answer {
+    run(program, arguments, more).unwrap_or_else(|error| Answer::Failed(error.to_string()))
 }
 
-fn answered(program: &Path, words: &[&str], more: &[(String, String)]) -> io::Result<Answer> {
+fn run(program: &Path, arguments: &[&str], more: &[(String, String)]) -> io::Result<Answer> {
     let (mut out, mut err) = (bounded_file()?, bounded_file()?);
     let mut command = Command::new(program);
     command
-        .args(words)
+        .args(arguments)
         .env_clear()
         .envs(ENVIRONMENT)
         .envs(more.iter().map(|(name, value)| (name, value)))
@@ -51,11 +54,11 @@ fn answered(program: &Path, words: &[&str], more: &[(String, String)]) -> io::Re
         .stderr(err.try_clone()?)
         .process_group(0);
     let mut child = process_tree::spawn(&mut command)?;
-    let ended = child.ends_within(QUESTION);
+    let ended = child.ends_within(TIMEOUT);
     let _ = rustix::process::kill_process_group(child.pid(), Signal::KILL);
     let status = child.wait()?;
     if !ended {
-        return Ok(Answer::Late);
+        return Ok(Answer::TimedOut);
     }
     let (Some(out), Some(why)) = (printed(&mut out)?, printed(&mut err)?) else {
         return Ok(Answer::Failed(format!("it prints more than {MAX_ANSWER} bytes")));
@@ -64,7 +67,7 @@ fn answered(program: &Path, words: &[&str], more: &[(String, String)]) -> io::Re
     let ours = program == Path::new("/proc/self/exe");
     Ok(match status.code() {
         Some(0) => Answer::Text(out),
-        Some(code) if !passing(&why) && (!ours || code == i32::from(REFUSED)) => Answer::Refused(why),
+        Some(code) if !is_transient(&why) && (!ours || code == i32::from(REFUSED)) => Answer::Refused(why),
         _ => Answer::Failed(why),
     })
 }
@@ -89,11 +92,11 @@ fn printed(file: &mut File) -> io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// Whether these words tell of something that passes: the kernel's names for EAGAIN, ENOMEM, EMFILE, ENFILE, EINTR,
+/// Whether these words tell of something transient: the kernel's names for EAGAIN, ENOMEM, EMFILE, ENFILE, EINTR,
 /// ETIMEDOUT, ECHILD, ESRCH; a program that crashed (the dump of a Go program, a thread or an image driver that could not be
 /// made under load); and ENOSPC, unless it is a number of namespaces that is 0 for good.
-pub fn passing(words: &str) -> bool {
-    const PASSING: [&str; 17] = [
+pub fn is_transient(words: &str) -> bool {
+    const TRANSIENT: [&str; 17] = [
         "resource temporarily unavailable",
         "cannot allocate memory",
         "out of memory",
@@ -113,21 +116,13 @@ pub fn passing(words: &str) -> bool {
         "segmentation fault",
     ];
     let words = words.to_lowercase();
-    PASSING.iter().any(|text| words.contains(text)) || (full(&words) && !some_namespace_is_forbidden())
+    TRANSIENT.iter().any(|text| words.contains(text)) || (is_full(&words) && !user_namespace::some_are_forbidden())
 }
 
 /// Whether these words tell of ENOSPC: a disk, or a number of namespaces, is full.
-pub fn full(words: &str) -> bool {
+pub fn is_full(words: &str) -> bool {
     let words = words.to_lowercase();
     ["no space left on device", "namespaces exceeded"].iter().any(|text| words.contains(text))
-}
-
-/// Whether the number of some kind of namespaces is 0 here (namespaces(7), /proc/sys/user).
-fn some_namespace_is_forbidden() -> bool {
-    ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"].iter().any(|kind| {
-        let most = std::fs::read_to_string(format!("/proc/sys/user/max_{kind}_namespaces"));
-        most.is_ok_and(|most| most.trim() == "0")
-    })
 }
 
 #[cfg(test)]
@@ -136,7 +131,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_bounded_and_a_cut_one_is_none() {
-        let print = |bytes: u64| answer(Path::new("/bin/sh"), &["-c", &format!("head -c {bytes} /dev/zero")], &[]);
+        let print = |bytes: u64| capture(Path::new("/bin/sh"), &["-c", &format!("head -c {bytes} /dev/zero")], &[]);
         assert!(matches!(print(3), Answer::Text(text) if text == "\0\0\0"));
         assert!(matches!(print(MAX_ANSWER - 1), Answer::Text(text) if text.len() as u64 == MAX_ANSWER - 1));
         for bytes in [MAX_ANSWER, 100 * MAX_ANSWER] {

@@ -19,7 +19,7 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 /// web servers and shells leave some open that nobody meant for us. Called
 /// once, first thing in `main`, while there is one thread.
 #[allow(unsafe_code)]
-pub fn seal() {
+pub fn set_close_on_exec() {
     let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
     let numbers: Vec<i32> = open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     for number in numbers.into_iter().filter(|number| *number > 2) {

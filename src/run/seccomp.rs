@@ -1,6 +1,6 @@
 //! What no process of a run may ask of the kernel: a filter of system calls (seccomp(2)).
 //!
-//! Set by the keeper on itself before it starts anything, so it holds for the runtime, for what mounts the image, and
+//! Set by the supervisor on itself before it starts anything, so it holds for the runtime, for what mounts the image, and
 //! for the container, with any runtime; nothing takes it off again. It lets everything pass but what is named here,
 //! because images are programs of every kind; a run sees a kernel that was built without the rest, as programs expect
 //! of kernels (ENOSYS, EAFNOSUPPORT, EPROTONOSUPPORT). The runtime comes after the filter: what it needs itself
@@ -11,7 +11,7 @@ use std::io;
 
 use libc::{EAFNOSUPPORT, ENOSYS, EPROTONOSUPPORT, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, c_long, sock_filter};
 
-use super::raw;
+use super::syscalls;
 
 /// One way to call the kernel. A processor has several, each with numbers of its own.
 struct Abi {
@@ -86,7 +86,7 @@ pub fn set() -> io::Result<()> {
         let why = "there is no list of system calls for this kind of processor";
         return Err(io::Error::new(io::ErrorKind::Unsupported, why));
     }
-    raw::filter(&mut program())
+    syscalls::filter(&mut program())
         .map_err(|error| io::Error::new(error.kind(), format!("the kernel takes no filter: {error}")))
 }
 

@@ -11,7 +11,7 @@ use crate::support::{Site, Wire, get, on_both_wires, real, skip};
 
 /// A lack, how to make it, and the flags that must be left out because the runtime would refuse to start.
 struct Lack {
-    ability: &'static str,
+    feature: &'static str,
     made_by: &'static str,
     without: &'static [&'static str],
     /// Whether `strict` refuses to run.
@@ -20,33 +20,33 @@ struct Lack {
 
 const LACKS: [Lack; 6] = [
     Lack {
-        ability: "user-namespaces",
+        feature: "user-namespaces",
         made_by: "echo 0 > /proc/sys/user/max_user_namespaces",
         without: &["--userns", "--net"],
         promised: true,
     },
     Lack {
-        ability: "network-namespaces",
+        feature: "network-namespaces",
         made_by: "echo 0 > /proc/sys/user/max_net_namespaces",
         without: &["--net", "--network"],
         promised: true,
     },
     Lack {
-        ability: "process-namespaces",
+        feature: "process-namespaces",
         made_by: "echo 0 > /proc/sys/user/max_pid_namespaces",
         without: &["--containall", "--pid"],
         promised: true,
     },
     // as in Docker: where a part of /proc is covered, the kernel allows no new one
     Lack {
-        ability: "process-namespaces",
+        feature: "process-namespaces",
         made_by: "mount --bind /dev/null /proc/version",
         without: &["--containall", "--pid"],
         promised: true,
     },
-    Lack { ability: "fuse", made_by: "touch no; chmod 0 no; mount --bind no /dev/fuse", without: &[], promised: false },
+    Lack { feature: "fuse", made_by: "touch no; chmod 0 no; mount --bind no /dev/fuse", without: &[], promised: false },
     Lack {
-        ability: "cgroups",
+        feature: "cgroups",
         made_by: "mount -t tmpfs none /sys/fs/cgroup",
         without: &["--memory", "--pids-limit", "--cpus"],
         promised: false,
@@ -79,9 +79,9 @@ fn under(site: Site, made_by: &str) -> Site {
 }
 
 /// The rows of `doctor --json`, or of the health page.
-fn row(told: &Value, ability: &str) -> Value {
+fn row(told: &Value, feature: &str) -> Value {
     let rows = told["checks"].as_array().expect("rows");
-    rows.iter().find(|row| row["check"] == ability).unwrap_or_else(|| panic!("no {ability}: {told}")).clone()
+    rows.iter().find(|row| row["check"] == feature).unwrap_or_else(|| panic!("no {feature}: {told}")).clone()
 }
 
 fn doctor(site: &Site) -> Value {
@@ -93,7 +93,7 @@ fn doctor(site: &Site) -> Value {
 fn hostile_44_what_a_host_cannot_do_is_named_and_left_out() {
     on_both_wires(|wire| {
         for lack in LACKS.iter().filter(|lack| can_be_made(lack.made_by)) {
-            let Lack { ability, made_by, without, .. } = lack;
+            let Lack { feature, made_by, without, .. } = lack;
             let site = under(Site::new(wire).image("argv.sif", &[]).set("memory", 256 << 20).set("cpus", 1), made_by);
             site.ask(&get("/container/run/argv.sif")).good();
             let argv = site.the_run().argv();
@@ -101,16 +101,16 @@ fn hostile_44_what_a_host_cannot_do_is_named_and_left_out() {
             for kept in ["--no-eval", "--no-privs", "--no-mount"] {
                 assert!(argv.iter().any(|word| word == kept), "{made_by}: {kept} is not in {argv:?}");
             }
-            let told = row(&doctor(&site), ability);
+            let told = row(&doctor(&site), feature);
             assert_eq!(told["ok"], false, "{made_by}: {told}");
             for text in ["reason", "buys", "lost", "get"] {
                 assert!(told[text].as_str().is_some_and(|text| text.len() > 10), "{made_by}: {text} in {told}");
             }
-            let shown = row(&site.ask(&get("/container/health")).json(), ability);
+            let shown = row(&site.ask(&get("/container/health")).json(), feature);
             assert_eq!(shown["ok"], false, "{made_by}: {shown}");
             assert!(shown["reason"].as_str().is_some_and(|text| text.len() > 10), "{shown}");
             if wire == Wire::FastCgi {
-                let line = format!("event=missing what={ability}");
+                let line = format!("event=missing what={feature}");
                 assert!(site.log().contains(&line), "{made_by}: not named at the start: {}", site.log());
             }
         }
@@ -120,7 +120,7 @@ fn hostile_44_what_a_host_cannot_do_is_named_and_left_out() {
 #[test]
 fn hostile_44_strict_refuses_where_a_promise_does_not_hold() {
     on_both_wires(|wire| {
-        for Lack { ability, made_by, promised, .. } in LACKS.iter().filter(|lack| can_be_made(lack.made_by)) {
+        for Lack { feature, made_by, promised, .. } in LACKS.iter().filter(|lack| can_be_made(lack.made_by)) {
             let site = under(Site::new(wire).image("argv.sif", &[]).set("strict", true), made_by);
             let answer = site.ask(&get("/container/run/argv.sif"));
             if *promised {
@@ -132,7 +132,7 @@ fn hostile_44_strict_refuses_where_a_promise_does_not_hold() {
                 assert_eq!(site.ask(&get("/container/argv.sif")).status, 200, "pages are shown all the same");
             } else {
                 answer.good();
-                assert_eq!(row(&doctor(&site), ability)["weight"], "better");
+                assert_eq!(row(&doctor(&site), feature)["weight"], "better");
             }
         }
     });
@@ -181,10 +181,10 @@ fn hostile_44_doctor_and_a_new_server_look_afresh() {
     }
     let site = under(Site::new(Wire::FastCgi).image("argv.sif", &[]), lack.made_by);
     site.ask(&get("/container/run/argv.sif")).good();
-    assert_eq!(row(&doctor(&site), lack.ability)["ok"], false);
+    assert_eq!(row(&doctor(&site), lack.feature)["ok"], false);
     site.end(rustix::process::Signal::TERM);
     let site = site.under(&[]);
-    assert_eq!(row(&doctor(&site), lack.ability)["ok"], true, "doctor");
+    assert_eq!(row(&doctor(&site), lack.feature)["ok"], true, "doctor");
     site.ask(&get("/container/run/argv.sif")).good();
     let with: Vec<_> = site.runs().iter().filter(|run| run.argv().contains(&"--net".to_owned())).map(|_| ()).collect();
     assert_eq!(with.len(), 1, "the second run has a network namespace");

@@ -1,6 +1,6 @@
 //! The life of a run as its server sees it: a table of states and events; pure.
 //!
-//! | state ↓, event → | report | supervisor gone | visitor left | output full | patience over |
+//! | state ↓, event → | report | supervisor gone | visitor left | output full | timeout |
 //! |---|---|---|---|---|---|
 //! | running | over (report) | over (lost), abandoned | stopping (cancelled) | stopping (output limit) | over (deadline), abandoned |
 //! | stopping (cause) | over (cause) | over (cause), abandoned | – | – | over (cause), abandoned |
@@ -26,7 +26,7 @@ pub enum State {
 
 /// What can happen to a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Happening {
+pub enum LifecycleEvent {
     /// The supervisor's report.
     Report(End),
     /// The supervisor's end without a report.
@@ -34,22 +34,22 @@ pub enum Happening {
     VisitorLeft,
     OutputFull,
     /// No report, although the deadline and the worst case of a supervisor are over.
-    PatienceOver,
+    TimedOut,
 }
 
 impl State {
     /// The next state, by the table.
-    pub fn after(self, happening: Happening) -> State {
-        use Happening::{OutputFull, PatienceOver, Report, SupervisorGone, VisitorLeft};
+    pub fn after(self, event: LifecycleEvent) -> State {
+        use LifecycleEvent::{OutputFull, Report, SupervisorGone, TimedOut, VisitorLeft};
         let over = |end, abandoned| State::Over { end, abandoned };
-        match (self, happening) {
+        match (self, event) {
             (State::Running, Report(end)) => over(end, false),
             (State::Running, SupervisorGone) => over(End::Lost, true),
             (State::Running, VisitorLeft) => State::Stopping(End::Cancelled),
             (State::Running, OutputFull) => State::Stopping(End::OutputLimit),
-            (State::Running, PatienceOver) => over(End::Deadline, true),
+            (State::Running, TimedOut) => over(End::Deadline, true),
             (State::Stopping(cause), Report(_)) => over(cause, false),
-            (State::Stopping(cause), SupervisorGone | PatienceOver) => over(cause, true),
+            (State::Stopping(cause), SupervisorGone | TimedOut) => over(cause, true),
             (same @ State::Stopping(_), VisitorLeft | OutputFull) | (same @ State::Over { .. }, _) => same,
         }
     }
@@ -67,29 +67,29 @@ impl State {
 mod tests {
     use super::*;
 
-    fn happenings() -> Vec<Happening> {
-        use Happening::{OutputFull, PatienceOver, Report, SupervisorGone, VisitorLeft};
+    fn events() -> Vec<LifecycleEvent> {
+        use LifecycleEvent::{OutputFull, Report, SupervisorGone, TimedOut, VisitorLeft};
         let ends = [End::Exited(0), End::Exited(3), End::Signalled(9), End::Deadline, End::Cancelled];
-        ends.map(Report).into_iter().chain([SupervisorGone, VisitorLeft, OutputFull, PatienceOver]).collect()
+        ends.map(Report).into_iter().chain([SupervisorGone, VisitorLeft, OutputFull, TimedOut]).collect()
     }
 
     #[test]
     fn the_table_of_the_module() {
         let over = |end, abandoned| State::Over { end, abandoned };
         let stopping = || State::Stopping(End::Cancelled);
-        for (before, happening, after) in [
-            (State::Running, Happening::Report(End::Exited(3)), over(End::Exited(3), false)),
-            (State::Running, Happening::SupervisorGone, over(End::Lost, true)),
-            (State::Running, Happening::VisitorLeft, stopping()),
-            (State::Running, Happening::OutputFull, State::Stopping(End::OutputLimit)),
-            (State::Running, Happening::PatienceOver, over(End::Deadline, true)),
-            (stopping(), Happening::Report(End::Deadline), over(End::Cancelled, false)),
-            (stopping(), Happening::SupervisorGone, over(End::Cancelled, true)),
-            (stopping(), Happening::VisitorLeft, stopping()),
-            (stopping(), Happening::OutputFull, stopping()),
-            (stopping(), Happening::PatienceOver, over(End::Cancelled, true)),
+        for (before, event, after) in [
+            (State::Running, LifecycleEvent::Report(End::Exited(3)), over(End::Exited(3), false)),
+            (State::Running, LifecycleEvent::SupervisorGone, over(End::Lost, true)),
+            (State::Running, LifecycleEvent::VisitorLeft, stopping()),
+            (State::Running, LifecycleEvent::OutputFull, State::Stopping(End::OutputLimit)),
+            (State::Running, LifecycleEvent::TimedOut, over(End::Deadline, true)),
+            (stopping(), LifecycleEvent::Report(End::Deadline), over(End::Cancelled, false)),
+            (stopping(), LifecycleEvent::SupervisorGone, over(End::Cancelled, true)),
+            (stopping(), LifecycleEvent::VisitorLeft, stopping()),
+            (stopping(), LifecycleEvent::OutputFull, stopping()),
+            (stopping(), LifecycleEvent::TimedOut, over(End::Cancelled, true)),
         ] {
-            assert_eq!(before.clone().after(happening.clone()), after, "{before:?} {happening:?}");
+            assert_eq!(before.clone().after(event.clone()), after, "{before:?} {event:?}");
         }
     }
 
@@ -97,12 +97,12 @@ mod tests {
     /// without a report is never taken for one that has swept.
     #[test]
     fn every_order_of_events_keeps_the_promises() {
-        let happenings = happenings();
-        let mut orders: Vec<Vec<Happening>> = vec![Vec::new()];
+        let events = events();
+        let mut orders: Vec<Vec<LifecycleEvent>> = vec![Vec::new()];
         for _ in 0..4 {
             orders = orders
                 .iter()
-                .flat_map(|order| happenings.iter().map(|next| [&order[..], std::slice::from_ref(next)].concat()))
+                .flat_map(|order| events.iter().map(|next| [&order[..], std::slice::from_ref(next)].concat()))
                 .collect();
             for order in &orders {
                 check(order);
@@ -110,12 +110,12 @@ mod tests {
         }
     }
 
-    fn check(order: &[Happening]) {
+    fn check(order: &[LifecycleEvent]) {
         let mut state = State::Running;
         let mut ended: Option<State> = None;
         let mut cause: Option<End> = None;
-        for happening in order {
-            state = state.after(happening.clone());
+        for event in order {
+            state = state.after(event.clone());
             if let Some(ended) = &ended {
                 assert_eq!(&state, ended, "{order:?}");
             }
@@ -123,7 +123,7 @@ mod tests {
                 assert_eq!(cause.get_or_insert(why.clone()), why, "{order:?}");
             }
             if let (State::Over { end, abandoned }, None) = (&state, &ended) {
-                assert_eq!(*abandoned, !matches!(happening, Happening::Report(_)), "{order:?}");
+                assert_eq!(*abandoned, !matches!(event, LifecycleEvent::Report(_)), "{order:?}");
                 assert!(cause.as_ref().is_none_or(|cause| cause == end), "{order:?}");
                 ended = Some(state.clone());
             }
