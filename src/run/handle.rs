@@ -12,7 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::PollFlags;
 use thiserror::Error;
 
 use super::control::{Report, read_report, send_order};
@@ -20,7 +20,8 @@ use super::invocation::Invocation;
 use super::lifecycle::{LifecycleEvent, State};
 use super::outcome::{End, Event, Outcome};
 use super::pipes::{Tail, take};
-use super::process_tree::{self, Child, timespec};
+use super::poll::ready;
+use super::process_tree::{self, Child};
 use super::slots::Slot;
 use super::supervisor::{COMMAND, WORST_CASE};
 
@@ -243,27 +244,18 @@ impl Run {
 
     /// What is ready; `None` when the time passed and nothing is.
     fn poll(&self, reader: Reader<'_>, timeout: Duration) -> Option<Ready> {
-        let timeout = timespec(timeout);
         let client = if self.listening { PollFlags::RDHUP | PollFlags::IN } else { PollFlags::RDHUP };
         let pipe = |pipe: &'_ Option<PipeReader>| !reader.full && pipe.is_some();
-        let watched: [(Option<BorrowedFd<'_>>, PollFlags); 5] = [
+        let watched = [
             (self.stdout.as_ref().map(AsFd::as_fd).filter(|_| pipe(&self.stdout)), PollFlags::IN),
             (self.stderr.as_ref().map(AsFd::as_fd).filter(|_| pipe(&self.stderr)), PollFlags::IN),
             (self.control.as_ref().map(AsFd::as_fd), PollFlags::IN),
             (self.client.as_ref().map(|client| client.connection.as_fd()), client),
             (reader.waits_for, PollFlags::OUT),
         ];
-        let mut polled: Vec<PollFd<'_>> =
-            watched.iter().filter_map(|(fd, flags)| Some(PollFd::from_borrowed_fd((*fd)?, *flags))).collect();
-        match poll(&mut polled, Some(&timeout)) {
-            Ok(0) => return None,
-            Ok(_) => {}
-            // interrupted: nothing is known, look again
-            Err(_) => return Some(Ready::default()),
-        }
-        let mut seen = polled.iter().map(PollFd::revents);
-        let mut of = |fd: Option<BorrowedFd<'_>>| fd.and_then(|_| seen.next()).unwrap_or(PollFlags::empty());
-        let [stdout, stderr, control, client, reader] = watched.map(|(fd, _)| of(fd));
+        let seen = ready(watched, Some(Instant::now() + timeout));
+        // after an error nothing is known: look again
+        let [stdout, stderr, control, client, reader] = seen.unwrap_or(Some([PollFlags::empty(); 5]))?;
         Some(Ready {
             stdout: !stdout.is_empty(),
             stderr: !stderr.is_empty(),
@@ -338,12 +330,6 @@ impl Run {
         }
         self.output_left -= piece.len();
         (!piece.is_empty()).then_some(piece)
-    }
-}
-
-impl Default for Ready {
-    fn default() -> Ready {
-        Ready { stdout: false, stderr: false, control: false, client: PollFlags::empty(), reader: false }
     }
 }
 

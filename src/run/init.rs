@@ -7,14 +7,16 @@
 //! A copy (fork(2)), because to execute this program once more costs as much as everything else here together.
 
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::PollFlags;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, wait};
 
 use super::control::{Order, Report};
+use super::poll::ready;
 use super::process_tree::{self, Child};
 use super::syscalls;
 
@@ -72,13 +74,9 @@ fn begin(order: &Order, control: &UnixStream) -> io::Result<Option<Report>> {
     }
     let runtime = Pid::from_child(&order.command().spawn()?);
     loop {
-        let mut polled = [&ended, &asked, control].map(|fd| PollFd::new(fd, PollFlags::IN));
-        match poll(&mut polled, None) {
-            Err(rustix::io::Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-            Ok(_) => {}
-        }
-        let [child, term, gone] = polled.map(|fd| !fd.revents().is_empty());
+        let watched = [&ended, &asked, control].map(|socket| (Some(socket.as_fd()), PollFlags::IN));
+        let Some(seen) = ready(watched, None)? else { continue };
+        let [child, term, gone] = seen.map(|flags| !flags.is_empty());
         if gone {
             return Ok(None);
         }

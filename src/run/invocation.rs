@@ -91,13 +91,17 @@ impl Invocation {
     /// Replaces what visitors must not see, in the runtime's own lines. What the container says is left as it is: it
     /// sees no folder of the host, and `/data/input.csv` is its own.
     pub fn scrub(&self, text: &str) -> String {
-        text.split_inclusive('\n').map(|line| self.scrubbed(line)).collect()
+        // what follows a runtime's last words is its own, too
+        let mut over = false;
+        let scrub = |line: &str| {
+            let speaks = Speaker::of(line);
+            over |= speaks == Speaker::RuntimeGivesUp;
+            if over || speaks == Speaker::Runtime { self.scrubbed(line) } else { line.to_owned() }
+        };
+        text.split_inclusive('\n').map(scrub).collect()
     }
 
     fn scrubbed(&self, line: &str) -> String {
-        if !is_of_runtime(line) {
-            return line.to_owned();
-        }
         let (path, name) = &self.secret;
         let folder = Path::new(path).parent().map(|folder| folder.to_string_lossy()).unwrap_or_default();
         let line = line.replace(path.as_str(), name);
@@ -105,13 +109,52 @@ impl Invocation {
     }
 }
 
-/// Whether the runtime itself says this: it begins with a level, which may be coloured.
-fn is_of_runtime(line: &str) -> bool {
-    let plain =
-        line.trim_start_matches(|c: char| c == '\u{1b}' || c == '[' || c == ';' || c == 'm' || c.is_ascii_digit());
-    ["FATAL", "ERROR", "WARNING", "INFO", "DEBUG"]
-        .iter()
-        .any(|level| plain.strip_prefix(level).is_some_and(|rest| rest.trim_start_matches(' ').starts_with(':')))
+/// Who says a line of stderr.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Speaker {
+    Container,
+    /// The runtime, which goes on.
+    Runtime,
+    /// The runtime, which runs nothing (any more): nothing of a container follows.
+    RuntimeGivesUp,
+}
+
+impl Speaker {
+    /// A runtime's log lines begin with a level, which is filled up to nine characters (`ERROR:   `; its starter writes
+    /// `ERROR  : `) and may be coloured. A program in a container that says `ERROR: …` or `ERROR:root:…` does not.
+    fn of(line: &str) -> Speaker {
+        const LEVELS: [&str; 9] = [
+            "FATAL:   ",
+            "FATAL  : ",
+            "ERROR:   ",
+            "ERROR  : ",
+            "WARNING: ",
+            "INFO:    ",
+            "INFO   : ",
+            "DEBUG:   ",
+            "DEBUG  : ",
+        ];
+        let plain = without_colour(line);
+        let level = LEVELS.iter().find(|level| plain.starts_with(**level));
+        match level {
+            Some(level) if level.starts_with("FATAL") => Speaker::RuntimeGivesUp,
+            Some(_) => Speaker::Runtime,
+            // its command line
+            None if plain.starts_with("Error for command \"") => Speaker::RuntimeGivesUp,
+            None => Speaker::Container,
+        }
+    }
+}
+
+/// The text without escape sequences that set colours (ECMA-48 SGR: `ESC [ … m`).
+fn without_colour(text: &str) -> String {
+    let mut pieces = text.split("\u{1b}[");
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let parameters = piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+        plain.push_str(parameters.strip_prefix('m').unwrap_or(piece));
+    }
+    plain
 }
 
 /// A line without the place where the runtime mounts a container:
@@ -218,23 +261,41 @@ mod tests {
 
     #[test]
     fn paths_do_not_reach_visitors() {
-        let scrubbed =
-            invocation(&[], Network::None, None).scrub("FATAL: could not open image /srv/data/x.sif: in /srv/data: no");
-        assert_eq!(scrubbed, "FATAL: could not open image x.sif: in the data folder: no");
         let scrub = |text: &str| invocation(&[], Network::None, None).scrub(text);
-        assert_eq!(
-            scrub("\u{1b}[91mERROR  : mount /usr/lib/a/mnt/session/dev->/usr/lib/a/mnt/session/x error\n"),
-            "\u{1b}[91mERROR  : mount /dev->/x error\n"
-        );
+        for (said, shown) in [
+            (
+                "FATAL:   could not open image /srv/data/x.sif: in /srv/data: no",
+                "FATAL:   could not open image x.sif: in the data folder: no",
+            ),
+            (
+                "\u{1b}[91mERROR  : mount /usr/lib/a/mnt/session/dev->/usr/lib/a/mnt/session/x error\n",
+                "\u{1b}[91mERROR  : mount /dev->/x error\n",
+            ),
+            ("\u{1b}[33mWARNING:\u{1b}[0m /srv/data/x.sif\n", "\u{1b}[33mWARNING:\u{1b}[0m x.sif\n"),
+            (
+                "a /srv/data\nFATAL:   /srv/data/x.sif\nfuse: /srv/data",
+                "a /srv/data\nFATAL:   x.sif\nfuse: the data folder",
+            ),
+            (
+                "Error for command \"run\": no /srv/data/x.sif\nUsage /srv/data",
+                "Error for command \"run\": no x.sif\nUsage the data folder",
+            ),
+            ("WARNING: /srv/data/x.sif\nb /srv/data", "WARNING: x.sif\nb /srv/data"),
+        ] {
+            assert_eq!(scrub(said), shown);
+        }
         for own in [
             "in /a/mnt/session/dev",
             "open /srv/data/x.sif",
             "cannot read /srv/data/input.csv",
             "INFORMATION /srv/data",
+            "ERROR: cannot read /srv/data/input.csv",
+            "ERROR:root:/srv/data",
+            "INFO: /srv/data",
+            "Error: /srv/data",
         ] {
             assert_eq!(scrub(own), own);
         }
-        assert_eq!(scrub("a\nFATAL:   /srv/data/x.sif\nb /srv/data"), "a\nFATAL:   x.sif\nb /srv/data");
         assert_eq!(replace_folder("/data/x /database /data", "/data"), "the data folder/x /database the data folder");
     }
 

@@ -30,6 +30,7 @@ mod lifecycle;
 mod limits;
 mod outcome;
 mod pipes;
+mod poll;
 mod process_tree;
 mod resource_limits;
 mod runtime;

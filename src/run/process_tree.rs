@@ -11,17 +11,18 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open, pidfd_send_signal, waitid,
 };
 
+use super::poll::ready;
 use super::syscalls;
 
 /// How long a sweep tries; a process in an uninterruptible wait can outlast it.
@@ -84,13 +85,14 @@ impl Child {
     }
 
     /// A descriptor that is readable once it has ended.
-    pub fn ended(&self) -> impl AsFd + '_ {
-        &self.ended
+    pub fn ended(&self) -> BorrowedFd<'_> {
+        self.ended.as_fd()
     }
 
     /// Whether it ends within this time. It is not reaped.
     pub fn ends_within(&self, timeout: Duration) -> bool {
-        readable_within(&self.ended, timeout)
+        let ended = ready([(Some(self.ended.as_fd()), PollFlags::IN)], Some(Instant::now() + timeout));
+        matches!(ended, Ok(Some(_)))
     }
 
     /// Whether it has ended. It is not reaped.
@@ -141,8 +143,14 @@ fn owned() -> MutexGuard<'static, BTreeSet<i32>> {
     OWNED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes this process the one that orphans of its tree come to.
+/// Makes this process the one that orphans of its tree come to. Children that it has already, of a shell that executed this
+/// program say, are nobody's orphans: they have an owner.
 pub fn become_subreaper() -> io::Result<()> {
+    let mut owned = owned();
+    if !childless() {
+        let mut children = processes()?;
+        owned.extend(children.remove(&own_pid()).unwrap_or_default().iter().map(|(pid, _)| pid));
+    }
     Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
 }
 
@@ -152,8 +160,9 @@ pub fn sweep() {
     let until = Instant::now() + SWEEP;
     let mut pause = Duration::from_millis(1);
     loop {
-        let found = orphans();
-        if found.is_empty() || Instant::now() >= until {
+        let (found, all) = orphans();
+        // what cannot be looked at (no descriptor is left, say) may be there
+        if (found.is_empty() && all) || Instant::now() >= until {
             return;
         }
         for orphan in &found {
@@ -171,7 +180,7 @@ pub fn sweep() {
 pub fn reap_orphans() {
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     if matches!(waitid(WaitId::All, look), Ok(Some(_))) {
-        orphans().iter().for_each(reap);
+        orphans().0.iter().for_each(reap);
     }
 }
 
@@ -180,52 +189,56 @@ fn reap(process: &OwnedFd) {
     let _ = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
 }
 
-/// A time for `poll`.
-pub fn timespec(time: Duration) -> Timespec {
-    Timespec { tv_sec: time.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() }
-}
-
-fn readable_within(descriptor: &OwnedFd, timeout: Duration) -> bool {
-    let until = Instant::now() + timeout;
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        match poll(&mut [PollFd::new(descriptor, PollFlags::IN)], Some(&timespec(left))) {
-            Ok(count) => return count > 0,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return false,
-        }
-    }
-}
-
-/// Descriptors of all processes below this one that have no owner, from one pass over /proc.
-fn orphans() -> Vec<OwnedFd> {
+/// Descriptors of the processes below this one that have no owner, from one pass over /proc; and whether these are all.
+fn orphans() -> (Vec<OwnedFd>, bool) {
     // nobody starts or reaps a child meanwhile: a number that is not in the list belongs to no child with an owner
     let owned = owned();
     if childless() {
-        return Vec::new();
+        return (Vec::new(), true);
     }
-    let mut children: HashMap<i32, Vec<(i32, Stat)>> = HashMap::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
-        if let Some(stat) = stat(pid) {
-            children.entry(stat.parent).or_default().push((pid, stat));
-        }
-    }
-    let me = rustix::process::getpid().as_raw_nonzero().get();
-    let mut found = Vec::new();
-    let mut open = vec![me];
+    let Ok(mut children) = processes() else { return (Vec::new(), false) };
+    let (mut found, mut all) = (Vec::new(), true);
+    let mut open = vec![own_pid()];
     while let Some(parent) = open.pop() {
         for (pid, seen) in children.remove(&parent).unwrap_or_default() {
-            if parent == me && owned.contains(&pid) {
+            if parent == own_pid() && owned.contains(&pid) {
                 continue;
             }
             open.push(pid);
-            // the number may have passed to another process since it was seen; its start cannot be the same
-            let descriptor = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-            found.extend(descriptor.filter(|_| stat(pid).is_some_and(|now| now.start == seen.start)));
+            match descriptor(pid, seen) {
+                Ok(descriptor) => found.extend(descriptor),
+                Err(_) => all = false,
+            }
         }
     }
-    found
+    (found, all)
+}
+
+/// A descriptor of a process that was seen, if it lives. Its number may have passed to another process since; that one's
+/// start cannot be the same.
+fn descriptor(pid: i32, seen: Stat) -> io::Result<Option<OwnedFd>> {
+    let Some(process) = Pid::from_raw(pid) else { return Ok(None) };
+    match pidfd_open(process, PidfdFlags::empty()) {
+        Ok(descriptor) => Ok(stat(pid)?.filter(|now| now.start == seen.start).map(|_| descriptor)),
+        Err(rustix::io::Errno::SRCH) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// All processes that can be seen, by their parents.
+fn processes() -> io::Result<HashMap<i32, Vec<(i32, Stat)>>> {
+    let mut children: HashMap<i32, Vec<(i32, Stat)>> = HashMap::new();
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        if let Some(stat) = stat(pid)? {
+            children.entry(stat.parent).or_default().push((pid, stat));
+        }
+    }
+    Ok(children)
+}
+
+fn own_pid() -> i32 {
+    rustix::process::getpid().as_raw_nonzero().get()
 }
 
 /// No child means no descendant: orphans would be ours.
@@ -241,12 +254,22 @@ struct Stat {
     start: u64,
 }
 
-/// Words are counted from the last `)`, because the command's name may hold anything.
-fn stat(pid: i32) -> Option<Stat> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let after = stat.iter().rposition(|&byte| byte == b')')?;
-    let mut words = std::str::from_utf8(stat.get(after + 1..)?).ok()?.split_whitespace();
-    Some(Stat { parent: words.nth(1)?.parse().ok()?, start: words.nth(17)?.parse().ok()? })
+/// What it tells of a process, if there is one. Words are counted from the last `)`, because the command's name may hold
+/// anything.
+fn stat(pid: i32) -> io::Result<Option<Stat>> {
+    let text = match std::fs::read(format!("/proc/{pid}/stat")) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let parsed = || {
+        let after = text.iter().rposition(|&byte| byte == b')')?;
+        let mut words = std::str::from_utf8(text.get(after + 1..)?).ok()?.split_whitespace();
+        Some(Stat { parent: words.nth(1)?.parse().ok()?, start: words.nth(17)?.parse().ok()? })
+    };
+    Ok(parsed())
 }
 
 #[cfg(test)]
@@ -257,11 +280,11 @@ mod tests {
     fn parent_and_start_are_found_whatever_the_name() {
         let me = std::process::id() as i32;
         let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
-        let stat_of_me = stat(me).unwrap();
+        let stat_of_me = stat(me).unwrap().unwrap();
         assert_eq!(Some(stat_of_me.parent), parent);
         assert!(stat_of_me.start > 0);
-        assert_eq!(stat(me), Some(stat_of_me));
-        assert_eq!(stat(i32::MAX), None);
+        assert_eq!(stat(me).unwrap(), Some(stat_of_me));
+        assert_eq!(stat(i32::MAX).unwrap(), None);
     }
 
     #[test]
@@ -283,6 +306,6 @@ mod tests {
         let child = spawn(Command::new("sleep").arg("60")).unwrap();
         let pid = child.pid().as_raw_nonzero().get();
         drop(child);
-        assert!(stat(pid).is_none_or(|stat| stat.parent != std::process::id() as i32));
+        assert!(stat(pid).unwrap().is_none_or(|stat| stat.parent != std::process::id() as i32));
     }
 }

@@ -18,11 +18,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::PollFlags;
 use rustix::process::Signal;
 
 use super::control::{Order, Report, receive_order};
 use super::init;
+use super::poll::{Watched, ready};
 use super::process_tree::{self, Child};
 use super::resource_limits;
 use super::seccomp;
@@ -126,14 +127,14 @@ impl Watch<'_> {
         let happened = loop {
             let touch = Instant::now() + TOUCH;
             let soonest = until.map_or(touch, |until| until.min(touch));
-            let ended = child.ended();
-            match first(&[ended.as_fd(), self.control.as_fd(), self.signals.as_fd()], Some(soonest))? {
+            let watched = [child.ended(), self.control.as_fd(), self.signals.as_fd()].map(for_reading);
+            match ready(watched, Some(soonest))? {
                 None if until.is_none_or(|until| Instant::now() < until) => self.locks.iter().for_each(keep_young),
                 happened => break happened,
             }
         };
         let (report, grace) = match happened {
-            Some(0) => {
+            Some([ended, ..]) if !ended.is_empty() => {
                 let status = child.wait()?;
                 return Ok(self.init.map_or_else(|| Report::of(status), init::report));
             }
@@ -142,10 +143,9 @@ impl Watch<'_> {
         };
         self.ask_to_end(child);
         let timeout = Instant::now().checked_add(grace);
-        let ended = child.ended();
-        let both = [ended.as_fd(), self.control.as_fd()];
         // a visitor who leaves during the long grace ends it
-        first(if report == Report::Deadline { &both } else { &both[..1] }, timeout)?;
+        let control = (report == Report::Deadline).then_some(self.control.as_fd());
+        ready([for_reading(child.ended()), (control, PollFlags::IN)], timeout)?;
         Ok(report)
     }
 
@@ -159,6 +159,10 @@ impl Watch<'_> {
         // a stopped process would not see TERM
         let _ = rustix::process::kill_process_group(child.pid(), Signal::CONT);
     }
+}
+
+fn for_reading(descriptor: BorrowedFd<'_>) -> Watched<'_> {
+    (Some(descriptor), PollFlags::IN)
 }
 
 /// Gives a lock's file the time of now.
@@ -183,23 +187,6 @@ fn end(child: Child) {
         child.disown();
     }
     process_tree::sweep();
-}
-
-/// The index of the first descriptor that is readable or at its end; `None`
-/// when the time is over.
-fn first(descriptors: &[BorrowedFd<'_>], until: Option<Instant>) -> io::Result<Option<usize>> {
-    loop {
-        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let left = left.map(process_tree::timespec);
-        let mut polled: Vec<PollFd<'_>> =
-            descriptors.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
-        match poll(&mut polled, left.as_ref()) {
-            Ok(0) => return Ok(None),
-            Ok(_) => return Ok(polled.iter().position(|fd| !fd.revents().is_empty())),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
 }
 
 #[cfg(test)]

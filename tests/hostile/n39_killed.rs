@@ -71,6 +71,24 @@ fn hostile_39_a_killed_supervisor_leaves_nothing() {
     });
 }
 
+/// A shell that executes the program may have started something before: that is no orphan of a run.
+#[test]
+fn hostile_39_a_killed_supervisor_costs_no_child_of_the_starting_shell() {
+    let site = Site::new(Wire::FastCgi).image("hang.sif", &[]).image("argv.sif", &[]).set("deadline", 200);
+    let site = site.under(&["/bin/sh", "-c", "sleep 200 & echo $! > sleep; exec \"$0\" \"$@\""]);
+    let talk = site.open(&get("/container/run/hang.sif"));
+    site.wait_for_runs(1);
+    let sleep = std::fs::read_to_string(site.path("sleep")).unwrap().trim().parse().unwrap();
+    let sleep = processes::process(sleep).expect("it sleeps");
+    kill_supervisor(&site);
+    assert_eq!(talk.finish().status, 502);
+    site.ask(&get("/container/run/argv.sif")).good();
+    assert!(sleep.lives());
+    sleep.signal(Signal::KILL);
+    // what is left of it is a zombie of the server
+    site.end(Signal::TERM);
+}
+
 #[test]
 fn hostile_39_a_killed_supervisor_leaves_no_real_container() {
     on_both_wires(|wire| {

@@ -1,6 +1,6 @@
 //! The life of runs as a model: random orders of what can happen to them, and what must hold after each.
 //!
-//! States and events are those of `src/run/life.rs`; the events here are what causes them: a supervisor or the server is
+//! States and events are those of `src/run/lifecycle.rs`; the events here are what causes them: a supervisor or the server is
 //! killed, a visitor leaves, a deadline passes, output reaches its limit, the host is being looked at, another run
 //! begins. After each order: no process, no held slot, no zombie, and a next run that is as isolated as the first.
 
