@@ -77,12 +77,46 @@ pub struct Problem {
     pub exit_code: Option<i32>,
     /// The end of its stderr.
     pub stderr: Option<String>,
+    /// The end of its stdout; of an output that is too long, its beginning.
+    pub stdout: Option<Part>,
     /// Seconds after which it is worth to ask again.
     pub retry_after: Option<u32>,
     /// The `Allow` field.
     pub allow: Option<String>,
     /// The image that was asked for.
     pub target: Option<Target>,
+}
+
+/// The beginning or the end of an output. No character of a text is cut in two.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Whether there was more.
+    pub cut: bool,
+}
+
+impl Part {
+    /// At most the first `most` bytes.
+    pub fn beginning(output: &[u8], most: usize) -> Part {
+        let Some(kept) = output.get(..most).filter(|kept| kept.len() < output.len()) else {
+            return Part { bytes: output.to_owned(), cut: false };
+        };
+        let whole = match std::str::from_utf8(kept) {
+            Err(error) if error.error_len().is_none() => kept.get(..error.valid_up_to()).unwrap_or(kept),
+            _ => kept,
+        };
+        Part { bytes: whole.to_owned(), cut: true }
+    }
+
+    /// At most the last `most` bytes.
+    pub fn end(output: &[u8], most: usize) -> Part {
+        let kept = output.get(output.len().saturating_sub(most)..).unwrap_or(output);
+        let cut = kept.len() < output.len();
+        // a character has at most three bytes behind its first (RFC 3629 §3)
+        let within = kept.iter().take(3).take_while(|byte| cut && **byte & 0xc0 == 0x80).count();
+        Part { bytes: kept.get(within..).unwrap_or(kept).to_owned(), cut }
+    }
 }
 
 impl Problem {
@@ -101,6 +135,7 @@ impl Problem {
             ignored: Vec::new(),
             exit_code: None,
             stderr: None,
+            stdout: None,
             retry_after: None,
             allow: None,
             target: None,
@@ -118,5 +153,24 @@ impl From<&Error> for Problem {
             problem.ignored = rejected.report().ignored().to_vec();
         }
         problem
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_cuts_no_character() {
+        let part = |bytes: &[u8], cut| Part { bytes: bytes.to_owned(), cut };
+        let text = "aäöb".as_bytes();
+        assert_eq!(Part::beginning(text, 6), part(text, false));
+        assert_eq!(Part::beginning(text, 4), part("aä".as_bytes(), true));
+        assert_eq!(Part::beginning(text, 3), part("aä".as_bytes(), true));
+        assert_eq!(Part::end(text, 9), part(text, false));
+        assert_eq!(Part::end(text, 3), part("öb".as_bytes(), true));
+        assert_eq!(Part::end(text, 2), part(b"b", true));
+        assert_eq!(Part::end(&[0x80; 5], 5), part(&[0x80; 5], false));
+        assert_eq!((Part::end(b"", 2), Part::beginning(b"", 2)), (part(b"", false), part(b"", false)));
     }
 }

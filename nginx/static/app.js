@@ -242,7 +242,7 @@ async function run() {
     status.textContent = verdict(last);
     cancelAnimationFrame(drawing);
     draw();
-    status.classList.toggle("wrong", last.exit_code !== 0 && last.end !== "output-limit");
+    status.classList.toggle("wrong", last.detail !== null);
     await show(new Blob(pieces), text, output);
     messages.remove();
     if (errors.trim()) output.append(make("details", { open: last.exit_code !== 0 }, make("summary", {}, words.messages), messages));
@@ -262,13 +262,13 @@ async function run() {
   }
 }
 
-const verdict = ({ end, exit_code: code }) =>
-  end !== "exited" ? words[end] ?? words.lost : code === 0 ? words.done : words.failed + code;
+const verdict = ({ end, detail }) => end === "cancelled" ? words.cancelled : detail ?? words.done;
 
 function problem(facts, status, output) {
   status.textContent = facts.title;
   status.classList.add("wrong");
   output.replaceChildren(make("p", {}, facts.detail));
+  if (facts.stdout) output.append(make("pre", { class: "output", tabindex: "0" }, facts.stdout));
   if (facts.stderr) output.append(make("pre", { class: "stderr", tabindex: "0" }, facts.stderr));
   showErrors(facts.errors ?? []);
   find("#form [aria-invalid]")?.focus();

@@ -28,7 +28,8 @@ pub(super) fn live(run: Run, invocation: Invocation, arguments: Arguments, id: S
     let write = move |sink: &mut dyn Sink| {
         let scrub = |text: &str| invocation.scrub(text);
         let stream = Stream::begin(&invocation.shown, arguments.report());
-        let mut live = Live { stream, scrub: &scrub, id: &id, moved: Instant::now(), held: 0 };
+        let (image, launched) = (&invocation.image, invocation.launched);
+        let mut live = Live { stream, scrub: &scrub, image, launched, id: &id, moved: Instant::now(), held: 0 };
         let ended = live.while_it_runs(run, sink, patience)?;
         live.rest(sink, patience, ended)
     };
@@ -41,6 +42,8 @@ pub(super) fn live(run: Run, invocation: Invocation, arguments: Arguments, id: S
 struct Live<'a> {
     stream: Stream,
     scrub: &'a dyn Fn(&str) -> String,
+    image: &'a str,
+    launched: bool,
     id: &'a str,
     /// When the reader last took something, or could begin to.
     moved: Instant,
@@ -67,8 +70,13 @@ impl Live<'_> {
             let waits_for = if waits { sink.descriptor() } else { None };
             let reader = Reader { full: self.stream.waiting().len() >= ROOM, waits_for };
             let event = run.next_for(reader, left);
-            let facts =
-                Facts { scrub: self.scrub, truncated: run.truncated(), elapsed_ms: run.elapsed().as_millis() as u64 };
+            let facts = Facts {
+                scrub: self.scrub,
+                image: self.image,
+                launched: self.launched,
+                truncated: run.truncated(),
+                elapsed_ms: run.elapsed().as_millis() as u64,
+            };
             match &event {
                 None => {}
                 // whoever has something to read needs no sign of life

@@ -13,7 +13,7 @@ use super::error::excerpt;
 /// One year: the longest lifetime that caches take seriously (RFC 9111 §1.2.2 leaves the bound to us).
 pub const MAX_AGE_SECONDS: u32 = 31_536_000;
 
-const ALLOWED: [&str; 23] = [
+const ALLOWED: [&str; 24] = [
     "image/png",
     "image/jpeg",
     "image/gif",
@@ -24,6 +24,7 @@ const ALLOWED: [&str; 23] = [
     "text/csv",
     "text/tab-separated-values",
     "text/markdown",
+    "application/json",
     "application/pdf",
     "application/x-ndjson",
     "application/geo+json",
@@ -44,9 +45,27 @@ const ALLOWED: [&str; 23] = [
 pub struct MediaType(&'static str);
 
 impl MediaType {
-    /// Letters of either case, without parameters (RFC 9110 §8.3.1).
-    pub fn from_allow_list(text: &str) -> Option<MediaType> {
-        ALLOWED.into_iter().find(|known| known.eq_ignore_ascii_case(text)).map(MediaType)
+    /// Reads the value of a label: letters of either case, with or without parameters (RFC 9110 §8.3.1), of which only
+    /// `charset` means something to us, and must be UTF-8. The error is for the author.
+    pub fn from_label(text: &str) -> Result<MediaType, String> {
+        let mut parts = text.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let known = ALLOWED.into_iter().find(|known| known.eq_ignore_ascii_case(name));
+        let known = known.ok_or_else(|| {
+            format!("`{}` is not an allowed output type: write one of {}", excerpt(text), ALLOWED.join(", "))
+        })?;
+        for parameter in parts.filter(|parameter| !parameter.is_empty()) {
+            let Some((key, value)) = parameter.split_once('=') else {
+                return Err(format!("`{}` is no parameter of a media type: write name=value", excerpt(parameter)));
+            };
+            let value = value.trim().trim_matches('"');
+            if key.trim().eq_ignore_ascii_case("charset")
+                && !["utf-8", "us-ascii"].iter().any(|ours| ours.eq_ignore_ascii_case(value))
+            {
+                return Err(format!("text is answered in UTF-8: print it so, and leave out `{}`", excerpt(parameter)));
+            }
+        }
+        Ok(MediaType(known))
     }
 
     /// Every type that may be declared.
@@ -59,9 +78,25 @@ impl MediaType {
         self.0
     }
 
-    /// Whether an answer of this type needs `; charset=utf-8` behind it.
+    /// The value of `Content-Type`: text types say that they are UTF-8.
+    pub fn as_field(self) -> &'static str {
+        match self.0 {
+            "text/plain" => "text/plain; charset=utf-8",
+            "text/csv" => "text/csv; charset=utf-8",
+            "text/tab-separated-values" => "text/tab-separated-values; charset=utf-8",
+            "text/markdown" => "text/markdown; charset=utf-8",
+            other => other,
+        }
+    }
+
+    /// Whether it is a type of texts.
     pub fn is_text(self) -> bool {
         self.0.starts_with("text/")
+    }
+
+    /// Whether it is JSON itself.
+    pub fn is_json(self) -> bool {
+        self.0 == "application/json"
     }
 }
 
@@ -69,17 +104,6 @@ impl fmt::Display for MediaType {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         formatter.write_str(self.0)
     }
-}
-
-/// The reason is for the author.
-pub(super) fn media_type(text: &str) -> Result<MediaType, String> {
-    MediaType::from_allow_list(text).ok_or_else(|| {
-        format!(
-            "`{}` is not an allowed output type: write one of {}, without parameters",
-            excerpt(text),
-            ALLOWED.join(", ")
-        )
-    })
 }
 
 /// Decimal ASCII digits, at most [`MAX_AGE_SECONDS`].

@@ -50,7 +50,8 @@ impl ArgSpec {
             schema::apply(text, &mut args, &mut warnings);
         }
         let mut note = |label, reason| warnings.push(Warning::Label { label, reason });
-        let output = output_text.and_then(|text| output::media_type(text).map_err(|reason| note(OUTPUT, reason)).ok());
+        let output =
+            output_text.and_then(|text| MediaType::from_label(text).map_err(|reason| note(OUTPUT, reason)).ok());
         let max_age = age_text.and_then(|text| output::max_age(text).map_err(|reason| note(MAX_AGE, reason)).ok());
         ArgSpec { args, output, max_age, warnings: warnings.finish() }
     }

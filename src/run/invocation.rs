@@ -39,9 +39,12 @@ pub struct Invocation {
     pub shown: String,
     /// What the runtime calls itself: `apptainer version 1.4.5`.
     pub runtime: String,
-    /// Text that the runtime may print and visitors must not see, and what
-    /// stands for it: the image's path and its name.
-    pub secret: (String, String),
+    /// The image's name, which stands for its path in what visitors see.
+    pub image: String,
+    /// The image's path.
+    path: String,
+    /// Whether a launcher carries it elsewhere.
+    pub launched: bool,
 }
 
 impl Invocation {
@@ -85,7 +88,14 @@ impl Invocation {
                 && limits.user_namespace.is_some()
                 && host.lacks(HostFeature::ProcessTree).is_none(),
         };
-        Invocation { order, shown, runtime: host.version.clone(), secret: (path, name.to_owned()) }
+        Invocation {
+            order,
+            shown,
+            runtime: host.version.clone(),
+            image: name.to_owned(),
+            path,
+            launched: !launcher.is_empty(),
+        }
     }
 
     /// Replaces what visitors must not see, in the runtime's own lines. What the container says is left as it is: it
@@ -102,7 +112,7 @@ impl Invocation {
     }
 
     fn scrubbed(&self, line: &str) -> String {
-        let (path, name) = &self.secret;
+        let (path, name) = (&self.path, &self.image);
         let folder = Path::new(path).parent().map(|folder| folder.to_string_lossy()).unwrap_or_default();
         let line = line.replace(path.as_str(), name);
         without_session(if folder.len() > 1 { replace_folder(&line, &folder) } else { line })

@@ -50,7 +50,7 @@ pub use host_cache::{HostCache, finish as finish_probing};
 pub use host_feature::HostFeature;
 pub use invocation::{Invocation, InvocationOptions, command, shell_quoted};
 pub use limits::Limits;
-pub use outcome::{End, Event, Outcome};
+pub use outcome::{End, Event, Outcome, SignalName, signal, signal_of};
 pub use process_tree::become_subreaper;
 pub use resource_limits::{more_descriptors, outlive_full_files};
 pub use runtime::{Network, Runtime, RuntimeError};

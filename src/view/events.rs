@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use super::outcome::end_word;
+use super::outcome::{Ending, end_word, gives_up};
 use super::words;
 use crate::args::Report;
 use crate::run::{End, Event};
@@ -25,6 +25,16 @@ pub struct Stream {
     stderr: Lines,
     /// Bytes of stderr that may still go out.
     stderr_left: usize,
+    /// What was there, for the words at the end.
+    seen: Seen,
+}
+
+/// What a run has written so far.
+#[derive(Default)]
+struct Seen {
+    stdout: bool,
+    stderr: bool,
+    runtime_gave_up: bool,
 }
 
 /// Bytes of stderr that are told live; then it is said that the rest is not.
@@ -40,6 +50,7 @@ impl Stream {
             stdout: Text::default(),
             stderr: Lines::default(),
             stderr_left: MAX_STDERR,
+            seen: Seen::default(),
         };
         let data = json!({ "command": command, "ignored": report.ignored(), "changed": report.changed() });
         stream.send("command", &data);
@@ -61,6 +72,7 @@ impl Stream {
     pub fn event(&mut self, event: &Event, facts: &Facts<'_>) {
         match event {
             Event::Stdout(bytes) => {
+                self.seen.stdout = true;
                 if let Some(data) = self.stdout.piece(bytes) {
                     self.send("stdout", &data);
                 }
@@ -83,6 +95,8 @@ impl Stream {
         if bytes.is_empty() {
             return;
         }
+        self.seen.stderr |= !bytes.trim_ascii().is_empty();
+        self.seen.runtime_gave_up |= String::from_utf8_lossy(bytes).lines().any(gives_up);
         if bytes.len() > self.stderr_left {
             self.stderr_left = 0;
             self.send("stderr", &json!({ "text": words::STDERR_CUT }));
@@ -98,9 +112,20 @@ impl Stream {
         if let Some(data) = self.stdout.rest() {
             self.send("stdout", &data);
         }
+        let ending = Ending {
+            image: facts.image,
+            end,
+            truncated: facts.truncated,
+            launched: facts.launched,
+            has_stdout: self.seen.stdout,
+            has_stderr: self.seen.stderr,
+            runtime_gave_up: self.seen.runtime_gave_up,
+            elapsed: Duration::from_millis(facts.elapsed_ms),
+        };
         let data = json!({
             "exit_code": match end { End::Exited(code) => Some(*code), _ => None },
             "end": end_word(end),
+            "detail": ending.failure().map(|(_, detail)| detail),
             "truncated": facts.truncated,
             "elapsed_ms": facts.elapsed_ms,
         });
@@ -122,6 +147,10 @@ impl Stream {
 pub struct Facts<'a> {
     /// Takes paths of the server out.
     pub scrub: &'a dyn Fn(&str) -> String,
+    /// The image's name.
+    pub image: &'a str,
+    /// Whether a launcher carries the run elsewhere.
+    pub launched: bool,
     /// Whether stdout was cut.
     pub truncated: bool,
     /// Wall time so far.
@@ -189,7 +218,8 @@ mod tests {
 
     fn stream(events: &[Event]) -> String {
         let mut stream = Stream::begin("apptainer run x.sif", &Report::default());
-        let facts = Facts { scrub: &|text| text.replace("/srv/x.sif", "x.sif"), truncated: false, elapsed_ms: 7 };
+        let scrub = |text: &str| text.replace("/srv/x.sif", "x.sif");
+        let facts = Facts { scrub: &scrub, image: "x.sif", launched: false, truncated: false, elapsed_ms: 7 };
         for event in events {
             stream.event(event, &facts);
         }
@@ -211,8 +241,18 @@ mod tests {
         let expected = "id: 1\nevent: command\ndata: {\"command\":\"apptainer run x.sif\",\"ignored\":[],\"changed\":[]}\n\n\
              id: 2\nevent: stdout\ndata: {\"text\":\"one\\ntwo\"}\n\n:\n\n\
              id: 3\nevent: stderr\ndata: {\"text\":\"no x.sif\\n\"}\n\n\
-             id: 4\nevent: exit\ndata: {\"exit_code\":0,\"end\":\"exited\",\"truncated\":false,\"elapsed_ms\":7}\n\n";
+             id: 4\nevent: exit\ndata: {\"exit_code\":0,\"end\":\"exited\",\"detail\":null,\"truncated\":false,\"elapsed_ms\":7}\n\n";
         assert_eq!(sent, expected);
+    }
+
+    #[test]
+    fn the_last_event_says_in_words_what_went_wrong() {
+        let end = |events: &[Event]| stream(events).rsplit("event: exit").next().unwrap_or_default().to_owned();
+        let failed = end(&[Event::Stdout(b"bad value\n".to_vec()), Event::End(End::Exited(3))]);
+        assert!(failed.contains("The end of its output may say why."), "{failed}");
+        let failed = end(&[Event::Stderr(b"FATAL:   no\n".to_vec()), Event::End(End::Exited(255))]);
+        assert!(failed.contains("The container runtime could not run x.sif."), "{failed}");
+        assert!(end(&[Event::End(End::Exited(137))]).contains("SIGKILL"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Replies as JSON values. The field names are part of the contract.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
 use super::human::timestamp;
@@ -232,10 +234,21 @@ pub fn problem(problem: &Problem, mount: &Mount) -> Value {
     if let Some(code) = problem.exit_code {
         put(&mut value, "exit_code", code);
     }
+    if let Some(stdout) = &problem.stdout {
+        merge(&mut value, output(&stdout.bytes));
+    }
     if let Some(stderr) = &problem.stderr {
         put(&mut value, "stderr", stderr.as_str());
     }
     value
+}
+
+/// What a run printed: text as `stdout`, other bytes as `stdout_base64`.
+pub fn output(bytes: &[u8]) -> Value {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => json!({ "stdout": text }),
+        _ => json!({ "stdout": null, "stdout_base64": BASE64.encode(bytes) }),
+    }
 }
 
 /// A kind of problem in general: what its `type` leads to.

@@ -4,16 +4,15 @@
 //! A container's bytes are never `text/html`, and carry a policy that lets a
 //! browser load and run nothing from them.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 use super::answer::{SANDBOX, html_page, json_bytes, varied};
 use super::html::{self, Frame};
-use super::json::merge;
+use super::json::{merge, output};
 use super::outcome::{end_word, failure, media};
 use super::problem::show_problem;
 use crate::http::{ENVELOPE, Payload, Representation, Request, Response};
+use crate::reply::Part;
 use crate::run::{End, Outcome};
 use crate::service::Ran;
 
@@ -25,7 +24,7 @@ const MAX_FIELD: usize = 2048;
 /// Shows a finished run.
 pub fn show(ran: Ran, request: &Request, frame: &Frame<'_>) -> Response {
     let lifetime = match ran.max_age {
-        Some(seconds) if ran.outcome.succeeded() && !ran.outcome.truncated => format!("public, max-age={seconds}"),
+        Some(seconds) if ran.outcome.succeeded() => format!("public, max-age={seconds}"),
         _ => "no-store".to_owned(),
     };
     match request.representation {
@@ -35,7 +34,8 @@ pub fn show(ran: Ran, request: &Request, frame: &Frame<'_>) -> Response {
         }
         Representation::Envelope => {
             let bytes = json_bytes(&envelope(&ran));
-            varied(Response::new(200, ENVELOPE, bytes)).with("Cache-Control", lifetime)
+            let response = varied(Response::new(200, ENVELOPE, bytes)).with("Cache-Control", lifetime);
+            if ran.outcome.truncated { response.with("X-Run-Truncated", "true") } else { response }
         }
         Representation::Raw | Representation::Events => raw(ran, request, frame, &lifetime),
     }
@@ -69,9 +69,6 @@ fn told(response: Response, ran: &Ran) -> Response {
         });
         response = response.with("X-Run-Changed", list(changes));
     }
-    if ran.outcome.truncated {
-        response = response.with("X-Run-Truncated", "true");
-    }
     response
 }
 
@@ -97,19 +94,15 @@ fn encoded(text: &str) -> String {
 /// All that is known of a run.
 pub fn envelope(ran: &Ran) -> Value {
     let Outcome { end, stdout, truncated, stderr_truncated, elapsed, .. } = &ran.outcome;
-    let kept = stdout.get(..ENVELOPE_STDOUT).unwrap_or(stdout);
-    let cut = kept.len() < stdout.len();
-    let text = match std::str::from_utf8(kept) {
-        Ok(text) if !text.contains('\0') => json!({ "stdout": text }),
-        Err(error) if cut && error.error_len().is_none() => json!({ "stdout": String::from_utf8_lossy(kept) }),
-        _ => json!({ "stdout": null, "stdout_base64": BASE64.encode(kept) }),
-    };
+    let kept = Part::beginning(stdout, ENVELOPE_STDOUT);
+    let cut = kept.cut;
     let mut value = json!({
         "command": ran.command,
         "exit_code": match end { End::Exited(code) => Some(*code), _ => None },
         "end": end_word(end),
+        "detail": failure(ran).map(|problem| problem.detail),
     });
-    merge(&mut value, text);
+    merge(&mut value, output(&kept.bytes));
     merge(
         &mut value,
         json!({

@@ -97,9 +97,20 @@ fn a_label_that_looks_like_ours_is_named() {
 #[test]
 fn output_types_come_from_a_list() {
     let output = |text| spec(&[("SINGULARITY_RUNSCRIPT_OUTPUT", text)]);
-    for text in ["image/png", "image/svg+xml", "text/csv", "application/pdf", "application/octet-stream"] {
+    for text in
+        ["image/png", "image/svg+xml", "text/csv", "application/json", "application/pdf", "application/octet-stream"]
+    {
         let found = output(text);
         assert_eq!((found.output().map(|it| it.as_str()), found.warnings().len()), (Some(text), 0));
+    }
+    for text in [
+        "text/csv; charset=utf-8",
+        "Text/CSV;charset=\"UTF-8\"",
+        "text/csv; header=present; charset=us-ascii",
+        "text/csv;",
+    ] {
+        let found = output(text);
+        assert_eq!((found.output().map(|it| it.as_str()), found.warnings().len()), (Some("text/csv"), 0), "{text}");
     }
     assert_eq!(output(" Image/PNG ").output().unwrap().as_str(), "image/png");
     for text in [
@@ -109,6 +120,7 @@ fn output_types_come_from_a_list() {
         "text/javascript",
         "image/png\r\nX: y",
         "text/csv; charset=utf-7",
+        "text/csv; charset",
         "*/*",
     ] {
         let found = output(text);

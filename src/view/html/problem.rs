@@ -26,6 +26,9 @@ pub fn problem(problem: &Problem, frame: &Frame<'_>) -> Markup {
                 @for error in &problem.errors { dt { code { (error.name) } } dd { (error.why) } }
             }
         }
+        @if let Some(stdout) = problem.stdout.as_ref().filter(|stdout| !stdout.bytes.is_empty()) {
+            section { h2 { (words::OUTPUT) } pre.output tabindex="0" { (terminal(&String::from_utf8_lossy(&stdout.bytes))) } }
+        }
         @if let Some(stderr) = problem.stderr.as_deref().filter(|stderr| !stderr.trim().is_empty()) {
             section { h2 { (words::MESSAGES) } pre.stderr tabindex="0" { (terminal(stderr.trim_end())) } }
         }

@@ -35,6 +35,11 @@ pub fn end() -> Value {
     json!({ "enum": ["exited", "killed", "deadline", "output-limit", "cancelled", "not-executed", "lost"] })
 }
 
+/// What went wrong, in words.
+pub fn detail() -> Value {
+    json!({ "type": ["string", "null"], "description": "What went wrong, in words; null when nothing did" })
+}
+
 /// How long a run took.
 pub fn elapsed() -> Value {
     json!({ "type": "integer", "minimum": 0, "description": "Wall time in milliseconds" })

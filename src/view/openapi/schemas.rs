@@ -5,8 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use super::super::json::{merge, put};
-use super::super::media::{JSON, PROBLEM};
-use super::parts::{change, elapsed, end, exit_code, list, names, object};
+use super::super::media::{BYTES, JSON, PROBLEM};
+use super::parts::{change, detail, elapsed, end, exit_code, list, names, object};
 use super::stream;
 use crate::args::MediaType;
 use crate::http::reason;
@@ -55,18 +55,33 @@ pub fn run_name(output: Option<MediaType>) -> String {
 }
 
 fn run(output: Option<MediaType>) -> Value {
-    let declared = output.map_or("text/plain", |output| output.as_str());
-    let content = if output.is_none_or(|output| output.is_text()) { text() } else { json!({}) };
+    let printed = match output {
+        Some(output) => format!("`{output}`"),
+        None => format!("`{JSON}` when the whole of it is JSON, `text/plain` when it is other text, else `{BYTES}`"),
+    };
+    // what comes first is what generators and people take for the answer
+    let mut content = Map::new();
+    match output {
+        Some(output) if output.is_text() => content.insert(output.as_str().to_owned(), text()),
+        Some(output) => content.insert(output.as_str().to_owned(), json!({})),
+        None => {
+            content.insert(JSON.to_owned(), json!({}));
+            content.insert("text/plain".to_owned(), text());
+            content.insert(BYTES.to_owned(), json!({}))
+        }
+    };
+    content.extend([
+        (ENVELOPE.to_owned(), of("Envelope")),
+        (EVENTS.to_owned(), of("RunEvent")),
+        ("text/html".to_owned(), text()),
+    ]);
     json!({
         "description": format!(
-            "By `Accept`: what it prints (`{JSON}` when the whole of it is JSON, else `{declared}`); all that is known \
-             of the run (`{ENVELOPE}`, also of one that failed); what it prints while it prints it (`{EVENTS}`: events \
-             `command`, `stdout`, `stderr`, `exit`); a page."
+            "By `Accept`: what it prints ({printed}); all that is known of the run (`{ENVELOPE}`, also of one that \
+             failed); what it prints while it prints it (`{EVENTS}`: events `command`, `stdout`, `stderr`, `exit`); a page."
         ),
         "headers": run_headers(),
-        "content": {
-            JSON: {}, declared: content, ENVELOPE: of("Envelope"), EVENTS: of("RunEvent"), "text/html": text(),
-        },
+        "content": content,
     })
 }
 
@@ -85,7 +100,7 @@ const PROBLEMS: [(u16, &str); 12] = [
     (421, "This server does not answer for that host."),
     (422, "The image cannot be read, or is of a kind that is not run here; `detail` says why."),
     (500, "Something went wrong here; the reason is in the site's log, under the request's id."),
-    (502, "The run failed: `exit_code` and `stderr` say how."),
+    (502, "The run failed, or its output is longer than this site keeps: `exit_code`, `stdout` and `stderr` say how."),
     (504, "The run did not finish in time and was ended."),
 ];
 
@@ -177,6 +192,8 @@ fn problem_schema() -> Value {
             "errors": list(error()),
             "ignored": names("Undeclared names"),
             "exit_code": { "type": "integer" },
+            "stdout": { "type": ["string", "null"], "description": "The end of what the run wrote to stdout, at most 64 KiB; its beginning when the output is too long; null when it is no text" },
+            "stdout_base64": { "type": "string", "contentEncoding": "base64", "description": "There when stdout is no text" },
             "stderr": { "type": "string", "description": "The end of what the run wrote to stderr" },
         }),
     )
@@ -326,6 +343,7 @@ fn envelope() -> Value {
             "command",
             "exit_code",
             "end",
+            "detail",
             "stdout",
             "truncated",
             "stderr",
@@ -340,6 +358,7 @@ fn envelope() -> Value {
             "command": { "type": "string", "description": "To copy and paste into a shell" },
             "exit_code": exit_code(),
             "end": end(),
+            "detail": detail(),
             "stdout": { "type": ["string", "null"], "description": "Its beginning, at most 1 MiB; null when it is no text" },
             "stdout_base64": { "type": "string", "contentEncoding": "base64", "description": "There when stdout is no text" },
             "truncated": { "type": "boolean", "description": "Whether stdout was cut" },

@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use super::super::media::JSON;
-use super::parts::{change, elapsed, end, exit_code, list, names, object};
+use super::parts::{change, detail, elapsed, end, exit_code, list, names, object};
 
 /// Event → the schema of its data.
 const EVENTS: [(&str, &str); 4] =
@@ -29,8 +29,8 @@ pub fn schemas() -> Value {
             "description": "A piece of output: text, or base64 of bytes that are not UTF-8",
         },
         "RunExit": object(
-            &["exit_code", "end", "truncated", "elapsed_ms"],
-            json!({ "exit_code": exit_code(), "end": end(), "truncated": { "type": "boolean" }, "elapsed_ms": elapsed() }),
+            &["exit_code", "end", "detail", "truncated", "elapsed_ms"],
+            json!({ "exit_code": exit_code(), "end": end(), "detail": detail(), "truncated": { "type": "boolean" }, "elapsed_ms": elapsed() }),
         ),
     })
 }
