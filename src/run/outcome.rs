@@ -27,11 +27,11 @@ impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             End::Exited(status) => match signal_of(*status) {
-                Some(signal) => write!(f, "with status {status} ({}: {})", signal.name, signal.meaning),
+                Some(signal) => write!(f, "with status {status} ({}: the container {})", signal.name, signal.meaning),
                 None => write!(f, "with status {status}"),
             },
             End::Signalled(number) => match signal(*number) {
-                Some(signal) => write!(f, "by signal {number} ({}: {})", signal.name, signal.meaning),
+                Some(signal) => write!(f, "by signal {number} ({}: the container {})", signal.name, signal.meaning),
                 None => write!(f, "by signal {number}"),
             },
             End::Deadline => f.write_str("at its deadline"),
@@ -135,12 +135,15 @@ mod tests {
     fn a_status_that_tells_of_a_signal_says_so() {
         for (end, words) in [
             (End::Exited(3), "with status 3"),
-            (End::Exited(137), "with status 137 (SIGKILL: was killed, often because it used too much memory)"),
-            (End::Exited(139), "with status 139 (SIGSEGV: crashed: it used memory that is not its own)"),
-            (End::Exited(143), "with status 143 (SIGTERM: was told to end)"),
+            (
+                End::Exited(137),
+                "with status 137 (SIGKILL: the container was killed, often because it used too much memory)",
+            ),
+            (End::Exited(139), "with status 139 (SIGSEGV: the container crashed: it used memory that is not its own)"),
+            (End::Exited(143), "with status 143 (SIGTERM: the container was told to end)"),
             (End::Exited(255), "with status 255"),
             (End::Exited(i32::MIN), "with status -2147483648"),
-            (End::Signalled(11), "by signal 11 (SIGSEGV: crashed: it used memory that is not its own)"),
+            (End::Signalled(11), "by signal 11 (SIGSEGV: the container crashed: it used memory that is not its own)"),
             (End::Signalled(64), "by signal 64"),
         ] {
             assert_eq!(end.to_string(), words);

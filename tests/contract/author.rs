@@ -207,10 +207,14 @@ fn output_label_gives_the_media_type() {
                 assert_eq!((answer.header("Content-Security-Policy"), answer.text().as_str()), (sandbox, "a,b\n1,2\n"));
             }
         }
-        // JSON stays JSON, and what is not on the list is a warning
+        // what is declared comes first, also where a JSON reader would take it, with a parameter or without
         let mut labels = HELLO.to_vec();
-        labels.push((OUTPUT, "text/csv"));
+        labels.push((OUTPUT, "text/csv; charset=utf-8"));
+        assert_eq!(Site::new(wire).image("argv.sif", &labels).ask(&get(RUN)).media(), "text/csv; charset=utf-8");
+        labels.pop();
+        labels.push((OUTPUT, "application/json"));
         assert_eq!(Site::new(wire).image("argv.sif", &labels).ask(&get(RUN)).media(), JSON);
+        // what is not on the list is a warning
         let site = Site::new(wire).prints("print.sif", b"<p>").image("print.sif", &[(OUTPUT, "text/html")]);
         assert_eq!(site.ask(&get("/container/run/print.sif")).media(), TEXT);
         let page = site.ask(&get("/container/print.sif")).json();

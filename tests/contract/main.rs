@@ -11,6 +11,7 @@ mod browser;
 mod config;
 mod download;
 mod events;
+mod failures;
 mod forms;
 mod house;
 mod keys;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::request::{BROWSER, ENVELOPE, EVENTS};
-use crate::support::{Site, get, on_both_wires, post};
+use crate::support::{Site, Wire, get, on_both_wires, post};
 use crate::{FORM, HELLO, HTML, IMAGE, JSON, RUN, TEXT, hello};
 
 const PRINT: &str = "/container/run/print.sif";
@@ -18,7 +18,8 @@ fn raw_is_stdout_itself() {
             (b"", TEXT),
             (b"<!DOCTYPE html><p>", TEXT),
             (b"{\"a\": 1} and more", TEXT),
-            (b"\xff\xfe\0", TEXT),
+            (b"\xff\xfe\0", "application/octet-stream"),
+            (b"a\0b", "application/octet-stream"),
         ];
         let images = table.iter().enumerate();
         let site = images
@@ -40,12 +41,31 @@ fn raw_is_cut_at_the_output_limit_and_says_so() {
     on_both_wires(|wire| {
         let site = Site::new(wire).prints("print.sif", &[b'x'; 5000]).set("output_limit", 2000);
         let answer = site.ask(&get(PRINT));
-        assert_eq!((answer.status, answer.body.len()), (200, 2000));
-        assert_eq!(answer.header("X-Run-Truncated"), Some("true"));
-        let envelope = site.ask(&get(PRINT).accept(ENVELOPE)).json();
+        let (code, problem) = answer.problem(502);
+        assert_eq!((code.as_str(), problem["stdout"].as_str().map(str::len)), ("output-limit", Some(2000)));
+        assert_eq!(answer.header("X-Run-Truncated"), None);
+        let envelope = site.ask(&get(PRINT).accept(ENVELOPE));
+        assert_eq!((envelope.status, envelope.header("X-Run-Truncated")), (200, Some("true")));
+        let envelope = envelope.json();
         assert_eq!((&envelope["truncated"], envelope["stdout"].as_str().map(str::len)), (&json!(true), Some(2000)));
-        assert!(site.ask(&get(PRINT).accept(BROWSER)).good().contains("cut at the limit"));
+        assert!(envelope["detail"].as_str().is_some_and(|detail| detail.contains("longer than this site keeps")));
+        let page = site.ask(&get(PRINT).accept(BROWSER));
+        assert_eq!(page.status, 502);
+        assert!(page.text().contains("cut at the limit") && page.text().contains("longer than this site keeps"));
     });
+}
+
+/// The first 64 KiB of what was cut, and no character in two.
+#[test]
+fn the_problem_holds_the_beginning_of_an_output_that_is_too_long() {
+    let printed = "aä".repeat(60_000);
+    let site = Site::new(Wire::FastCgi).prints("print.sif", printed.as_bytes()).set("output_limit", 100_000);
+    let (_, problem) = site.ask(&get(PRINT)).problem(502);
+    let kept = problem["stdout"].as_str().expect("text");
+    assert!(printed.starts_with(kept) && (65_530..=65_536).contains(&kept.len()), "{} bytes", kept.len());
+    let site = Site::new(Wire::FastCgi).prints("print.sif", &[0xff; 200_000]).set("output_limit", 100_000);
+    let (_, problem) = site.ask(&get(PRINT)).problem(502);
+    assert!(problem["stdout"].is_null() && problem["stdout_base64"].as_str().is_some_and(|text| text.len() > 87_000));
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn hostile_25_output_that_a_browser_could_run() {
         ),
         (b"%PDF-1.7 /OpenAction", "text/plain; charset=utf-8"),
         (b"+ADw-script+AD4-alert(1)+ADw-/script+AD4-", "text/plain; charset=utf-8"),
-        (b"\xff\xfe<\0s\0c\0r\0i\0p\0t\0>\0", "text/plain; charset=utf-8"),
+        (b"\xff\xfe<\0s\0c\0r\0i\0p\0t\0>\0", "application/octet-stream"),
         (b"GIF89a/*<script>*/", "text/plain; charset=utf-8"),
         (b"{\"a\":\"</script><script>alert(1)\"}", "application/json"),
         (b"[1, 2]", "application/json"),
@@ -116,9 +116,8 @@ fn hostile_26_output_without_end_is_cut() {
         let before = memory();
         let begun = Instant::now();
         let answer = site.ask(&get("/container/run/stdout.sif"));
-        assert_eq!((answer.status, answer.body.len()), (200, 8 << 20));
-        assert_eq!(answer.header("X-Run-Truncated"), Some("true"));
-        assert_inert(&answer);
+        assert_eq!(answer.problem(502).0, "output-limit");
+        assert!(answer.body.len() < 1 << 20, "{} bytes", answer.body.len());
         let envelope = site.ask(&get("/container/run/stdout.sif").accept(ENVELOPE)).json();
         assert_eq!((&envelope["truncated"], &envelope["end"]), (&json!(true), &json!("output-limit")));
         let streamed = site.ask(&get("/container/run/stdout.sif").accept(EVENTS));

@@ -181,7 +181,10 @@ fn hostile_33_answers_of_a_run_are_not_kept() {
             assert_eq!((answer.status, answer.header("Cache-Control")), (200, Some("no-store")), "{accept}");
         }
         let answer = site.ask(&get("/container/run/stdout-2.sif"));
-        assert_eq!((answer.problem(502).0.as_str(), answer.header("Cache-Control")), ("output-cut", Some("no-store")));
+        assert_eq!(
+            (answer.problem(502).0.as_str(), answer.header("Cache-Control")),
+            ("output-limit", Some("no-store"))
+        );
         assert_eq!(site.ask(&get("/container/run/stdout-2.sif").accept(BROWSER)).status, 502);
         let told = site.ask(&get("/container/run/stdout-2.sif").accept(ENVELOPE)).json();
         assert_eq!((&told["truncated"], &told["end"]), (&true.into(), &"output-limit".into()), "{told}");

@@ -179,10 +179,10 @@ fn hostile_46_files_may_not_become_longer() {
 /// A visitor's disk may be full too: the CGI program then ends like one whose visitor has left.
 #[test]
 fn hostile_46_an_answer_that_cannot_be_written() {
-    let site = Site::new(Wire::Cgi).image("stdout.sif", &[]);
+    let site = Site::new(Wire::Cgi).image("stdout-8.sif", &[]);
     for accept in ["*/*", EVENTS] {
         let mut command = site.command();
-        for (name, value) in get("/container/run/stdout.sif").accept(accept).variables {
+        for (name, value) in get("/container/run/stdout-8.sif").accept(accept).variables {
             command.env(String::from_utf8(name).unwrap(), String::from_utf8(value).unwrap());
         }
         let full = File::options().write(true).open("/dev/full").unwrap();

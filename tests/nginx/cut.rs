@@ -69,7 +69,7 @@ fn an_answer_that_is_read_slowly_is_not_written_to_the_disk() {
             let stream = TcpStream::connect(server.address()).unwrap();
             rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 128 * 1024).unwrap();
             stream.set_read_timeout(Some(HANG)).unwrap();
-            let question = http("GET", "/container/run/stdout.sif", &[("Connection", "close")], b"");
+            let question = http("GET", "/container/run/stdout-8.sif", &[("Connection", "close")], b"");
             std::io::Write::write_all(&mut &stream, &question).unwrap();
             (&stream).read_exact(&mut [0; 12]).unwrap();
             stream

@@ -41,7 +41,7 @@ pub fn site() -> Site {
         ("SINGULARITY_RUNSCRIPT_ARG_BOOL", "is_dino"),
     ];
     let site = Site::new(Wire::FastCgi).set("deadline", 50).set("slots", 4).image("argv.img", &hello);
-    site.image("slow-200.sif", &[]).image("hang.sif", &[]).image("exit-3.sif", &[]).image("stdout.sif", &[])
+    site.image("slow-200.sif", &[]).image("hang.sif", &[]).image("exit-3.sif", &[]).image("stdout-8.sif", &[])
 }
 
 /// Puts the files of `nginx/` where nginx looks for them, with this socket, folder and address in their three places.

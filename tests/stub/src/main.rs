@@ -134,7 +134,12 @@ fn behave(home: &Path, image: &Path, name: &OsStr, arguments: &[OsString]) -> i3
     };
     match word {
         "argv" => println!("{}", json(arguments)),
-        "print" => say(&fs::read(home.join("print").join(&*name)).unwrap_or_default()),
+        "print" => {
+            say(&fs::read(home.join("print").join(&*name)).unwrap_or_default());
+            // `print.exit-3.sif` ends with status 3
+            let status = name.split('.').find_map(|part| part.strip_prefix("exit-")?.parse().ok());
+            return status.unwrap_or_default();
+        }
         "print-stderr" => {
             let _ = io::stderr().write_all(&fs::read(home.join("print").join(&*name)).unwrap_or_default());
         }
