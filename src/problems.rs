@@ -8,9 +8,9 @@ use std::fmt;
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct ProblemRow {
     /// The word for programs: the last part of `type`.
-    pub word: &'static str,
+    pub code: &'static str,
     /// The HTTP status.
     pub status: u16,
     /// A short summary.
@@ -20,7 +20,7 @@ pub struct Row {
 }
 
 macro_rules! problems {
-    ($($(#[$meta:meta])* $code:ident $status:literal $word:literal $title:literal $about:literal)*) => {
+    ($($(#[$meta:meta])* $code:ident $status:literal $text:literal $title:literal $about:literal)*) => {
         /// A kind of problem.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[allow(missing_docs, reason = "the table says what each means")]
@@ -31,9 +31,9 @@ macro_rules! problems {
             pub const ALL: &'static [Code] = &[$(Code::$code),*];
 
             /// What there is to say of it.
-            pub const fn row(self) -> Row {
+            pub const fn row(self) -> ProblemRow {
                 match self {
-                    $(Code::$code => Row { word: $word, status: $status, title: $title, about: $about }),*
+                    $(Code::$code => ProblemRow { code: $text, status: $status, title: $title, about: $about }),*
                 }
             }
         }
@@ -128,14 +128,14 @@ problems! {
 impl Code {
     /// The code of a word.
     pub fn parse(word: &str) -> Option<Code> {
-        Code::ALL.iter().copied().find(|code| code.row().word == word)
+        Code::ALL.iter().copied().find(|code| code.row().code == word)
     }
 }
 
 impl fmt::Display for Code {
     /// Its word.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.row().word)
+        f.write_str(self.row().code)
     }
 }
 
@@ -146,14 +146,14 @@ mod tests {
 
     #[test]
     fn words_are_unique_and_lead_back() {
-        let words: BTreeSet<&str> = Code::ALL.iter().map(|code| code.row().word).collect();
+        let words: BTreeSet<&str> = Code::ALL.iter().map(|code| code.row().code).collect();
         assert_eq!(words.len(), Code::ALL.len());
         for code in Code::ALL {
             let row = code.row();
-            assert_eq!(Code::parse(row.word), Some(*code));
-            assert!(row.word.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", row.word);
-            assert!((400..600).contains(&row.status), "{}", row.word);
-            assert!(!row.title.ends_with('.') && row.about.ends_with('.'), "{}", row.word);
+            assert_eq!(Code::parse(row.code), Some(*code));
+            assert!(row.code.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", row.code);
+            assert!((400..600).contains(&row.status), "{}", row.code);
+            assert!(!row.title.ends_with('.') && row.about.ends_with('.'), "{}", row.code);
         }
         assert_eq!(Code::parse("nothing"), None);
     }

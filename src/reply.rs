@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::image::{Labels, Target};
 use crate::problems::Code;
 use crate::routes::Route;
-use crate::service::{Check, Described, Download, Folder, ImageFacts, Logo, Metrics, Ran};
+use crate::service::{Check, Described, Download, FinishedRun, Folder, ImageDetails, Logo, Metrics};
 
 /// An answer in substance.
 #[derive(Debug)]
@@ -15,16 +15,16 @@ pub enum Reply {
     /// The data folder.
     Home(Folder),
     /// One image.
-    Image(Box<ImageFacts>),
+    Image(Box<ImageDetails>),
     /// Its arguments.
     Args(ArgSpec),
     /// Its labels.
     Labels(Labels),
     /// A run that was asked for with arguments that cannot be used: the form
     /// again, with the reasons.
-    Rejected(Box<ImageFacts>),
+    Rejected(Box<ImageDetails>),
     /// A finished run.
-    Ran(Box<Ran>),
+    FinishedRun(Box<FinishedRun>),
     /// What can be asked of the folder, or of one image.
     OpenApi(Described),
     /// A kind of problem in general.
@@ -36,7 +36,7 @@ pub enum Reply {
     /// The names of all images, for the 2017 program's clients.
     ApiImages(Vec<Target>),
     /// One image, for the same.
-    ApiImage(Box<ImageFacts>),
+    ApiImage(Box<ImageDetails>),
     /// The site's logo.
     Logo(Logo),
     /// The image as a file.
@@ -78,7 +78,7 @@ pub struct Problem {
     /// The end of its stderr.
     pub stderr: Option<String>,
     /// The end of its stdout; of an output that is too long, its beginning.
-    pub stdout: Option<Part>,
+    pub stdout: Option<Excerpt>,
     /// Seconds after which it is worth to ask again.
     pub retry_after: Option<u32>,
     /// The `Allow` field.
@@ -89,33 +89,33 @@ pub struct Problem {
 
 /// The beginning or the end of an output. No character of a text is cut in two.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct Excerpt {
     /// Its bytes.
     pub bytes: Vec<u8>,
     /// Whether there was more.
     pub cut: bool,
 }
 
-impl Part {
+impl Excerpt {
     /// At most the first `most` bytes.
-    pub fn beginning(output: &[u8], most: usize) -> Part {
+    pub fn beginning(output: &[u8], most: usize) -> Excerpt {
         let Some(kept) = output.get(..most).filter(|kept| kept.len() < output.len()) else {
-            return Part { bytes: output.to_owned(), cut: false };
+            return Excerpt { bytes: output.to_owned(), cut: false };
         };
         let whole = match std::str::from_utf8(kept) {
             Err(error) if error.error_len().is_none() => kept.get(..error.valid_up_to()).unwrap_or(kept),
             _ => kept,
         };
-        Part { bytes: whole.to_owned(), cut: true }
+        Excerpt { bytes: whole.to_owned(), cut: true }
     }
 
     /// At most the last `most` bytes.
-    pub fn end(output: &[u8], most: usize) -> Part {
+    pub fn end(output: &[u8], most: usize) -> Excerpt {
         let kept = output.get(output.len().saturating_sub(most)..).unwrap_or(output);
         let cut = kept.len() < output.len();
         // a character has at most three bytes behind its first (RFC 3629 §3)
         let within = kept.iter().take(3).take_while(|byte| cut && **byte & 0xc0 == 0x80).count();
-        Part { bytes: kept.get(within..).unwrap_or(kept).to_owned(), cut }
+        Excerpt { bytes: kept.get(within..).unwrap_or(kept).to_owned(), cut }
     }
 }
 
@@ -161,16 +161,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_cuts_no_character() {
-        let part = |bytes: &[u8], cut| Part { bytes: bytes.to_owned(), cut };
+    fn an_excerpt_cuts_no_character() {
+        let excerpt = |bytes: &[u8], cut| Excerpt { bytes: bytes.to_owned(), cut };
         let text = "aäöb".as_bytes();
-        assert_eq!(Part::beginning(text, 6), part(text, false));
-        assert_eq!(Part::beginning(text, 4), part("aä".as_bytes(), true));
-        assert_eq!(Part::beginning(text, 3), part("aä".as_bytes(), true));
-        assert_eq!(Part::end(text, 9), part(text, false));
-        assert_eq!(Part::end(text, 3), part("öb".as_bytes(), true));
-        assert_eq!(Part::end(text, 2), part(b"b", true));
-        assert_eq!(Part::end(&[0x80; 5], 5), part(&[0x80; 5], false));
-        assert_eq!((Part::end(b"", 2), Part::beginning(b"", 2)), (part(b"", false), part(b"", false)));
+        assert_eq!(Excerpt::beginning(text, 6), excerpt(text, false));
+        assert_eq!(Excerpt::beginning(text, 4), excerpt("aä".as_bytes(), true));
+        assert_eq!(Excerpt::beginning(text, 3), excerpt("aä".as_bytes(), true));
+        assert_eq!(Excerpt::end(text, 9), excerpt(text, false));
+        assert_eq!(Excerpt::end(text, 3), excerpt("öb".as_bytes(), true));
+        assert_eq!(Excerpt::end(text, 2), excerpt(b"b", true));
+        assert_eq!(Excerpt::end(&[0x80; 5], 5), excerpt(&[0x80; 5], false));
+        assert_eq!((Excerpt::end(b"", 2), Excerpt::beginning(b"", 2)), (excerpt(b"", false), excerpt(b"", false)));
     }
 }

@@ -19,7 +19,7 @@ pub const LOGO: &str = "logo";
 
 /// What an address does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Does {
+pub enum Action {
     /// Answers without a look at an image.
     Tells,
     /// Reads images.
@@ -30,21 +30,21 @@ pub enum Does {
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
+pub struct RouteRow {
     /// The name of the route, as in [`Route`].
     pub name: &'static str,
     /// The path below the mount; `{}` stands for a value.
     pub pattern: &'static str,
     /// What it does.
-    pub does: Does,
+    pub action: Action,
 }
 
-impl Row {
+impl RouteRow {
     /// The methods that it takes.
     pub fn methods(&self) -> &'static [Method] {
-        match self.does {
-            Does::Runs => &[Method::Get, Method::Post, Method::Options],
-            Does::Tells | Does::Reads => &[Method::Get, Method::Head, Method::Options],
+        match self.action {
+            Action::Runs => &[Method::Get, Method::Post, Method::Options],
+            Action::Tells | Action::Reads => &[Method::Get, Method::Head, Method::Options],
         }
     }
 
@@ -64,16 +64,16 @@ macro_rules! routes {
         pub enum Route { $($(#[$meta])* $name $(($value))?),* }
 
         /// All rows.
-        pub const TABLE: &[Row] = &[
-            $(Row { name: stringify!($name), pattern: $pattern, does: Does::$does }),*
+        pub const TABLE: &[RouteRow] = &[
+            $(RouteRow { name: stringify!($name), pattern: $pattern, action: Action::$does }),*
         ];
 
         impl Route {
             /// The row and the value of this route.
-            fn parts(&self) -> (Row, String) {
+            fn parts(&self) -> (RouteRow, String) {
                 match self {
                     $(routes!(@pattern $name $(($value))? value) => (
-                        Row { name: stringify!($name), pattern: $pattern, does: Does::$does },
+                        RouteRow { name: stringify!($name), pattern: $pattern, action: Action::$does },
                         routes!(@text $(($value))? value),
                     )),*
                 }
@@ -149,7 +149,7 @@ impl Route {
     }
 
     /// Its row.
-    pub fn row(&self) -> Row {
+    pub fn row(&self) -> RouteRow {
         self.parts().0
     }
 

@@ -33,18 +33,18 @@ fn first_open_step(path: &Path, owner: Option<u32>, spared: usize) -> Option<Pat
         let mut below: Option<Metadata> = None;
         let mut link = None;
         for (number, step) in way.ancestors().enumerate() {
-            let Ok(facts) = step.symlink_metadata() else { return Some(step.to_owned()) };
-            let ours = |facts: &Metadata| trusted_owner(facts.uid(), owner);
+            let Ok(metadata) = step.symlink_metadata() else { return Some(step.to_owned()) };
+            let ours = |metadata: &Metadata| trusted_owner(metadata.uid(), owner);
             // the mode of a link says nothing: its folder counts
-            let open = !facts.is_symlink() && Rights::of_step(step, &facts).foreign_writer().is_some();
-            let sticky = facts.is_dir() && facts.mode() & 0o1000 != 0 && below.as_ref().is_some_and(ours);
-            if number >= spared && (!ours(&facts) || (open && !sticky)) {
+            let open = !metadata.is_symlink() && Rights::of_step(step, &metadata).foreign_writer().is_some();
+            let sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0 && below.as_ref().is_some_and(ours);
+            if number >= spared && (!ours(&metadata) || (open && !sticky)) {
                 return Some(step.to_owned());
             }
-            if facts.is_symlink() {
+            if metadata.is_symlink() {
                 link = Some(step.to_owned());
             }
-            below = Some(facts);
+            below = Some(metadata);
         }
         // the first link of the way: where it leads, and on from there
         let link = link?;
@@ -61,7 +61,7 @@ pub fn trusted_owner(owner: u32, also: Option<u32>) -> bool {
     [Some(0), Some(me), also, *UNMAPPED].contains(&Some(owner))
 }
 
-/// Who may write to a file or folder, by its own facts.
+/// Who may write to a file or folder, by its own metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rights {
     /// Permission bits.
@@ -86,19 +86,19 @@ pub enum Writer {
 
 impl Rights {
     /// Those of an open file.
-    pub fn of(file: &File, facts: &Metadata) -> Rights {
-        Rights::new(facts, || rustix::fs::fgetxattr(file, ACCESS_LIST, &mut [0_u8; 0]))
+    pub fn of(file: &File, metadata: &Metadata) -> Rights {
+        Rights::new(metadata, || rustix::fs::fgetxattr(file, ACCESS_LIST, &mut [0_u8; 0]))
     }
 
-    fn of_step(path: &Path, facts: &Metadata) -> Rights {
-        Rights::new(facts, || rustix::fs::lgetxattr(path, ACCESS_LIST, &mut [0_u8; 0]))
+    fn of_step(path: &Path, metadata: &Metadata) -> Rights {
+        Rights::new(metadata, || rustix::fs::lgetxattr(path, ACCESS_LIST, &mut [0_u8; 0]))
     }
 
-    fn new(facts: &Metadata, look: impl FnOnce() -> rustix::io::Result<usize>) -> Rights {
+    fn new(metadata: &Metadata, look: impl FnOnce() -> rustix::io::Result<usize>) -> Rights {
         use rustix::io::Errno;
-        let mode = facts.mode() & 0o7777;
+        let mode = metadata.mode() & 0o7777;
         let list = mode & 0o020 != 0 && !matches!(look(), Err(Errno::NODATA | Errno::OPNOTSUPP));
-        Rights { mode, uid: facts.uid(), gid: facts.gid(), list }
+        Rights { mode, uid: metadata.uid(), gid: metadata.gid(), list }
     }
 
     /// Whom the permissions let in, if anybody.

@@ -60,7 +60,7 @@ impl Uncounted {
     pub const ALL: [Uncounted; 4] = [Uncounted::Missing, Uncounted::Socket, Uncounted::Loopback, Uncounted::Proxy];
 
     /// The machine word.
-    pub fn word(self) -> &'static str {
+    pub fn code(self) -> &'static str {
         match self {
             Uncounted::Missing => "missing",
             Uncounted::Socket => "socket",

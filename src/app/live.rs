@@ -14,24 +14,24 @@ use crate::args::Arguments;
 use crate::http::{Response, Sink};
 use crate::log;
 use crate::run::{Event, Invocation, Reader, Run};
-use crate::view::{self, Facts, Stream};
+use crate::view::{self, EventStream, RunContext};
 
 /// Longest time without a sign of life on a live answer.
 const HEARTBEAT: Duration = Duration::from_millis(900);
 /// Bytes that wait for the reader before no more is read from the run.
 const ROOM: usize = 64 * 1024;
-/// What is left after the run's end may take so many times the patience, however steadily it is taken.
-const PATIENCES: u32 = 12;
+/// What is left after the run's end may take so many times the timeout, however steadily it is taken.
+const MAX_TIMEOUTS: u32 = 12;
 
 /// A live answer, and how long its reader may take nothing once the run has ended.
-pub(super) fn live(run: Run, invocation: Invocation, arguments: Arguments, id: String, patience: Duration) -> Response {
+pub(super) fn live(run: Run, invocation: Invocation, arguments: Arguments, id: String, timeout: Duration) -> Response {
     let write = move |sink: &mut dyn Sink| {
         let scrub = |text: &str| invocation.scrub(text);
-        let stream = Stream::begin(&invocation.shown, arguments.report());
+        let stream = EventStream::begin(&invocation.shown, arguments.report());
         let (image, launched) = (&invocation.image, invocation.launched);
         let mut live = Live { stream, scrub: &scrub, image, launched, id: &id, moved: Instant::now(), held: 0 };
-        let ended = live.while_it_runs(run, sink, patience)?;
-        live.rest(sink, patience, ended)
+        let ended = live.while_it_runs(run, sink, timeout)?;
+        live.rest(sink, timeout, ended)
     };
     Response::live("text/event-stream", Box::new(write))
         .with("Cache-Control", "no-store")
@@ -40,7 +40,7 @@ pub(super) fn live(run: Run, invocation: Invocation, arguments: Arguments, id: S
 }
 
 struct Live<'a> {
-    stream: Stream,
+    stream: EventStream,
     scrub: &'a dyn Fn(&str) -> String,
     image: &'a str,
     launched: bool,
@@ -53,7 +53,7 @@ struct Live<'a> {
 
 impl Live<'_> {
     /// Up to the last event; when the run has ended.
-    fn while_it_runs(&mut self, mut run: Run, sink: &mut dyn Sink, patience: Duration) -> io::Result<Instant> {
+    fn while_it_runs(&mut self, mut run: Run, sink: &mut dyn Sink, timeout: Duration) -> io::Result<Instant> {
         let mut ended: Option<Instant> = None;
         loop {
             self.hand_over(sink)?;
@@ -63,14 +63,14 @@ impl Live<'_> {
             }
             let waits = self.waits(sink);
             let left = match ended {
-                Some(ended) if waits => self.left(patience, ended)?,
+                Some(ended) if waits => self.left(timeout, ended)?,
                 _ if waits => HEARTBEAT,
                 _ => HEARTBEAT.saturating_sub(self.stream.silent_for()),
             };
             let waits_for = if waits { sink.descriptor() } else { None };
             let reader = Reader { full: self.stream.waiting().len() >= ROOM, waits_for };
             let event = run.next_for(reader, left);
-            let facts = Facts {
+            let context = RunContext {
                 scrub: self.scrub,
                 image: self.image,
                 launched: self.launched,
@@ -81,7 +81,7 @@ impl Live<'_> {
                 None => {}
                 // whoever has something to read needs no sign of life
                 Some(Event::Silence) if waits => {}
-                Some(event) => self.stream.event(event, &facts),
+                Some(event) => self.stream.event(event, &context),
             }
             if let Some(Event::End(end)) = &event {
                 let ms = run.elapsed().as_millis();
@@ -89,19 +89,19 @@ impl Live<'_> {
                 return Ok(ended.unwrap_or_else(Instant::now));
             }
             if !waits && self.stream.waiting().is_empty() && self.stream.silent_for() >= HEARTBEAT {
-                self.stream.event(&Event::Silence, &facts);
+                self.stream.event(&Event::Silence, &context);
             }
         }
     }
 
     /// What is left when nothing of the run is.
-    fn rest(&mut self, sink: &mut dyn Sink, patience: Duration, ended: Instant) -> io::Result<()> {
+    fn rest(&mut self, sink: &mut dyn Sink, timeout: Duration, ended: Instant) -> io::Result<()> {
         loop {
             self.hand_over(sink)?;
             if !self.waits(sink) {
                 return Ok(());
             }
-            let left = Timespec::try_from(self.left(patience, ended)?).map_err(io::Error::other)?;
+            let left = Timespec::try_from(self.left(timeout, ended)?).map_err(io::Error::other)?;
             if let Some(reader) = sink.descriptor() {
                 // interrupted or not: what the reader takes is seen above
                 let _ = poll(&mut [PollFd::from_borrowed_fd(reader, PollFlags::OUT)], Some(&left));
@@ -130,9 +130,9 @@ impl Live<'_> {
     }
 
     /// How much longer a reader is waited for.
-    fn left(&self, patience: Duration, ended: Instant) -> io::Result<Duration> {
-        let left = patience.saturating_sub(self.moved.elapsed());
-        let left = left.min((patience * PATIENCES).saturating_sub(ended.elapsed()));
+    fn left(&self, timeout: Duration, ended: Instant) -> io::Result<Duration> {
+        let left = timeout.saturating_sub(self.moved.elapsed());
+        let left = left.min((timeout * MAX_TIMEOUTS).saturating_sub(ended.elapsed()));
         if left.is_zero() {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the reader takes nothing"));
         }

@@ -14,8 +14,9 @@ use crate::http::{Method, Request, Response};
 use crate::image::{ImageName, Target};
 use crate::log;
 use crate::reply::Reply;
-use crate::routes::{Does, LOGO, Route};
+use crate::routes::{Action, LOGO, Route};
 pub use crate::run::Client;
+use crate::service::visitor_semaphore::VisitorPermit;
 use crate::service::{Folder, LAST_PAGE, Service};
 use crate::view;
 use readers::Readers;
@@ -35,6 +36,12 @@ impl Site {
     /// The site of a service.
     pub fn new(service: Service) -> Site {
         Site { service, readers: None }
+    }
+
+    /// The same site for a server of so many connections.
+    pub fn with_readers(self, connections: usize) -> Site {
+        let readers = Readers::new(connections, self.service.config().longest_output());
+        Site { readers: Some(readers), ..self }
     }
 
     /// What it does.
@@ -82,7 +89,7 @@ impl Site {
             return Err(Error::Method(self.allowed(&route)));
         }
         let query = || request.query.clone();
-        let _pass = (row.does == Does::Reads).then(|| self.service.look());
+        let _permit = (row.action == Action::Reads).then(|| self.service.reading_permit());
         let reply = match route {
             Route::Top => Reply::Go(302, Route::Home, String::new()),
             Route::Home => Reply::Home(self.folder(&request.query)?),
@@ -114,11 +121,28 @@ impl Site {
         Ok(view::reply(reply, request, &self.brand(request)))
     }
 
+    /// A connection for an answer whose reader may be slow, where they are counted.
+    fn admit(&self, request: &Request) -> Result<Option<VisitorPermit>, Error> {
+        self.readers.as_ref().map(|readers| readers.admit(&request.visitor)).transpose()
+    }
+
+    /// A long answer waits for its reader in a file.
+    fn spooled(&self, request: &Request, response: Response) -> Result<Response, Error> {
+        let Some(readers) = self.readers.as_ref().filter(|_| request.method != Method::Head) else {
+            return Ok(response);
+        };
+        let state = || {
+            self.service.slots(None)?; // makes it
+            Ok(self.service.config().state.as_path())
+        };
+        readers.spooled(state, &request.visitor, response)
+    }
+
     /// An image's file, which takes its time.
     fn send_file(&self, image: &ImageName, request: &Request) -> Result<Response, Error> {
-        let place = self.admit(request)?;
+        let permit = self.admit(request)?;
         let mut response = view::reply(Reply::File(self.service.download(image)?), request, &self.brand(request));
-        response.held.extend(place.map(|place| Box::new(place) as Box<dyn std::any::Any>));
+        response.held.extend(permit.map(|permit| Box::new(permit) as Box<dyn std::any::Any>));
         Ok(response)
     }
 

@@ -17,7 +17,7 @@ impl Site {
             let form = Reply::Form(target.clone(), request.query.clone());
             return Ok(view::reply(form, request, &self.brand(request)));
         }
-        let place = self.admit(request)?;
+        let permit = self.admit(request)?;
         let settings = self.service.config().settings(target.image.as_str());
         if !settings.run_methods.contains(&request.method) {
             let allowed: Vec<&str> = settings.run_methods.iter().map(|method| method.as_str()).collect();
@@ -26,7 +26,7 @@ impl Site {
         if request.headers.last_event_id.is_some() {
             return Ok(Response::empty(204).with("Cache-Control", "no-store"));
         }
-        let looking = self.service.look();
+        let looking = self.service.reading_permit();
         let opened = self.service.open(target)?;
         opened.runs_here()?;
         let arguments = match bind(&opened.spec, input(request)?, &settings.sanitise) {
@@ -43,14 +43,14 @@ impl Site {
         let caller = Caller { principal: Principal::Anonymous, visitor: Some(&request.visitor), client };
         let (run, invocation) = self.service.start(caller, &opened, &arguments)?;
         log::event("run", &[("id", &request.id), ("command", &invocation.shown)]);
-        let patience = self.service.config().visitors.patience;
+        let timeout = self.service.config().visitors.reader_patience;
         let held = |mut response: Response| {
-            response.patience = Some(patience);
-            response.held.extend(place.map(|place| Box::new(place) as Box<dyn std::any::Any>));
+            response.reader_timeout = Some(timeout);
+            response.held.extend(permit.map(|permit| Box::new(permit) as Box<dyn std::any::Any>));
             response
         };
         if request.representation == Representation::Events {
-            return Ok(held(live(run, invocation, arguments, request.id.clone(), patience)));
+            return Ok(held(live(run, invocation, arguments, request.id.clone(), timeout)));
         }
         let ran = self.service.ran(opened, &arguments, run, invocation)?;
         log::event(
@@ -62,7 +62,7 @@ impl Site {
                 ("ms", &ran.outcome.elapsed.as_millis()),
             ],
         );
-        Ok(held(view::reply(Reply::Ran(Box::new(ran)), request, &self.brand(request))))
+        Ok(held(view::reply(Reply::FinishedRun(Box::new(ran)), request, &self.brand(request))))
     }
 }
 

@@ -6,7 +6,7 @@
 use serde_json::{Number, Value};
 
 use super::error::{ValueError, excerpt};
-use super::label::Kind;
+use super::label::ArgType;
 use super::name::ArgName;
 use super::value::ArgValue;
 
@@ -17,7 +17,7 @@ pub struct Arg {
     /// Unique in its image.
     pub name: ArgName,
     /// By the label that declares it.
-    pub kind: Kind,
+    pub kind: ArgType,
     /// A short name for people.
     pub title: Option<String>,
     /// One line for people.
@@ -40,7 +40,7 @@ pub struct Arg {
 }
 
 impl Arg {
-    pub(super) fn new(name: ArgName, kind: Kind) -> Arg {
+    pub(super) fn new(name: ArgName, kind: ArgType) -> Arg {
         Arg {
             name,
             kind,

@@ -1,25 +1,25 @@
-//! [`ArgSpec`] + [`Input`] + [`Policy`] → [`Arguments`], or [`Rejected`] with every error at once.
+//! [`ArgSpec`] + [`Input`] + [`SanitisePolicy`] → [`Arguments`], or [`Rejected`] with every error at once.
 //!
 //! In: what an image declares, what a visitor sent, how the site treats words. Out: `--name Amy --age 10
 //! --is_dino`, in the order of the specification, each word an element of its own.
 //! Never: a name that is not declared, or a value that [`ArgValue::parse`] and [`Arg::admits`] did not pass,
-//! reaches an argv; nothing is changed or left out without a line in the [`Report`].
+//! reaches an argv; nothing is changed or left out without a line in the [`BindReport`].
 
 use serde::Serialize;
 use thiserror::Error;
 
 use super::arg::Arg;
 use super::error::{ValueError, excerpt};
-use super::input::{Given, Input, InputError, Pairs, read};
+use super::input::{Input, InputError, Pairs, RawValue, read};
 use super::json::Scalar;
-use super::label::Kind;
+use super::label::ArgType;
 use super::name::ArgName;
 use super::spec::ArgSpec;
-use super::value::{ArgValue, Policy, unwelcome};
+use super::value::{ArgValue, SanitisePolicy, unwelcome};
 
 /// What the visitor should be told in any case.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Report {
+pub struct BindReport {
     ignored: Vec<String>,
     changed: Vec<Change>,
     given: Vec<(ArgName, String)>,
@@ -36,7 +36,7 @@ pub struct Change {
     pub after: String,
 }
 
-impl Report {
+impl BindReport {
     /// The names that are not declared, each once, printable and short (so at most
     /// [`MAX_PARAMETERS`](super::bounds::MAX_PARAMETERS)).
     pub fn ignored(&self) -> &[String] {
@@ -59,7 +59,7 @@ impl Report {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Arguments {
     argv: Vec<String>,
-    report: Report,
+    report: BindReport,
 }
 
 impl Arguments {
@@ -69,7 +69,7 @@ impl Arguments {
     }
 
     /// What else the visitor should be told.
-    pub fn report(&self) -> &Report {
+    pub fn report(&self) -> &BindReport {
         &self.report
     }
 }
@@ -89,7 +89,7 @@ pub struct ArgError {
 pub struct Rejected {
     errors: Vec<ArgError>,
     others: Vec<String>,
-    report: Report,
+    report: BindReport,
 }
 
 impl Rejected {
@@ -104,7 +104,7 @@ impl Rejected {
     }
 
     /// What else the visitor should be told.
-    pub fn report(&self) -> &Report {
+    pub fn report(&self) -> &BindReport {
         &self.report
     }
 }
@@ -121,8 +121,8 @@ pub enum BindError {
 }
 
 /// The only way from a request to an argv.
-pub fn bind(spec: &ArgSpec, input: Input<'_>, policy: &Policy) -> Result<Arguments, BindError> {
-    let mut report = Report::default();
+pub fn bind(spec: &ArgSpec, input: Input<'_>, policy: &SanitisePolicy) -> Result<Arguments, BindError> {
+    let mut report = BindReport::default();
     let slots = sort(spec, read(input)?, &mut report);
     let mut argv = Vec::new();
     let mut errors = Vec::new();
@@ -145,17 +145,17 @@ pub fn bind(spec: &ArgSpec, input: Input<'_>, policy: &Policy) -> Result<Argumen
 
 /// What was sent for one declared argument.
 #[derive(Default)]
-struct Slot<'a> {
-    first: Option<Given<'a>>,
+struct Binding<'a> {
+    first: Option<RawValue<'a>>,
     again: bool,
 }
 
 /// A slot for each declared argument, in their order; undeclared names go into the report.
-fn sort<'a>(spec: &ArgSpec, pairs: Pairs<'a>, report: &mut Report) -> Vec<Slot<'a>> {
-    let mut slots: Vec<Slot<'a>> = spec.args().iter().map(|_| Slot::default()).collect();
+fn sort<'a>(spec: &ArgSpec, pairs: Pairs<'a>, report: &mut BindReport) -> Vec<Binding<'a>> {
+    let mut slots: Vec<Binding<'a>> = spec.args().iter().map(|_| Binding::default()).collect();
     for (name, given) in pairs {
         match spec.args().iter().zip(&mut slots).find(|(arg, _)| arg.name.as_str() == name) {
-            Some((arg, _)) if given == Given::Blank && arg.kind != Kind::Bool => {}
+            Some((arg, _)) if given == RawValue::Blank && arg.kind != ArgType::Bool => {}
             Some((_, slot)) if slot.first.is_some() => slot.again = true,
             Some((_, slot)) => slot.first = Some(given),
             None => ignore(excerpt(&name), report),
@@ -164,13 +164,18 @@ fn sort<'a>(spec: &ArgSpec, pairs: Pairs<'a>, report: &mut Report) -> Vec<Slot<'
     slots
 }
 
-fn ignore(name: String, report: &mut Report) {
+fn ignore(name: String, report: &mut BindReport) {
     if !report.ignored.contains(&name) {
         report.ignored.push(name);
     }
 }
 
-fn judge(arg: &Arg, slot: Slot, policy: &Policy, report: &mut Report) -> Result<Option<ArgValue>, ValueError> {
+fn judge(
+    arg: &Arg,
+    slot: Binding,
+    policy: &SanitisePolicy,
+    report: &mut BindReport,
+) -> Result<Option<ArgValue>, ValueError> {
     if let Some(text) = slot.first.as_ref().and_then(|given| refill(arg.kind, given)) {
         report.given.push((arg.name.clone(), text));
     }
@@ -188,18 +193,23 @@ fn judge(arg: &Arg, slot: Slot, policy: &Policy, report: &mut Report) -> Result<
     }
 }
 
-fn typed(arg: &Arg, given: Given, policy: &Policy, report: &mut Report) -> Result<Option<ArgValue>, ValueError> {
+fn typed(
+    arg: &Arg,
+    given: RawValue,
+    policy: &SanitisePolicy,
+    report: &mut BindReport,
+) -> Result<Option<ArgValue>, ValueError> {
     match (arg.kind, given) {
-        (Kind::Bool, Given::Blank | Given::Typed(_)) => Ok(Some(ArgValue::Bool)),
-        (Kind::Bool, Given::Json(Scalar::Bool(flag))) => Ok(flag.then_some(ArgValue::Bool)),
-        (_, Given::Blank | Given::Json(Scalar::Null)) => Ok(None),
-        (_, Given::Typed(text)) => parse(arg, &text, policy, report).map(Some),
-        (Kind::Int, Given::Json(Scalar::Number(text))) => parse(arg, whole(text), policy, report).map(Some),
-        (Kind::Float, Given::Json(Scalar::Number(text))) => parse(arg, text, policy, report).map(Some),
-        (Kind::Str | Kind::Int | Kind::Float, Given::Json(Scalar::Text(text))) => {
+        (ArgType::Bool, RawValue::Blank | RawValue::Typed(_)) => Ok(Some(ArgValue::Bool)),
+        (ArgType::Bool, RawValue::Json(Scalar::Bool(flag))) => Ok(flag.then_some(ArgValue::Bool)),
+        (_, RawValue::Blank | RawValue::Json(Scalar::Null)) => Ok(None),
+        (_, RawValue::Typed(text)) => parse(arg, &text, policy, report).map(Some),
+        (ArgType::Int, RawValue::Json(Scalar::Number(text))) => parse(arg, whole(text), policy, report).map(Some),
+        (ArgType::Float, RawValue::Json(Scalar::Number(text))) => parse(arg, text, policy, report).map(Some),
+        (ArgType::Str | ArgType::Int | ArgType::Float, RawValue::Json(Scalar::Text(text))) => {
             parse(arg, &text, policy, report).map(Some)
         }
-        (kind, Given::Json(_)) => Err(ValueError::WrongType(kind)),
+        (kind, RawValue::Json(_)) => Err(ValueError::WrongType(kind)),
     }
 }
 
@@ -211,7 +221,7 @@ fn whole(number: &str) -> &str {
     }
 }
 
-fn parse(arg: &Arg, text: &str, policy: &Policy, report: &mut Report) -> Result<ArgValue, ValueError> {
+fn parse(arg: &Arg, text: &str, policy: &SanitisePolicy, report: &mut BindReport) -> Result<ArgValue, ValueError> {
     let value = ArgValue::parse(arg.kind, text, policy)?;
     if let ArgValue::Str(word) = &value
         && word.as_str() != text
@@ -227,16 +237,16 @@ fn parse(arg: &Arg, text: &str, policy: &Policy, report: &mut Report) -> Result<
 }
 
 /// The text that shows a value in a form again.
-fn refill(kind: Kind, given: &Given) -> Option<String> {
+fn refill(kind: ArgType, given: &RawValue) -> Option<String> {
     let text = match given {
-        Given::Blank if kind == Kind::Bool => "",
-        Given::Blank | Given::Json(Scalar::Null | Scalar::Bool(false) | Scalar::Other) => {
+        RawValue::Blank if kind == ArgType::Bool => "",
+        RawValue::Blank | RawValue::Json(Scalar::Null | Scalar::Bool(false) | Scalar::Other) => {
             return None;
         }
-        Given::Json(Scalar::Bool(true)) => "true",
-        Given::Json(Scalar::Number(text)) => text,
-        Given::Json(Scalar::Text(text)) => text,
-        Given::Typed(text) => text,
+        RawValue::Json(Scalar::Bool(true)) => "true",
+        RawValue::Json(Scalar::Number(text)) => text,
+        RawValue::Json(Scalar::Text(text)) => text,
+        RawValue::Typed(text) => text,
     };
     Some(text.replace(char::is_control, "\u{fffd}"))
 }

@@ -4,7 +4,7 @@
 
 use thiserror::Error;
 
-use super::label::Kind;
+use super::label::ArgType;
 use crate::text::shown;
 
 /// Characters of a stranger's text that a message repeats.
@@ -62,21 +62,21 @@ pub enum ValueError {
     AboveMaximum(String),
     /// JSON of another type than this.
     #[error("send {}", wanted(*.0))]
-    WrongType(Kind),
+    WrongType(ArgType),
 }
 
-pub(super) fn wanted(kind: Kind) -> &'static str {
+pub(super) fn wanted(kind: ArgType) -> &'static str {
     match kind {
-        Kind::Str => "a JSON string",
-        Kind::Int => "a JSON number that is whole",
-        Kind::Float => "a JSON number",
-        Kind::Bool => "true or false",
+        ArgType::Str => "a JSON string",
+        ArgType::Int => "a JSON number that is whole",
+        ArgType::Float => "a JSON number",
+        ArgType::Bool => "true or false",
     }
 }
 
 impl ValueError {
     /// The same for programs. These words do not change.
-    pub fn word(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             ValueError::NotAnInteger => "not-an-integer",
             ValueError::IntegerOutOfRange => "integer-out-of-range",

@@ -81,14 +81,14 @@ pub enum InputError {
 
 /// A value as sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Given<'a> {
+pub(super) enum RawValue<'a> {
     /// An empty value that counts as absent, unless it is a flag's.
     Blank,
     Typed(Cow<'a, str>),
     Json(Scalar<'a>),
 }
 
-pub(super) type Pairs<'a> = Vec<(Cow<'a, str>, Given<'a>)>;
+pub(super) type Pairs<'a> = Vec<(Cow<'a, str>, RawValue<'a>)>;
 
 pub(super) fn read(input: Input<'_>) -> Result<Pairs<'_>, InputError> {
     match input {
@@ -106,8 +106,8 @@ fn pairs(text: &[u8], blank: Blank) -> Result<Pairs<'_>, InputError> {
             return Err(InputError::TooMany);
         }
         let given = match blank {
-            Blank::Absent if value.is_empty() => Given::Blank,
-            _ => Given::Typed(value),
+            Blank::Absent if value.is_empty() => RawValue::Blank,
+            _ => RawValue::Typed(value),
         };
         found.push((name, given));
     }
@@ -128,6 +128,6 @@ fn members(text: &[u8]) -> Result<Pairs<'_>, InputError> {
     if found.more {
         return Err(InputError::TooMany);
     }
-    let given = |(name, raw)| (Cow::Owned(name), Given::Json(json::scalar(raw)));
+    let given = |(name, raw)| (Cow::Owned(name), RawValue::Json(json::scalar(raw)));
     Ok(found.list.into_iter().map(given).collect())
 }

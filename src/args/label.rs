@@ -17,7 +17,7 @@ pub(super) const OUTPUT: &str = "SINGULARITY_RUNSCRIPT_OUTPUT";
 pub(super) const MAX_AGE: &str = "SINGULARITY_RUNSCRIPT_MAX_AGE";
 /// What the labels about arguments begin with.
 pub(super) const OURS: &str = "SINGULARITY_RUNSCRIPT_ARG_";
-/// All labels that mean something here; the first four are in the order of [`Kind::ALL`].
+/// All labels that mean something here; the first four are in the order of [`ArgType::ALL`].
 pub(super) const LABELS: [&str; 7] = [
     "SINGULARITY_RUNSCRIPT_ARG_STR",
     "SINGULARITY_RUNSCRIPT_ARG_INT",
@@ -31,7 +31,7 @@ pub(super) const LABELS: [&str; 7] = [
 /// The four types that a label can declare, in the order in which arguments are passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum ArgType {
     /// One word.
     Str,
     /// A whole number that fits i64.
@@ -42,22 +42,22 @@ pub enum Kind {
     Bool,
 }
 
-impl Kind {
+impl ArgType {
     /// In the order in which arguments are passed.
-    pub const ALL: [Kind; 4] = [Kind::Str, Kind::Int, Kind::Float, Kind::Bool];
+    pub const ALL: [ArgType; 4] = [ArgType::Str, ArgType::Int, ArgType::Float, ArgType::Bool];
 
     /// As in the label's name and in JSON, in lower case.
     pub fn as_str(self) -> &'static str {
         match self {
-            Kind::Str => "str",
-            Kind::Int => "int",
-            Kind::Float => "float",
-            Kind::Bool => "bool",
+            ArgType::Str => "str",
+            ArgType::Int => "int",
+            ArgType::Float => "float",
+            ArgType::Bool => "bool",
         }
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ArgType {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         formatter.write_str(self.as_str())
     }

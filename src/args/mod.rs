@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! labels → ArgSpec (never fails: what cannot be used becomes a Warning)
-//! ArgSpec + Input + Policy → Arguments, or Rejected with every error at once
+//! ArgSpec + Input + SanitisePolicy → Arguments, or Rejected with every error at once
 //! ```
 //!
 //! Never: no file, process, clock, HTTP or configuration; no state; no panic, whatever comes in.
@@ -25,14 +25,14 @@ mod value;
 mod warning;
 
 pub use arg::{Arg, plain_text};
-pub use bind::{ArgError, Arguments, BindError, Change, Rejected, Report, bind};
+pub use bind::{ArgError, Arguments, BindError, BindReport, Change, Rejected, bind};
 pub use error::ValueError;
 pub use input::{Blank, Input, InputError};
-pub use label::Kind;
+pub use label::ArgType;
 pub use name::ArgName;
 pub use output::MediaType;
-pub use spec::{ArgSpec, NamesByKind};
-pub use value::{ArgValue, Decimal, ExtraCharacters, HARMLESS, Mode, NotHarmless, Policy, Word};
+pub use spec::{ArgSpec, NamesByType};
+pub use value::{ArgValue, Decimal, ExtraCharacters, HARMLESS, NotHarmless, SanitiseMode, SanitisePolicy, StrValue};
 pub use warning::Warning;
 
 /// The bounds of this room, for documentation pages and tests.

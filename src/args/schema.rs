@@ -14,8 +14,8 @@ use thiserror::Error;
 use super::arg::Arg;
 use super::error::{ValueError, excerpt, wanted};
 use super::json::{self, Scalar};
-use super::label::{Kind, MAX_ARGUMENTS, SCHEMA};
-use super::value::{ArgValue, MAX_WORD_CHARS, Policy};
+use super::label::{ArgType, MAX_ARGUMENTS, SCHEMA};
+use super::value::{ArgValue, MAX_WORD_CHARS, SanitisePolicy};
 use super::warning::{Warning, Warnings};
 
 /// Bytes of the label.
@@ -48,7 +48,7 @@ enum Unusable {
     #[error("write an object of keywords, such as {{\"description\": \"…\"}}")]
     NotAnObject,
     #[error("an argument of type {0} has none")]
-    NotForKind(Kind),
+    NotForKind(ArgType),
     #[error("write one line of text, at most {0} characters")]
     NotALine(usize),
     #[error("write a whole number from 1 to {}", MAX_WORD_CHARS)]
@@ -62,7 +62,7 @@ enum Unusable {
     #[error("value {which}: {why}")]
     Value { which: String, why: ValueError },
     #[error("value {which}: write {}", wanted(*.kind))]
-    WrongType { which: String, kind: Kind },
+    WrongType { which: String, kind: ArgType },
 }
 
 /// Adds to `args` what `text` says about them.
@@ -142,18 +142,18 @@ fn describe(arg: &mut Arg, raw: &RawValue, warnings: &mut Warnings) {
 }
 
 fn set(arg: &mut Arg, word: &str, raw: &RawValue, warnings: &mut Warnings) -> Result<(), Unusable> {
-    let is_number = matches!(arg.kind, Kind::Int | Kind::Float);
+    let is_number = matches!(arg.kind, ArgType::Int | ArgType::Float);
     match word {
         "title" => arg.title = Some(line(raw, MAX_TITLE_CHARS)?),
         "description" => arg.description = Some(line(raw, MAX_DESCRIPTION_CHARS)?),
-        "maxLength" if arg.kind == Kind::Str => arg.max_length = Some(length(raw)?),
+        "maxLength" if arg.kind == ArgType::Str => arg.max_length = Some(length(raw)?),
         "minimum" if is_number => arg.minimum = Some(number(arg.kind, raw)?),
         "maximum" if is_number => {
             let (maximum, value) = typed(arg.kind, raw)?;
             arg.admits(&value).map_err(|_| Unusable::BelowMinimum)?;
             arg.maximum = as_number(maximum);
         }
-        "enum" if arg.kind != Kind::Bool => arg.choices = values(arg, word, raw, MAX_CHOICES, warnings)?,
+        "enum" if arg.kind != ArgType::Bool => arg.choices = values(arg, word, raw, MAX_CHOICES, warnings)?,
         "default" => arg.default = Some(admitted(arg, raw)?),
         "examples" => arg.examples = values(arg, word, raw, MAX_EXAMPLES, warnings)?,
         _ => return Err(Unusable::NotForKind(arg.kind)),
@@ -179,7 +179,7 @@ fn length(raw: &RawValue) -> Result<usize, Unusable> {
     }
 }
 
-fn number(kind: Kind, raw: &RawValue) -> Result<Number, Unusable> {
+fn number(kind: ArgType, raw: &RawValue) -> Result<Number, Unusable> {
     let (value, _) = typed(kind, raw)?;
     as_number(value).ok_or(Unusable::NotForKind(kind))
 }
@@ -218,11 +218,11 @@ fn admitted(arg: &Arg, raw: &RawValue) -> Result<Value, Unusable> {
     Ok(value)
 }
 
-fn typed(kind: Kind, raw: &RawValue) -> Result<(Value, ArgValue), Unusable> {
-    let parse = |text: &str| ArgValue::parse(kind, text, &Policy::widest()).map_err(|why| refused(raw, why));
+fn typed(kind: ArgType, raw: &RawValue) -> Result<(Value, ArgValue), Unusable> {
+    let parse = |text: &str| ArgValue::parse(kind, text, &SanitisePolicy::widest()).map_err(|why| refused(raw, why));
     match (kind, json::scalar(raw)) {
-        (Kind::Str, Scalar::Text(text)) => parse(&text).map(|parsed| (Value::String(text), parsed)),
-        (Kind::Int | Kind::Float, Scalar::Number(digits)) => {
+        (ArgType::Str, Scalar::Text(text)) => parse(&text).map(|parsed| (Value::String(text), parsed)),
+        (ArgType::Int | ArgType::Float, Scalar::Number(digits)) => {
             let parsed = parse(digits)?;
             let value = match &parsed {
                 ArgValue::Int(number) => Value::from(*number),
@@ -234,7 +234,7 @@ fn typed(kind: Kind, raw: &RawValue) -> Result<(Value, ArgValue), Unusable> {
             };
             Ok((value, parsed))
         }
-        (Kind::Bool, Scalar::Bool(flag)) => Ok((Value::Bool(flag), ArgValue::Bool)),
+        (ArgType::Bool, Scalar::Bool(flag)) => Ok((Value::Bool(flag), ArgValue::Bool)),
         _ => Err(Unusable::WrongType { which: excerpt(raw.get()), kind }),
     }
 }

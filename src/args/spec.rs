@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::arg::Arg;
 use super::error::excerpt;
-use super::label::{Kind, LABELS, MAX_AGE, MAX_ARGUMENTS, OURS, OUTPUT};
+use super::label::{ArgType, LABELS, MAX_AGE, MAX_ARGUMENTS, OURS, OUTPUT};
 use super::name::ArgName;
 use super::output::{self, MediaType};
 use super::schema;
@@ -29,7 +29,7 @@ pub struct ArgSpec {
 
 /// The arguments' names by type, always with all four keys.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct NamesByKind<'a> {
+pub struct NamesByType<'a> {
     /// Type STR.
     pub str: Vec<&'a str>,
     /// Type INT.
@@ -82,9 +82,9 @@ impl ArgSpec {
     }
 
     /// The answer of `/container/args/<image>`.
-    pub fn names_by_kind(&self) -> NamesByKind<'_> {
+    pub fn names_by_type(&self) -> NamesByType<'_> {
         let of = |kind| self.args.iter().filter(|arg| arg.kind == kind).map(|arg| arg.name.as_str()).collect();
-        NamesByKind { str: of(Kind::Str), int: of(Kind::Int), float: of(Kind::Float), bool: of(Kind::Bool) }
+        NamesByType { str: of(ArgType::Str), int: of(ArgType::Int), float: of(ArgType::Float), bool: of(ArgType::Bool) }
     }
 }
 
@@ -105,13 +105,13 @@ fn ours<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>, warnings: &mut War
     found.map(|text| text.filter(|text| !text.is_empty()))
 }
 
-/// The four labels with names, in the order of [`Kind::ALL`].
+/// The four labels with names, in the order of [`ArgType::ALL`].
 fn declared(texts: [Option<&str>; 4], warnings: &mut Warnings) -> Vec<Arg> {
-    let mut kinds: HashMap<&str, Kind> = HashMap::new();
+    let mut kinds: HashMap<&str, ArgType> = HashMap::new();
     let mut refused: Vec<&str> = Vec::new();
     let mut args: Vec<Arg> = Vec::new();
     let mut dropped = 0;
-    let labels = LABELS.into_iter().zip(Kind::ALL).zip(texts);
+    let labels = LABELS.into_iter().zip(ArgType::ALL).zip(texts);
     let names = labels.flat_map(|((label, kind), text)| {
         text.unwrap_or_default().split(',').map(move |name| (label, kind, name.trim()))
     });

@@ -8,7 +8,7 @@
 //!   `5.` is refused and `.5` is not. What a 64-bit float cannot tell from infinity or, unless it is zero, from
 //!   zero is out of range.
 //! - STR: one word of Unicode letters and digits, `.`, `_`, `-` and what the site adds from [`HARMLESS`]; the rest
-//!   and leading `-` are stripped, or refused ([`Mode`]).
+//!   and leading `-` are stripped, or refused ([`SanitiseMode`]).
 //! - BOOL: a flag has no value.
 //!
 //! Never: no control character, white space, quote or shell metacharacter gets through, and no leading `-` other
@@ -19,7 +19,7 @@ use std::num::IntErrorKind;
 use thiserror::Error;
 
 use super::error::{ValueError, excerpt};
-use super::label::Kind;
+use super::label::ArgType;
 
 /// The only characters that a site may add to a STR.
 pub const HARMLESS: &str = ":/,+@=%";
@@ -30,7 +30,7 @@ pub const MAX_NUMBER_CHARS: usize = 400;
 
 /// What happens to a STR with characters that may not pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
+pub enum SanitiseMode {
     /// They are stripped, and the change is reported.
     #[default]
     Strip,
@@ -64,17 +64,17 @@ impl ExtraCharacters {
 
 /// How a site treats STR values.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Policy {
+pub struct SanitisePolicy {
     /// Strip or refuse.
-    pub mode: Mode,
+    pub mode: SanitiseMode,
     /// What else may pass.
     pub extra: ExtraCharacters,
 }
 
-impl Policy {
+impl SanitisePolicy {
     /// What every site could allow: the measure for an author's own words.
-    pub(super) fn widest() -> Policy {
-        Policy { mode: Mode::Reject, extra: ExtraCharacters(HARMLESS.to_owned()) }
+    pub(super) fn widest() -> SanitisePolicy {
+        SanitisePolicy { mode: SanitiseMode::Reject, extra: ExtraCharacters(HARMLESS.to_owned()) }
     }
 
     fn allows(&self, character: char) -> bool {
@@ -86,7 +86,7 @@ impl Policy {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ArgValue {
     /// A sanitised word.
-    Str(Word),
+    Str(StrValue),
     /// A whole number.
     Int(i64),
     /// A decimal number.
@@ -97,9 +97,9 @@ pub enum ArgValue {
 
 /// A STR after sanitising: not empty, no leading `-`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Word(String);
+pub struct StrValue(String);
 
-impl Word {
+impl StrValue {
     /// As passed.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -127,11 +127,11 @@ impl Decimal {
 
 impl ArgValue {
     /// The one door for visitors' text.
-    pub fn parse(kind: Kind, text: &str, policy: &Policy) -> Result<ArgValue, ValueError> {
-        if kind == Kind::Bool {
+    pub fn parse(kind: ArgType, text: &str, policy: &SanitisePolicy) -> Result<ArgValue, ValueError> {
+        if kind == ArgType::Bool {
             return Ok(ArgValue::Bool);
         }
-        let limit = if kind == Kind::Str { MAX_WORD_CHARS } else { MAX_NUMBER_CHARS };
+        let limit = if kind == ArgType::Str { MAX_WORD_CHARS } else { MAX_NUMBER_CHARS };
         if text.is_empty() {
             return Err(ValueError::Empty);
         }
@@ -146,10 +146,10 @@ impl ArgValue {
             return Err(ValueError::ControlCharacter);
         }
         match kind {
-            Kind::Str => word(text, policy).map(ArgValue::Str),
-            Kind::Int => integer(text).map(ArgValue::Int),
-            Kind::Float => decimal(text).map(ArgValue::Float),
-            Kind::Bool => Ok(ArgValue::Bool),
+            ArgType::Str => word(text, policy).map(ArgValue::Str),
+            ArgType::Int => integer(text).map(ArgValue::Int),
+            ArgType::Float => decimal(text).map(ArgValue::Float),
+            ArgType::Bool => Ok(ArgValue::Bool),
         }
     }
 
@@ -224,18 +224,18 @@ fn plainly(mantissa: &str, exponent: i32) -> String {
     if right.is_empty() { left.to_owned() } else { format!("{left}.{gap}{right}") }
 }
 
-fn word(text: &str, policy: &Policy) -> Result<Word, ValueError> {
+fn word(text: &str, policy: &SanitisePolicy) -> Result<StrValue, ValueError> {
     let kept: String = text.chars().filter(|character| policy.allows(*character)).collect();
     let word = kept.trim_start_matches('-');
     match policy.mode {
-        Mode::Reject if word != text => Err(ValueError::NotAllowedCharacters(unwelcome(text, policy))),
+        SanitiseMode::Reject if word != text => Err(ValueError::NotAllowedCharacters(unwelcome(text, policy))),
         _ if word.is_empty() => Err(ValueError::NothingLeft),
-        _ => Ok(Word(word.to_owned())),
+        _ => Ok(StrValue(word.to_owned())),
     }
 }
 
 /// The characters of a value that may not pass, each once.
-pub(super) fn unwelcome(text: &str, policy: &Policy) -> String {
+pub(super) fn unwelcome(text: &str, policy: &SanitisePolicy) -> String {
     let mut found = String::new();
     for character in text.chars().filter(|character| !policy.allows(*character)) {
         if !found.contains(character) {

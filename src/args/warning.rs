@@ -6,7 +6,7 @@
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use super::label::{Kind, MAX_ARGUMENTS, SCHEMA};
+use super::label::{ArgType, MAX_ARGUMENTS, SCHEMA};
 use super::name::MAX_NAME_CHARS;
 
 /// Warnings kept for one image; what is beyond is counted in [`Warning::More`].
@@ -38,9 +38,9 @@ pub enum Warning {
         /// The argument.
         name: String,
         /// The type that was met first.
-        first: Kind,
+        first: ArgType,
         /// The type that was met next.
-        second: Kind,
+        second: ArgType,
     },
     /// So many names are beyond the bound.
     #[error("{0} argument names are dropped: an image takes at most {MAX_ARGUMENTS}")]

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::asked::{Asked, target};
-use super::stop::{Stop, allowed};
+use super::command_line::{CommandLine, target};
+use super::error::{CliError, allowed};
 use crate::args::Arguments;
 use crate::error::Error;
 use crate::image::Target;
@@ -16,7 +16,7 @@ use crate::service::{Caller, Opened, Service};
 
 /// Looks at some or all images, with `--run` also at what they print when
 /// they get no arguments.
-pub fn check(site: &Service, asked: &Asked, out: &mut impl Write) -> Result<ExitCode, Stop> {
+pub fn check(site: &Service, asked: &CommandLine, out: &mut impl Write) -> Result<ExitCode, CliError> {
     let targets = match &asked.words[..] {
         [] => everything(site)?,
         words => words.iter().map(|word| target(word, asked)).collect::<Result<Vec<_>, _>>()?,
@@ -53,7 +53,7 @@ pub fn check(site: &Service, asked: &Asked, out: &mut impl Write) -> Result<Exit
 }
 
 /// All images, each followed by its apps.
-fn everything(site: &Service) -> Result<Vec<Target>, Stop> {
+fn everything(site: &Service) -> Result<Vec<Target>, CliError> {
     let mut targets = Vec::new();
     for target in site.names()? {
         let apps = site.open(&target).map(|opened| opened.metadata.apps).unwrap_or_default();
@@ -158,8 +158,8 @@ fn expected(script: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What the image does when it is run without arguments.
-fn trial(site: &Service, opened: &Opened) -> Result<Vec<Advice>, Stop> {
-    allowed(Ok(site.config().clone())).map_err(Stop::Wrong)?;
+fn trial(site: &Service, opened: &Opened) -> Result<Vec<Advice>, CliError> {
+    allowed(Ok(site.config().clone())).map_err(CliError::Failed)?;
     site.prepare();
     let (run, invocation) = site.start(Caller::at_terminal(), opened, &Arguments::default())?;
     let Outcome { end, stdout, stderr, .. } = run.collect();

@@ -2,13 +2,13 @@
 //!
 //! Exit status: 0 done, 1 found something wrong, 2 called wrongly.
 
-mod asked;
 mod check;
-mod paper;
+mod command_line;
+mod error;
+mod help;
 mod plain;
+mod run;
 mod show;
-mod stop;
-mod work;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -17,25 +17,25 @@ use std::process::ExitCode;
 
 use crate::app::Site;
 use crate::config::Config;
-use crate::run;
+use crate::run as processes;
 use crate::service::Service;
 use crate::wire::fastcgi::{self, Listen};
-use asked::{Asked, IMAGE, first, parse, target};
-use plain::{Plain, plain};
-use stop::Stop;
+use command_line::{CommandLine, IMAGE, first, parse, target};
+use error::CliError;
+use plain::{PlainWriter, plain};
 
-pub use stop::allowed;
+pub use error::allowed;
 
 /// Runs a command line, without the program's own name.
 pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
     match parse(words).and_then(obey) {
         Ok(code) => code,
-        Err(Stop::Silent) => ExitCode::from(1),
-        Err(Stop::Wrong(why)) => {
+        Err(CliError::Silent) => ExitCode::from(1),
+        Err(CliError::Failed(why)) => {
             eprintln!("singularity-nginx: {}", plain(&why));
             ExitCode::from(1)
         }
-        Err(Stop::Usage(why)) => {
+        Err(CliError::Usage(why)) => {
             eprintln!("singularity-nginx: {}\nTry: singularity-nginx --help", plain(&why));
             ExitCode::from(2)
         }
@@ -69,17 +69,18 @@ fn unheard(listen: &Listen, error: &io::Error) -> String {
     format!("{error}{advice}")
 }
 
-fn obey(asked: Asked) -> Result<ExitCode, Stop> {
-    let mut out = Plain(io::stdout().lock());
+fn obey(asked: CommandLine) -> Result<ExitCode, CliError> {
+    let mut out = PlainWriter(io::stdout().lock());
     match asked.command.as_deref() {
-        Some("help") => out.write_all(paper::help().as_bytes())?,
+        Some("help") => out.write_all(help::help().as_bytes())?,
         Some("version") => writeln!(out, "singularity-nginx {}", env!("CARGO_PKG_VERSION"))?,
-        Some("man") => out.write_all(paper::man().as_bytes())?,
-        Some("completion") => out.write_all(paper::completion(first(&asked, "bash, zsh or fish")?)?.as_bytes())?,
-        Some(run::SUPERVISE) => run::supervise(asked.words.first().map(String::as_str))?,
+        Some("man") => out.write_all(help::man().as_bytes())?,
+        Some("completion") => out.write_all(help::completion(first(&asked, "bash, zsh or fish")?)?.as_bytes())?,
+        Some(processes::SUPERVISE) => processes::supervise(asked.words.first().map(String::as_str))?,
         Some("fastcgi") => {
             drop(out);
-            let listen = asked.listen.as_deref().map_or(Ok(Listen::Inherited), Listen::parse).map_err(Stop::Usage)?;
+            let listen =
+                asked.listen.as_deref().map_or(Ok(Listen::Inherited), Listen::parse).map_err(CliError::Usage)?;
             return Ok(serve(asked.config.as_deref(), &listen));
         }
         Some("config") => show::config(&site(&asked)?, asked.json, &mut out)?,
@@ -93,13 +94,13 @@ fn obey(asked: Asked) -> Result<ExitCode, Stop> {
         }
         Some("doctor") => return show::doctor(&site(&asked)?, asked.json, &mut out),
         Some("check") => return check::check(&site(&asked)?, &asked, &mut out),
-        Some("run") => return work::run_image(&site(&asked)?, &asked, &mut out.0),
-        Some(other) => return Err(Stop::Usage(format!("there is no command `{other}`"))),
-        None => return Err(Stop::Usage("say what to do".to_owned())),
+        Some("run") => return run::run_image(&site(&asked)?, &asked, &mut out.0),
+        Some(other) => return Err(CliError::Usage(format!("there is no command `{other}`"))),
+        None => return Err(CliError::Usage("say what to do".to_owned())),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn site(asked: &Asked) -> Result<Service, Stop> {
-    Config::load(asked.config.as_deref()).map(Service::new).map_err(|error| Stop::Wrong(error.to_string()))
+fn site(asked: &CommandLine) -> Result<Service, CliError> {
+    Config::load(asked.config.as_deref()).map(Service::new).map_err(|error| CliError::Failed(error.to_string()))
 }

@@ -9,9 +9,9 @@ use std::io::{self, Write};
 use crate::text::is_obeyed;
 
 /// Writes text through; each write is whole characters, as those of the formatting macros are.
-pub struct Plain<W>(pub W);
+pub struct PlainWriter<W>(pub W);
 
-impl<W: Write> Write for Plain<W> {
+impl<W: Write> Write for PlainWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write_all(plain(&String::from_utf8_lossy(bytes)).as_bytes())?;
         Ok(bytes.len())
@@ -23,17 +23,17 @@ impl<W: Write> Write for Plain<W> {
 }
 
 /// A stream of bytes: a terminal gets what [`plain`] leaves of them, everything else the bytes as they are.
-pub struct Stream<W> {
+pub struct TerminalStream<W> {
     out: W,
     to_terminal: bool,
     /// The beginning of a character whose end comes with the next piece.
     rest: Vec<u8>,
 }
 
-impl<W: Write> Stream<W> {
+impl<W: Write> TerminalStream<W> {
     /// A stream to `out`.
-    pub fn new(out: W, to_terminal: bool) -> Stream<W> {
-        Stream { out, to_terminal, rest: Vec::new() }
+    pub fn new(out: W, to_terminal: bool) -> TerminalStream<W> {
+        TerminalStream { out, to_terminal, rest: Vec::new() }
     }
 
     /// What is left of a character that never ended.
@@ -44,7 +44,7 @@ impl<W: Write> Stream<W> {
     }
 }
 
-impl<W: Write> Write for Stream<W> {
+impl<W: Write> Write for TerminalStream<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !self.to_terminal {
             return self.out.write(bytes);
@@ -101,7 +101,7 @@ mod tests {
             ("a\u{202e}b", "a\\u202eb"),
         ] {
             let mut out = Vec::new();
-            write!(Plain(&mut out), "{text}").unwrap();
+            write!(PlainWriter(&mut out), "{text}").unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), shown);
         }
     }
@@ -114,7 +114,7 @@ mod tests {
         for size in 1..=printed.len() {
             for (to_terminal, expected) in [(true, shown.as_bytes()), (false, &printed)] {
                 let mut out = Vec::new();
-                let mut stream = Stream::new(&mut out, to_terminal);
+                let mut stream = TerminalStream::new(&mut out, to_terminal);
                 printed.chunks(size).for_each(|piece| stream.write_all(piece).unwrap());
                 stream.end().unwrap();
                 assert_eq!(out, expected, "{size}: {}", String::from_utf8_lossy(&out));

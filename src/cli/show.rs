@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::stop::{Stop, allowed};
+use super::error::{CliError, allowed};
 use crate::args::Input;
 use crate::config::Line;
 use crate::http::Mount;
@@ -15,14 +15,14 @@ use crate::service::Service;
 use crate::service::{Check, Weight};
 use crate::view;
 
-pub fn config(site: &Service, as_json: bool, out: &mut impl Write) -> Result<(), Stop> {
+pub fn config(site: &Service, as_json: bool, out: &mut impl Write) -> Result<(), CliError> {
     let config = site.config();
     if as_json {
         let row = |(key, value, from): &Line| json!({ "key": key, "value": value, "from": from });
         let rows = |lines: &[Line]| lines.iter().map(row).collect::<Vec<_>>();
         let images: serde_json::Map<_, _> =
-            config.images_in_force().map(|(name, lines)| (name.to_owned(), rows(&lines).into())).collect();
-        let told = json!({ "file": config.file(), "settings": rows(&config.in_force()), "images": images });
+            config.effective_images().map(|(name, lines)| (name.to_owned(), rows(&lines).into())).collect();
+        let told = json!({ "file": config.file(), "settings": rows(&config.effective()), "images": images });
         return Ok(writeln!(out, "{told:#}")?);
     }
     match config.file() {
@@ -32,15 +32,15 @@ pub fn config(site: &Service, as_json: bool, out: &mut impl Write) -> Result<(),
     let tell = |lines: Vec<Line>, out: &mut dyn Write| {
         lines.into_iter().try_for_each(|(key, value, from)| writeln!(out, "{key:<18} {value:<40} # {from}"))
     };
-    tell(config.in_force(), out)?;
-    for (image, lines) in config.images_in_force() {
+    tell(config.effective(), out)?;
+    for (image, lines) in config.effective_images() {
         writeln!(out, "\n[images.{image:?}]")?;
         tell(lines, out)?;
     }
     Ok(())
 }
 
-pub fn list(site: &Service, as_json: bool, out: &mut impl Write) -> Result<ExitCode, Stop> {
+pub fn list(site: &Service, as_json: bool, out: &mut impl Write) -> Result<ExitCode, CliError> {
     let listing = site.listing()?;
     let mut images = Vec::new();
     for page in 1.. {
@@ -80,8 +80,8 @@ pub fn list(site: &Service, as_json: bool, out: &mut impl Write) -> Result<ExitC
     Ok(ExitCode::from(u8::from(wrong)))
 }
 
-pub fn inspect(site: &Service, target: &Target, as_json: bool, out: &mut impl Write) -> Result<(), Stop> {
-    let facts = site.facts(target, Input::NOTHING, true).map_err(Stop::about(&target.image))?;
+pub fn inspect(site: &Service, target: &Target, as_json: bool, out: &mut impl Write) -> Result<(), CliError> {
+    let facts = site.facts(target, Input::NOTHING, true).map_err(CliError::about(&target.image))?;
     if as_json {
         return Ok(writeln!(out, "{:#}", view::inspection(&facts))?);
     }
@@ -105,9 +105,9 @@ pub fn inspect(site: &Service, target: &Target, as_json: bool, out: &mut impl Wr
     Ok(())
 }
 
-pub fn openapi(site: &Service, image: Option<ImageName>, out: &mut impl Write) -> Result<(), Stop> {
+pub fn openapi(site: &Service, image: Option<ImageName>, out: &mut impl Write) -> Result<(), CliError> {
     let described = match &image {
-        Some(name) => site.describe(Some(name.clone())).map_err(Stop::about(name))?,
+        Some(name) => site.describe(Some(name.clone())).map_err(CliError::about(name))?,
         None => site.describe(None)?,
     };
     Ok(writeln!(out, "{:#}", view::openapi_json(&described, &Mount::default()))?)
@@ -127,7 +127,7 @@ fn unnamed(site: &Service) -> Option<Check> {
     })
 }
 
-pub fn doctor(site: &Service, as_json: bool, out: &mut impl Write) -> Result<ExitCode, Stop> {
+pub fn doctor(site: &Service, as_json: bool, out: &mut impl Write) -> Result<ExitCode, CliError> {
     let mut checks = site.checks(true);
     let root = allowed(Ok(site.config().clone())).err();
     checks.push(Check {
@@ -145,7 +145,7 @@ pub fn doctor(site: &Service, as_json: bool, out: &mut impl Write) -> Result<Exi
     if as_json {
         let rows = checks.iter().map(|check| {
             json!({
-                "check": check.what, "weight": check.weight.word(), "ok": check.wrong.is_none(), "detail": check.detail,
+                "check": check.what, "weight": check.weight.code(), "ok": check.wrong.is_none(), "detail": check.detail,
                 "reason": check.wrong, "buys": check.buys, "lost": check.lost, "get": check.get,
             })
         });

@@ -22,7 +22,7 @@ pub struct ImageSettings {
     /// What a container may reach (`network`).
     pub network: Network,
     /// What happens to a STR with other characters (`sanitise`, `extra_characters`).
-    pub sanitise: args::Policy,
+    pub sanitise: args::SanitisePolicy,
     /// Methods that run (`run_methods`).
     pub run_methods: Vec<Method>,
     /// Offer the image file (`download`).

@@ -4,7 +4,7 @@
 //! name; the records themselves stand in `keys`.
 
 use super::image_settings::ImageSettings;
-use super::kind::{Kind, Written};
+use super::key_type::{KeyType, Written};
 use super::layer::{ConfigError, Origin, Raw};
 use super::values::Config;
 
@@ -35,9 +35,9 @@ pub enum KeyDefault {
 #[derive(Debug)]
 pub enum Effect {
     /// For the site alone.
-    Site(Kind<Config>, fn(&Config) -> String),
+    Site(KeyType<Config>, fn(&Config) -> String),
     /// For the site, and in an image's table for this image.
-    Image(Kind<ImageSettings>, fn(&ImageSettings) -> String),
+    Image(KeyType<ImageSettings>, fn(&ImageSettings) -> String),
 }
 
 impl Key {
@@ -56,7 +56,7 @@ impl Key {
 
     /// The default in Markdown: words of the configuration stand as code.
     pub fn default_shown(&self) -> String {
-        let word = matches!(self.effect, Effect::Image(Kind::Choice(_), _) | Effect::Site(Kind::Choice(_), _));
+        let word = matches!(self.effect, Effect::Image(KeyType::Choice(_), _) | Effect::Site(KeyType::Choice(_), _));
         match self.default {
             KeyDefault::Value(text) if word => format!("`{text}`"),
             KeyDefault::Value(text) | KeyDefault::Words(text) => text.to_owned(),
@@ -89,7 +89,7 @@ impl Key {
     }
 
     /// The value that holds for the site, as it is written.
-    pub(super) fn in_force(&self, config: &Config) -> String {
+    pub(super) fn effective(&self, config: &Config) -> String {
         match &self.effect {
             Effect::Site(_, shown) => shown(config),
             Effect::Image(_, shown) => shown(&config.settings),
@@ -97,7 +97,7 @@ impl Key {
     }
 
     /// The value that holds for an image, as it is written; none: the key has no value for one image.
-    pub(super) fn in_force_for_image(&self, settings: &ImageSettings) -> Option<String> {
+    pub(super) fn effective_for_image(&self, settings: &ImageSettings) -> Option<String> {
         match &self.effect {
             Effect::Site(..) => None,
             Effect::Image(_, shown) => Some(shown(settings)),

@@ -9,9 +9,9 @@ use super::check;
 use super::key::Effect::{Image, Site};
 use super::key::Key;
 use super::key::KeyDefault::{Value, Words};
-use super::kind::Empty::{Allowed, Refused};
-use super::kind::Kind::{Bytes, Choice, Flag, Line, List, Number, Path, Text};
-use crate::args::{ExtraCharacters, Mode};
+use super::key_type::Empty::{Allowed, Refused};
+use super::key_type::KeyType::{Bytes, Choice, Flag, Line, List, Number, Path, Text};
+use crate::args::{ExtraCharacters, SanitiseMode};
 use crate::http::{Mount, Subnet};
 use crate::run::Network;
 
@@ -83,9 +83,10 @@ pub static KEYS: &[Key] = &[
         name: "reader_patience",
         default: Value("10"),
         doc: "seconds a reader may take nothing of a run's answer once the run has ended; then its connection is closed",
-        effect: Site(Number(1..=3600, |site, seconds| site.visitors.patience = Duration::from_secs(seconds)), |site| {
-            site.visitors.patience.as_secs().to_string()
-        }),
+        effect: Site(
+            Number(1..=3600, |site, seconds| site.visitors.reader_patience = Duration::from_secs(seconds)),
+            |site| site.visitors.reader_patience.as_secs().to_string(),
+        ),
     },
     Key {
         name: "deadline",
@@ -118,10 +119,10 @@ pub static KEYS: &[Key] = &[
         doc: "what happens to a STR with other characters: `strip` takes them out, `reject` answers 400",
         effect: Image(
             Choice(&[
-                ("strip", |image| image.sanitise.mode = Mode::Strip),
-                ("reject", |image| image.sanitise.mode = Mode::Reject),
+                ("strip", |image| image.sanitise.mode = SanitiseMode::Strip),
+                ("reject", |image| image.sanitise.mode = SanitiseMode::Reject),
             ]),
-            |image| if image.sanitise.mode == Mode::Strip { "strip" } else { "reject" }.to_owned(),
+            |image| if image.sanitise.mode == SanitiseMode::Strip { "strip" } else { "reject" }.to_owned(),
         ),
     },
     Key {

@@ -8,12 +8,12 @@
 
 mod brand;
 mod check;
+mod effective;
 mod file;
-mod force;
 mod image_settings;
 mod key;
+mod key_type;
 mod keys;
-mod kind;
 mod layer;
 mod values;
 mod visitors;
@@ -21,12 +21,12 @@ mod visitors;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use kind::Written;
+use key_type::Written;
 use layer::{Layer, Origin, Raw};
 use values::{Origins, Table};
 
 pub use brand::Brand;
-pub use force::Line;
+pub use effective::Line;
 pub use image_settings::ImageSettings;
 pub use key::Key;
 pub use keys::KEYS;

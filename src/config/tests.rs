@@ -1,7 +1,7 @@
 //! Tables of files and variables: what is in force, and what stops the start.
 
 use super::key::{Effect, KeyDefault};
-use super::kind::Kind;
+use super::key_type::KeyType;
 use super::*;
 use crate::http::Method;
 use crate::run::Network;
@@ -38,7 +38,7 @@ fn a_site_has_a_name_of_its_own() {
     assert_eq!((brand.title.as_deref(), brand.welcome.as_deref()), (Some("Our lab"), Some("Hello")));
     assert_eq!(brand.link.as_deref(), Some("https://example.org/"));
     assert_eq!(brand.logo.as_deref(), Some(Path::new("/etc/sn/logo.svg")));
-    assert!(set.in_force().contains(&("title", "Our lab".to_owned(), "line 1".to_owned())));
+    assert!(set.effective().contains(&("title", "Our lab".to_owned(), "line 1".to_owned())));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_visitor_leaves_a_slot_to_others() {
     }
     let set = config("proxies = ['10.0.0.0/8', '::1']\nprefix = '/apps/'\nreader_patience = 3", &[]).unwrap();
     let visitors = set.visitors;
-    assert_eq!((visitors.proxies.len(), visitors.patience.as_secs()), (2, 3));
+    assert_eq!((visitors.proxies.len(), visitors.reader_patience.as_secs()), (2, 3));
     assert_eq!(visitors.prefix.map(|prefix| prefix.to_string()).as_deref(), Some("/apps"));
     config("network = 'host'\nproxies = ['10.0.0.1']", &[]).unwrap();
 }
@@ -73,7 +73,7 @@ fn variables_stand_above_the_file() {
     assert_eq!(set.allow_origins, ["https://a.org", "http://b.org:81"]);
     assert!(set.allow_root);
     assert_eq!(set.settings("x").run_methods, [Method::Post]);
-    let force = set.in_force();
+    let force = set.effective();
     assert!(force.contains(&("slots", "3".to_owned(), "SINGULARITY_NGINX_SLOTS".to_owned())));
     assert!(force.contains(&("deadline", "60".to_owned(), "default".to_owned())));
 }
@@ -160,24 +160,24 @@ fn expect(key: &str, read: Result<Config, ConfigError>, of_image: bool, means: O
     match (read, means) {
         (Err(error), None) => assert!(error.to_string().contains(&format!("`{key}`")), "{key}: {error}"),
         (Ok(set), Some(value)) => {
-            let lines = if of_image { set.images_in_force().next().unwrap().1 } else { set.in_force() };
+            let lines = if of_image { set.effective_images().next().unwrap().1 } else { set.effective() };
             let line = lines.into_iter().find(|(known, _, _)| *known == key).unwrap();
             assert!(line.1 == value && line.2 != "default", "{key} = {written}: {line:?}");
         }
-        (read, means) => panic!("{key} = {written}: {means:?}, {:?}", read.map(|set| set.in_force())),
+        (read, means) => panic!("{key} = {written}: {means:?}, {:?}", read.map(|set| set.effective())),
     }
 }
 
 #[test]
 fn everything_in_force_is_told() {
     let set = config("slots = 2\n[images.\"b.sif\"]\nslots = 1\nnetwork = 'host'\n[images.a]", &[]).unwrap();
-    let mut told: Vec<&str> = set.in_force().iter().map(|(key, _, _)| *key).collect();
+    let mut told: Vec<&str> = set.effective().iter().map(|(key, _, _)| *key).collect();
     let mut known = site_keys();
     told.sort_unstable();
     known.sort_unstable();
     assert_eq!(told, known);
     let line = |key, value: &str, from: &str| (key, value.to_owned(), from.to_owned());
-    let images: Vec<_> = set.images_in_force().collect();
+    let images: Vec<_> = set.effective_images().collect();
     assert_eq!(images[0], ("a", Vec::new()));
     assert_eq!(images[1], ("b.sif", vec![line("slots", "1", "line 3"), line("network", "host", "line 4")]));
     let every: String = [
@@ -199,7 +199,7 @@ fn everything_in_force_is_told() {
     .map(|line| format!("{line}\n"))
     .concat();
     let set = config(&format!("[images.a]\n{every}"), &[]).unwrap();
-    let mut told: Vec<&str> = set.images_in_force().flat_map(|(_, lines)| lines).map(|(key, _, _)| key).collect();
+    let mut told: Vec<&str> = set.effective_images().flat_map(|(_, lines)| lines).map(|(key, _, _)| key).collect();
     let mut known = image_keys();
     told.sort_unstable();
     known.sort_unstable();
@@ -246,7 +246,7 @@ fn every_record_is_complete() {
         }
         // who reads "none" or "any" finds nothing in force
         if matches!(key.default, KeyDefault::Words("none" | "any")) {
-            assert!(matches!(key.in_force(&set).as_str(), "none" | ""), "{}", key.name);
+            assert!(matches!(key.effective(&set).as_str(), "none" | ""), "{}", key.name);
         }
     }
 }
@@ -257,8 +257,8 @@ fn bounds_hold_wherever_a_key_may_stand() {
     let mut looked = 0;
     for key in KEYS {
         let bounds = match &key.effect {
-            Effect::Site(Kind::Number(bounds, _) | Kind::Bytes(bounds, _), _) => bounds,
-            Effect::Image(Kind::Number(bounds, _) | Kind::Bytes(bounds, _), _) => bounds,
+            Effect::Site(KeyType::Number(bounds, _) | KeyType::Bytes(bounds, _), _) => bounds,
+            Effect::Image(KeyType::Number(bounds, _) | KeyType::Bytes(bounds, _), _) => bounds,
             _ => continue,
         };
         looked += 1;

@@ -16,7 +16,7 @@ pub struct Visitors {
     /// What a proxy takes away from the front of addresses (`prefix`): put before links.
     pub prefix: Option<Mount>,
     /// How long a reader may take nothing of a run's answer once the run has ended (`reader_patience`).
-    pub patience: Duration,
+    pub reader_patience: Duration,
 }
 
 impl Visitors {

@@ -64,7 +64,7 @@ impl fmt::Display for Subnet {
 
 /// What a request says of its way.
 #[derive(Clone, Debug, Default)]
-pub struct Way {
+pub struct ForwardedFields {
     /// The address of whoever asked the web server.
     pub peer: Option<String>,
     /// `X-Forwarded-For`, with the values of repeated fields joined by commas.
@@ -77,7 +77,7 @@ pub struct Way {
 
 /// What is believed of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Believed {
+pub struct TrustedForwarding {
     /// Whom to count.
     pub visitor: Visitor,
     /// The Host that the visitor asked, where a named proxy says it.
@@ -86,14 +86,14 @@ pub struct Believed {
     pub scheme: Option<&'static str>,
 }
 
-impl Way {
+impl ForwardedFields {
     /// Reads the way from its near end.
-    pub fn believed(&self, proxies: &[Subnet]) -> Believed {
-        let Some(peer) = self.peer.as_deref() else { return Believed::default() };
+    pub fn believed(&self, proxies: &[Subnet]) -> TrustedForwarding {
+        let Some(peer) = self.peer.as_deref() else { return TrustedForwarding::default() };
         if peer.starts_with("unix:") {
-            return Believed { visitor: Visitor::Unknown(Uncounted::Socket), ..Believed::default() };
+            return TrustedForwarding { visitor: Visitor::Unknown(Uncounted::Socket), ..TrustedForwarding::default() };
         }
-        let Some(mut address) = address(peer) else { return Believed::default() };
+        let Some(mut address) = address(peer) else { return TrustedForwarding::default() };
         let mut values = values(self.forwarded_for.as_deref());
         let named = |address: IpAddr| proxies.iter().any(|network| network.holds(address));
         let mut passed = 0;
@@ -110,14 +110,14 @@ impl Way {
         self.told(Visitor::of(address), passed)
     }
 
-    fn told(&self, visitor: Visitor, passed: usize) -> Believed {
+    fn told(&self, visitor: Visitor, passed: usize) -> TrustedForwarding {
         let host = nth_from_right(self.forwarded_host.as_deref(), passed).map(str::to_owned);
         let scheme = nth_from_right(self.forwarded_proto.as_deref(), passed).and_then(|proto| match proto {
             proto if proto.eq_ignore_ascii_case("https") => Some("https"),
             proto if proto.eq_ignore_ascii_case("http") => Some("http"),
             _ => None,
         });
-        Believed { visitor, host, scheme }
+        TrustedForwarding { visitor, host, scheme }
     }
 }
 
@@ -165,14 +165,14 @@ mod tests {
             ("localhost", Err(Uncounted::Missing)),
             ("1.2.3", Err(Uncounted::Missing)),
         ] {
-            let way = Way { peer: Some(peer.to_owned()), ..Way::default() };
+            let way = ForwardedFields { peer: Some(peer.to_owned()), ..ForwardedFields::default() };
             let expected = match expected {
                 Ok(key) => Visitor::Known(key.to_owned()),
                 Err(why) => Visitor::Unknown(why),
             };
             assert_eq!(way.believed(&[]).visitor, expected, "{peer}");
         }
-        assert_eq!(Way::default().believed(&[]).visitor, Visitor::Unknown(Uncounted::Missing));
+        assert_eq!(ForwardedFields::default().believed(&[]).visitor, Visitor::Unknown(Uncounted::Missing));
     }
 
     #[test]
@@ -197,14 +197,14 @@ mod tests {
             ("10.0.0.1", &["10.0.0.1"], "127.0.0.1", unknown(Uncounted::Loopback)),
         ] {
             let forwarded_for = Some(field.to_owned());
-            let way = Way { peer: Some(peer.to_owned()), forwarded_for, ..Way::default() };
+            let way = ForwardedFields { peer: Some(peer.to_owned()), forwarded_for, ..ForwardedFields::default() };
             assert_eq!(way.believed(&subnets(proxies)).visitor, expected, "{peer} {proxies:?} {field}");
         }
     }
 
     #[test]
     fn host_and_scheme_are_believed_likewise() {
-        let way = |peer: &str, passed: &str, host: &str, proto: &str| Way {
+        let way = |peer: &str, passed: &str, host: &str, proto: &str| ForwardedFields {
             peer: Some(peer.to_owned()),
             forwarded_for: Some(passed.to_owned()),
             forwarded_host: Some(host.to_owned()),

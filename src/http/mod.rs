@@ -13,10 +13,10 @@ mod request;
 mod response;
 
 pub use accept::quality;
-pub use address::{Believed, Subnet, Way};
+pub use address::{ForwardedFields, Subnet, TrustedForwarding};
 pub use etag::{entity_tag, matches};
 pub use origin::{FetchSite, is_embedded, same_origin};
-pub use range::Part;
+pub use range::ByteRange;
 pub use representation::{ENVELOPE, EVENTS, Representation};
 pub use request::{Body, Headers, MAX_FIELD, Method, Mount, MountError, Request, RequestError, Source};
 pub use response::{Held, Live, Payload, Response, Sink, reason};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::address::{Subnet, Way};
+use super::address::{ForwardedFields, Subnet};
 use super::representation::Representation;
 use crate::limits::MAX_QUERY_BYTES;
 use crate::visitor::Visitor;
@@ -31,7 +31,7 @@ pub struct Request {
     /// Names this request in the log and in problems.
     pub id: String,
     /// What it says of its way here.
-    pub way: Way,
+    pub way: ForwardedFields,
     /// Whom to count; of [`Request::place`].
     pub visitor: Visitor,
     /// `http` or `https`, where a named proxy says it; of [`Request::place`].
@@ -51,7 +51,7 @@ impl Request {
             headers: Headers::default(),
             body: Body::Bytes(Vec::new()),
             id: String::new(),
-            way: Way::default(),
+            way: ForwardedFields::default(),
             visitor: Visitor::default(),
             scheme: None,
         }

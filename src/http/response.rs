@@ -19,7 +19,7 @@ pub struct Response {
     /// The content.
     pub payload: Payload,
     /// How long a reader may take nothing of it; none: as long as the wire says.
-    pub patience: Option<Duration>,
+    pub reader_timeout: Option<Duration>,
     /// What is given back when the answer has been written, or given up.
     pub held: Held,
 }
@@ -107,7 +107,7 @@ impl Response {
 
     fn bare(status: u16, payload: Payload) -> Response {
         let headers = vec![("X-Content-Type-Options", "nosniff".to_owned())];
-        Response { status, headers, payload, patience: None, held: Held::new() }
+        Response { status, headers, payload, reader_timeout: None, held: Held::new() }
     }
 
     /// Adds a field; control characters in the value become spaces, so that

@@ -89,7 +89,7 @@ impl From<Errno> for FindError {
 
 /// One image, as far as the folder tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct CatalogEntry {
     /// Its name.
     pub name: ImageName,
     /// Whether it is a sandbox directory.
@@ -140,7 +140,7 @@ pub enum Refusal {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     /// The images, by name.
-    pub images: Vec<Entry>,
+    pub images: Vec<CatalogEntry>,
     /// What wants to be an image and is not served, by name.
     pub refused: Vec<Refused>,
 }
@@ -153,8 +153,8 @@ pub struct Catalog {
 }
 
 /// What an entry turned out to be.
-enum Found {
-    Image(Entry),
+enum Lookup {
+    Image(CatalogEntry),
     Refused(Refusal),
     Other,
 }
@@ -180,11 +180,11 @@ impl Catalog {
         for entry in rustix::fs::Dir::read_from(&self.folder)? {
             let entry = entry?;
             match self.look(entry.file_name(), entry.file_type()) {
-                Found::Image(image) => listing.images.push(image),
-                Found::Refused(why) => {
+                Lookup::Image(image) => listing.images.push(image),
+                Lookup::Refused(why) => {
                     listing.refused.push(Refused { shown: harmless(entry.file_name().to_bytes()), why });
                 }
-                Found::Other => {}
+                Lookup::Other => {}
             }
         }
         listing.images.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -198,7 +198,7 @@ impl Catalog {
     /// # Errors
     /// Names what others may write to, and how to take it away.
     pub fn trust(&self) -> Result<(), Distrust> {
-        let rights = self.folder.metadata().map(|facts| Rights::of(&self.folder, &facts));
+        let rights = self.folder.metadata().map(|metadata| Rights::of(&self.folder, &metadata));
         // of a folder that cannot be looked at any more nothing is run anyway
         let Ok(rights) = rights else { return Ok(()) };
         folder_trust(&rights)?;
@@ -224,34 +224,34 @@ impl Catalog {
     /// Bytes and the time of the last change of one of the images; a directory's bytes are not counted.
     /// `None` when it is gone by now, or leads out.
     #[must_use]
-    pub fn facts(&self, name: &ImageName) -> Option<(u64, SystemTime)> {
+    pub fn metadata(&self, name: &ImageName) -> Option<(u64, SystemTime)> {
         let path = Path::new(name.as_str());
         let target = confine::open(self.folder.as_fd(), path, OFlags::PATH, Edge::Refuse).ok()?;
         let stat = statx(target, c"", AtFlags::EMPTY_PATH, StatxFlags::SIZE | StatxFlags::MTIME).ok()?;
         Some((stat.stx_size, time(stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec)))
     }
 
-    fn look(&self, name: &CStr, kind: FileType) -> Found {
+    fn look(&self, name: &CStr, kind: FileType) -> Lookup {
         let bytes = name.to_bytes();
         let wants = wants_to_be_image(bytes);
         if bytes.starts_with(b".") || (kind == FileType::RegularFile && !wants) {
-            return Found::Other;
+            return Lookup::Other;
         }
         if kind == FileType::RegularFile {
             return named(name, false);
         }
         match self.examine(name, wants) {
             Ok(found) => found,
-            Err(_) if !wants => Found::Other,
-            Err(Errno::XDEV) => Found::Refused(Refusal::LeadsOut),
-            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Found::Refused(Refusal::Dangling),
-            Err(Errno::ACCESS | Errno::PERM) => Found::Refused(Refusal::Denied),
-            Err(_) => Found::Refused(Refusal::Unreadable),
+            Err(_) if !wants => Lookup::Other,
+            Err(Errno::XDEV) => Lookup::Refused(Refusal::LeadsOut),
+            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Lookup::Refused(Refusal::Dangling),
+            Err(Errno::ACCESS | Errno::PERM) => Lookup::Refused(Refusal::Denied),
+            Err(_) => Lookup::Refused(Refusal::Unreadable),
         }
     }
 
     /// Looks at an entry itself, or at what a link leads to.
-    fn examine(&self, name: &CStr, wants: bool) -> Result<Found, Errno> {
+    fn examine(&self, name: &CStr, wants: bool) -> Result<Lookup, Errno> {
         let mut stat = statx(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE)?;
         let mut kind = FileType::from_raw_mode(stat.stx_mode.into());
         let mut opened = None;
@@ -265,22 +265,22 @@ impl Catalog {
         let is_image = match (kind, &opened) {
             (FileType::Directory, Some(folder)) => has_mark(folder.as_fd())?,
             (FileType::RegularFile, _) => wants,
-            _ if wants => return Ok(Found::Refused(Refusal::Special)),
+            _ if wants => return Ok(Lookup::Refused(Refusal::Special)),
             _ => false,
         };
         if !is_image {
-            return Ok(if wants { Found::Refused(Refusal::NotASandbox) } else { Found::Other });
+            return Ok(if wants { Lookup::Refused(Refusal::NotASandbox) } else { Lookup::Other });
         }
         Ok(named(name, directory))
     }
 }
 
 /// An image, if its name is one.
-fn named(name: &CStr, directory: bool) -> Found {
+fn named(name: &CStr, directory: bool) -> Lookup {
     let parsed = name.to_str().map_err(|_| Refusal::NotUtf8);
     match parsed.and_then(|text| ImageName::parse(text).map_err(Refusal::Name)) {
-        Ok(name) => Found::Image(Entry { name, directory }),
-        Err(why) => Found::Refused(why),
+        Ok(name) => Lookup::Image(CatalogEntry { name, directory }),
+        Err(why) => Lookup::Refused(why),
     }
 }
 

@@ -9,7 +9,7 @@ use std::io;
 
 /// A part of an image, as errors and notes name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Part {
+pub enum ImagePart {
     /// The first bytes of the file.
     Header,
     /// The table of what a SIF holds.
@@ -32,7 +32,7 @@ pub enum Part {
     Oci,
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for ImagePart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Header => "the header",
@@ -68,7 +68,7 @@ pub enum MetadataError {
     #[error("{part} is damaged ({why}); copy or build the image again")]
     Corrupt {
         /// Where.
-        part: Part,
+        part: ImagePart,
         /// What is wrong there.
         why: Cow<'static, str>,
     },
@@ -76,7 +76,7 @@ pub enum MetadataError {
     #[error("{part} holds more than {bound} {unit}, the most that is read; build the image again with less")]
     TooLarge {
         /// Where.
-        part: Part,
+        part: ImagePart,
         /// The bound.
         bound: usize,
         /// What is counted.
@@ -88,12 +88,12 @@ pub enum MetadataError {
 }
 
 impl MetadataError {
-    pub(super) fn corrupt(part: Part, why: &'static str) -> Self {
+    pub(super) fn corrupt(part: ImagePart, why: &'static str) -> Self {
         Self::Corrupt { part, why: Cow::Borrowed(why) }
     }
 
     /// A size that is read within a bound.
-    pub(super) fn within(size: u64, bound: usize, part: Part) -> Result<usize, Self> {
+    pub(super) fn within(size: u64, bound: usize, part: ImagePart) -> Result<usize, Self> {
         let fits = usize::try_from(size).ok().filter(|size| *size <= bound);
         fits.ok_or(Self::TooLarge { part, bound, unit: "bytes" })
     }

@@ -6,10 +6,10 @@
 //! Layout: the `ext4-view` package; the superblock's fields (checked here before the library sees them) as
 //! `Documentation/filesystems/ext4/super.rst` of Linux has them.
 
-use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType, Path, PathBuf};
+use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType as Ext4FileType, Path, PathBuf};
 
-use super::error::{MetadataError, Part};
-use super::tree::{Kind, MAX_DIRECTORY, MAX_TARGET, Tree};
+use super::error::{ImagePart, MetadataError};
+use super::tree::{FileType, MAX_DIRECTORY, MAX_TARGET, Tree};
 use super::window::{Fields, ReadAt, Window};
 
 const SUPERBLOCK_AT: u64 = 1024;
@@ -25,7 +25,7 @@ pub(super) struct Ext3(Ext4);
 /// A path without links in it, and what is there.
 pub(super) struct Node {
     path: PathBuf,
-    kind: Kind,
+    kind: FileType,
     size: u64,
 }
 
@@ -38,14 +38,14 @@ impl Ext3 {
 
     fn look(&self, path: PathBuf) -> Result<Option<Node>, MetadataError> {
         match self.0.symlink_metadata(path.as_path()) {
-            Ok(facts) => {
-                let kind = match facts.file_type() {
-                    FileType::Regular => Kind::File,
-                    FileType::Directory => Kind::Directory,
-                    FileType::Symlink => Kind::Link,
-                    _ => Kind::Other,
+            Ok(metadata) => {
+                let kind = match metadata.file_type() {
+                    Ext4FileType::Regular => FileType::File,
+                    Ext4FileType::Directory => FileType::Directory,
+                    Ext4FileType::Symlink => FileType::Link,
+                    _ => FileType::Other,
                 };
-                Ok(Some(Node { path, kind, size: facts.len() }))
+                Ok(Some(Node { path, kind, size: metadata.len() }))
             }
             Err(Ext4Error::NotFound | Ext4Error::NotADirectory | Ext4Error::MalformedPath | Ext4Error::PathTooLong) => {
                 Ok(None)
@@ -59,16 +59,16 @@ impl Tree for Ext3 {
     type Node = Node;
 
     fn root(&mut self) -> Result<Node, MetadataError> {
-        let missing = || MetadataError::corrupt(Part::FileSystem, "there is no root directory");
+        let missing = || MetadataError::corrupt(ImagePart::FileSystem, "there is no root directory");
         self.look(PathBuf::new("/"))?.ok_or_else(missing)
     }
 
-    fn kind(&self, node: &Node) -> Kind {
+    fn kind(&self, node: &Node) -> FileType {
         node.kind
     }
 
     fn child(&mut self, folder: &Node, name: &[u8]) -> Result<Option<Node>, MetadataError> {
-        MetadataError::within(folder.size, MAX_DIRECTORY as usize, Part::FileSystem)?;
+        MetadataError::within(folder.size, MAX_DIRECTORY as usize, ImagePart::FileSystem)?;
         match Path::try_from(name) {
             Ok(name) => self.look(folder.path.join(name)),
             Err(_) => Ok(None),
@@ -76,12 +76,12 @@ impl Tree for Ext3 {
     }
 
     fn target(&mut self, link: &Node) -> Result<Vec<u8>, MetadataError> {
-        MetadataError::within(link.size, MAX_TARGET, Part::FileSystem)?;
+        MetadataError::within(link.size, MAX_TARGET, ImagePart::FileSystem)?;
         let target = self.0.read_link(link.path.as_path()).map_err(translate)?;
         Ok(target.as_ref().to_vec())
     }
 
-    fn content(&mut self, file: &Node, bound: usize, part: Part) -> Result<Vec<u8>, MetadataError> {
+    fn content(&mut self, file: &Node, bound: usize, part: ImagePart) -> Result<Vec<u8>, MetadataError> {
         let size = MetadataError::within(file.size, bound, part)?;
         let mut opened = self.0.open(file.path.as_path()).map_err(translate)?;
         let mut bytes = vec![0; size];
@@ -96,7 +96,7 @@ impl Tree for Ext3 {
     }
 
     fn names(&mut self, folder: &Node, most: usize) -> Result<Vec<Vec<u8>>, MetadataError> {
-        MetadataError::within(folder.size, MAX_DIRECTORY as usize, Part::FileSystem)?;
+        MetadataError::within(folder.size, MAX_DIRECTORY as usize, ImagePart::FileSystem)?;
         let mut names = Vec::new();
         for entry in self.0.read_dir(folder.path.as_path()).map_err(translate)? {
             if names.len() >= most {
@@ -113,9 +113,9 @@ impl Tree for Ext3 {
 
 /// The superblock's counts: sane in themselves and within the file.
 fn check(window: &Window<'_>) -> Result<(), MetadataError> {
-    let corrupt = |why| Err(MetadataError::corrupt(Part::FileSystem, why));
-    let bytes = window.bytes(SUPERBLOCK_AT, SUPERBLOCK, Part::FileSystem)?;
-    let fields = Fields::new(&bytes, Part::FileSystem);
+    let corrupt = |why| Err(MetadataError::corrupt(ImagePart::FileSystem, why));
+    let bytes = window.bytes(SUPERBLOCK_AT, SUPERBLOCK, ImagePart::FileSystem)?;
+    let fields = Fields::new(&bytes, ImagePart::FileSystem);
     let wide = fields.u32(0x60)? & 0x80 != 0;
     let high = if wide { fields.u32(0x150)? } else { 0 };
     let blocks = u64::from(high) << 32 | u64::from(fields.u32(0x04)?);
@@ -151,11 +151,11 @@ fn translate(error: Ext4Error) -> MetadataError {
     match error {
         Ext4Error::Io(inner) => match inner.downcast::<MetadataError>() {
             Ok(ours) => *ours,
-            Err(_) => MetadataError::corrupt(Part::FileSystem, "it could not be read"),
+            Err(_) => MetadataError::corrupt(ImagePart::FileSystem, "it could not be read"),
         },
         Ext4Error::Incompatible(_) => MetadataError::unsupported("an ext4 file system with features of its own"),
         Ext4Error::Encrypted => MetadataError::Encrypted,
-        other => MetadataError::Corrupt { part: Part::FileSystem, why: other.to_string().into() },
+        other => MetadataError::Corrupt { part: ImagePart::FileSystem, why: other.to_string().into() },
     }
 }
 
@@ -173,11 +173,14 @@ impl Ext4Read for Reader {
         start_byte: u64,
         dst: &mut [u8],
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync + 'static>> {
-        let too_much =
-            MetadataError::TooLarge { part: Part::FileSystem, bound: MAX_READ as usize, unit: "bytes of directories" };
+        let too_much = MetadataError::TooLarge {
+            part: ImagePart::FileSystem,
+            bound: MAX_READ as usize,
+            unit: "bytes of directories",
+        };
         self.left = self.left.checked_sub(dst.len() as u64).ok_or(too_much)?;
         let window = Window::of(self.source.as_ref(), self.start, self.len);
-        dst.copy_from_slice(&window.bytes(start_byte, dst.len(), Part::FileSystem)?);
+        dst.copy_from_slice(&window.bytes(start_byte, dst.len(), ImagePart::FileSystem)?);
         Ok(())
     }
 }

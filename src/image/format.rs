@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::error::{MetadataError, Part};
+use super::error::{ImagePart, MetadataError};
 use super::window::Window;
 
 /// Longest launch line looked at, in bytes.
@@ -124,7 +124,7 @@ impl fmt::Display for Architecture {
 
 /// What a file's first bytes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum Detected {
     Sif,
     /// A file system that begins at this byte.
     Squashfs(u64),
@@ -132,25 +132,25 @@ pub(super) enum Found {
 }
 
 /// Looks at the first bytes.
-pub(super) fn recognise(window: &Window<'_>) -> Result<Found, MetadataError> {
+pub(super) fn recognise(window: &Window<'_>) -> Result<Detected, MetadataError> {
     let head = window.head(MAX_LAUNCH_LINE + EXT_MAGIC_AT + 2)?;
     if at(&head, 32, b"SIF_MAGIC\0") {
-        return Ok(Found::Sif);
+        return Ok(Detected::Sif);
     }
     let launch = launch_line(&head);
     for start in [Some(0), launch].into_iter().flatten() {
         if at(&head, start, b"hsqs") {
-            return Ok(Found::Squashfs(start as u64));
+            return Ok(Detected::Squashfs(start as u64));
         }
         if at(&head, start, b"sqsh") {
             return Err(MetadataError::unsupported("squashfs of a big-endian machine (older than version 4)"));
         }
         if at(&head, start + EXT_MAGIC_AT, &[0x53, 0xef]) {
-            return Ok(Found::Ext3(start as u64));
+            return Ok(Detected::Ext3(start as u64));
         }
     }
     if head.starts_with(b"#!/usr/bin/env run-singularity\n") {
-        return Err(MetadataError::corrupt(Part::Header, "the launch line is there, but no image follows it"));
+        return Err(MetadataError::corrupt(ImagePart::Header, "the launch line is there, but no image follows it"));
     }
     Err(MetadataError::NotAnImage(name_it(&head)))
 }
@@ -189,7 +189,7 @@ fn name_it(head: &[u8]) -> &'static str {
 mod tests {
     use super::*;
 
-    fn look(bytes: &[u8]) -> Result<Found, String> {
+    fn look(bytes: &[u8]) -> Result<Detected, String> {
         recognise(&Window::new(&bytes, bytes.len() as u64)).map_err(|error| error.to_string())
     }
 
@@ -204,13 +204,13 @@ mod tests {
         ext[1080..1082].copy_from_slice(&[0x53, 0xef]);
         let longest = format!("#!{}\n", "x".repeat(MAX_LAUNCH_LINE - 3));
         let too_long = format!("#!{}\n", "x".repeat(MAX_LAUNCH_LINE - 2));
-        assert_eq!(look(&after(launch, b"\0SIF_MAGIC\0")), Ok(Found::Sif));
-        assert_eq!(look(b"hsqs...."), Ok(Found::Squashfs(0)));
-        assert_eq!(look(&after(launch, b"hsqs")), Ok(Found::Squashfs(31)));
-        assert_eq!(look(&ext), Ok(Found::Ext3(0)));
-        assert_eq!(look(&after(launch, &ext)), Ok(Found::Ext3(31)));
-        assert_eq!(look(&after(&longest, &ext)), Ok(Found::Ext3(256)));
-        assert_eq!(look(&after(&longest, b"hsqs")), Ok(Found::Squashfs(256)));
+        assert_eq!(look(&after(launch, b"\0SIF_MAGIC\0")), Ok(Detected::Sif));
+        assert_eq!(look(b"hsqs...."), Ok(Detected::Squashfs(0)));
+        assert_eq!(look(&after(launch, b"hsqs")), Ok(Detected::Squashfs(31)));
+        assert_eq!(look(&ext), Ok(Detected::Ext3(0)));
+        assert_eq!(look(&after(launch, &ext)), Ok(Detected::Ext3(31)));
+        assert_eq!(look(&after(&longest, &ext)), Ok(Detected::Ext3(256)));
+        assert_eq!(look(&after(&longest, b"hsqs")), Ok(Detected::Squashfs(256)));
         assert!(look(&after(&too_long, b"hsqs")).is_err());
         assert!(look(&after("no launch\n", b"hsqs")).is_err());
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::error::{MetadataError, Part};
+use super::error::{ImagePart, MetadataError};
 use super::labels::{Labels, MAX_LABELS, TOO_MANY};
 use super::metadata::{App, MAX_APPS, MAX_TEXT, Metadata, Note};
 use super::name::AppName;
@@ -23,14 +23,14 @@ pub(super) const MAX_DEPTH: usize = 32;
 const MAX_VALUES: usize = 16_384;
 
 /// Parses a document whose shape is within the bounds.
-pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8], part: Part) -> Result<T, MetadataError> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8], part: ImagePart) -> Result<T, MetadataError> {
     if bytes.len() > MAX_DOCUMENT {
         return Err(MetadataError::TooLarge { part, bound: MAX_DOCUMENT, unit: "bytes" });
     }
     check_shape(bytes, part)?;
     serde_json::from_slice(bytes).map_err(|error| {
         if error.to_string().starts_with(TOO_MANY) {
-            MetadataError::TooLarge { part: Part::Labels, bound: MAX_LABELS, unit: "labels" }
+            MetadataError::TooLarge { part: ImagePart::Labels, bound: MAX_LABELS, unit: "labels" }
         } else {
             let place = format!("not the JSON expected there, line {} column {}", error.line(), error.column());
             MetadataError::Corrupt { part, why: place.into() }
@@ -40,19 +40,19 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8], part: Part) -> Resu
 
 /// One object of labels.
 pub(super) fn labels(bytes: &[u8]) -> Result<Labels, MetadataError> {
-    parse(bytes, Part::Labels).and_then(bounded)
+    parse(bytes, ImagePart::Labels).and_then(bounded)
 }
 
 /// Labels within the bound of their bytes.
 pub(super) fn bounded(labels: Labels) -> Result<Labels, MetadataError> {
     if labels.bytes() > MAX_TEXT {
-        return Err(MetadataError::TooLarge { part: Part::Labels, bound: MAX_TEXT, unit: "bytes" });
+        return Err(MetadataError::TooLarge { part: ImagePart::Labels, bound: MAX_TEXT, unit: "bytes" });
     }
     Ok(labels)
 }
 
 /// Counts depth and values in one pass over the text, strings skipped.
-fn check_shape(bytes: &[u8], part: Part) -> Result<(), MetadataError> {
+fn check_shape(bytes: &[u8], part: ImagePart) -> Result<(), MetadataError> {
     let (mut depth, mut values) = (0_usize, 1_usize);
     let (mut quoted, mut escaped) = (false, false);
     for byte in bytes {
@@ -112,12 +112,12 @@ struct AppAttributes {
 
 /// Fills `metadata` from an `inspect-metadata.json`.
 pub(super) fn inspect_metadata(bytes: &[u8], metadata: &mut Metadata) -> Result<(), MetadataError> {
-    let document: Document = parse(bytes, Part::InspectMetadata)?;
+    let document: Document = parse(bytes, ImagePart::InspectMetadata)?;
     let attributes = document.data.attributes;
     metadata.labels = bounded(attributes.labels)?;
-    metadata.runscript = metadata.fitting(Part::Runscript, attributes.runscript);
-    metadata.help = metadata.fitting(Part::Help, attributes.helpfile);
-    metadata.definition = metadata.fitting(Part::Definition, attributes.deffile);
+    metadata.runscript = metadata.fitting(ImagePart::Runscript, attributes.runscript);
+    metadata.help = metadata.fitting(ImagePart::Help, attributes.helpfile);
+    metadata.definition = metadata.fitting(ImagePart::Definition, attributes.deffile);
     for (name, app) in attributes.apps.unwrap_or_default() {
         let app = app.unwrap_or_default();
         if metadata.apps.len() >= MAX_APPS {
@@ -129,8 +129,8 @@ pub(super) fn inspect_metadata(bytes: &[u8], metadata: &mut Metadata) -> Result<
             continue;
         };
         let labels = bounded(app.labels)?;
-        let runscript = metadata.fitting(Part::Runscript, app.runscript);
-        let help = metadata.fitting(Part::Help, app.helpfile);
+        let runscript = metadata.fitting(ImagePart::Runscript, app.runscript);
+        let help = metadata.fitting(ImagePart::Help, app.helpfile);
         metadata.apps.push(App { name, labels, runscript, help });
     }
     Ok(())
@@ -171,7 +171,10 @@ mod tests {
         let error = inspect(r#"{"data":{"attributes":{"runscript":{"s3cret":1}}}}"#).err().unwrap().to_string();
         assert!(error.contains("line 1 column") && !error.contains("s3cret"), "{error}");
         for bad in ["", "{}", "[]", "{\"data\":{}}", "\u{feff}{}", "{\"data\":{\"attributes\":{}}} x"] {
-            assert!(matches!(inspect(bad), Err(MetadataError::Corrupt { part: Part::InspectMetadata, .. })), "{bad}");
+            assert!(
+                matches!(inspect(bad), Err(MetadataError::Corrupt { part: ImagePart::InspectMetadata, .. })),
+                "{bad}"
+            );
         }
     }
 
@@ -182,7 +185,7 @@ mod tests {
             inspect(&format!(r#"{{"data":{{"attributes":{{"labels":{{"a":"b"}},"deffile":"{long}"}}}}}}"#)).unwrap();
         assert_eq!(metadata.labels.get("a"), Some("b"));
         assert_eq!(metadata.definition, None);
-        assert_eq!(metadata.notes, [Note::TooLong(Part::Definition)]);
+        assert_eq!(metadata.notes, [Note::TooLong(ImagePart::Definition)]);
     }
 
     #[test]

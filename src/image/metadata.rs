@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::error::Part;
+use super::error::ImagePart;
 use super::format::{Architecture, Format};
 use super::labels::Labels;
 use super::name::AppName;
@@ -24,9 +24,9 @@ pub enum Note {
     /// The file system is encrypted.
     Encrypted,
     /// A text is longer than [`MAX_TEXT`] and left out.
-    TooLong(Part),
+    TooLong(ImagePart),
     /// The file system inside could not be read, so a part is missing.
-    Unread(Part),
+    Unread(ImagePart),
     /// An app has a name that a URL cannot carry, and is left out.
     AppName,
     /// There are more than [`MAX_APPS`] apps.
@@ -121,7 +121,7 @@ impl Metadata {
     }
 
     /// A text within the bound and not empty; a longer one is noted and left out.
-    pub(super) fn fitting(&mut self, part: Part, text: Option<String>) -> Option<String> {
+    pub(super) fn fitting(&mut self, part: ImagePart, text: Option<String>) -> Option<String> {
         let text = text.filter(|text| !text.is_empty())?;
         if text.len() > MAX_TEXT {
             self.note(Note::TooLong(part));

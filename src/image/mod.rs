@@ -40,8 +40,8 @@ mod tests;
 mod tree;
 mod window;
 
-pub use catalog::{Catalog, CatalogError, EXTENSIONS, Entry, FindError, Listing, Refusal, Refused};
-pub use error::{MetadataError, Part};
+pub use catalog::{Catalog, CatalogEntry, CatalogError, EXTENSIONS, FindError, Listing, Refusal, Refused};
+pub use error::{ImagePart, MetadataError};
 pub use format::{Architecture, Format};
 pub use labels::{Labels, MAX_LABELS};
 pub use metadata::{App, MAX_APPS, MAX_TEXT, Metadata, Note, first_line};

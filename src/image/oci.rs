@@ -10,12 +10,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-use super::error::{MetadataError, Part};
+use super::error::{ImagePart, MetadataError};
 use super::format::Architecture;
 use super::json;
 use super::labels::Labels;
 use super::metadata::{MAX_TEXT, Metadata};
-use super::sif::table::{Kind, Sif};
+use super::sif::table::{DataType, Sif};
 
 /// An index may lead to an index; more is not followed.
 const MAX_INDEXES: usize = 4;
@@ -43,14 +43,14 @@ struct Manifest {
 }
 
 #[derive(Deserialize)]
-struct Image {
+struct ImageConfig {
     architecture: Option<String>,
-    config: Option<Config>,
+    config: Option<ContainerConfig>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-struct Config {
+struct ContainerConfig {
     labels: Labels,
     entrypoint: Option<Vec<String>>,
     cmd: Option<Vec<String>>,
@@ -81,22 +81,22 @@ impl<'de> Deserialize<'de> for VariableName {
 
 /// Fills in what the OCI image says.
 pub(super) fn read(sif: &Sif<'_>, metadata: &mut Metadata) -> Result<(), MetadataError> {
-    let root = sif.find(|kind| kind == Kind::OciRootIndex);
+    let root = sif.find(|kind| kind == DataType::OciRootIndex);
     let root = root.ok_or_else(|| corrupt("there is no root index"))?;
-    let mut bytes = root.bytes(json::MAX_DOCUMENT, Part::Oci)?;
+    let mut bytes = root.bytes(json::MAX_DOCUMENT, ImagePart::Oci)?;
     let mut manifest = None;
     for _ in 0..MAX_INDEXES {
-        let index: Index = json::parse(&bytes, Part::Oci)?;
+        let index: Index = json::parse(&bytes, ImagePart::Oci)?;
         let first = index.manifests.into_iter().next().ok_or_else(|| corrupt("the index is empty"))?;
         let is_index = first.media_type.ends_with(".index.v1+json") || first.media_type.ends_with(".list.v2+json");
         bytes = blob(sif, &first.digest)?;
         if !is_index {
-            manifest = Some(json::parse::<Manifest>(&bytes, Part::Oci)?);
+            manifest = Some(json::parse::<Manifest>(&bytes, ImagePart::Oci)?);
             break;
         }
     }
     let manifest = manifest.ok_or_else(|| corrupt("the indexes have no end"))?;
-    let image: Image = json::parse(&blob(sif, &manifest.config.digest)?, Part::Oci)?;
+    let image: ImageConfig = json::parse(&blob(sif, &manifest.config.digest)?, ImagePart::Oci)?;
     let architecture = image.architecture.as_deref().and_then(Architecture::from_name);
     metadata.architecture = architecture.or(metadata.architecture);
     let config = image.config.unwrap_or_default();
@@ -105,7 +105,7 @@ pub(super) fn read(sif: &Sif<'_>, metadata: &mut Metadata) -> Result<(), Metadat
     metadata.entrypoint = command.collect();
     if metadata.entrypoint.iter().map(String::len).sum::<usize>() > MAX_TEXT {
         return Err(MetadataError::TooLarge {
-            part: Part::Oci,
+            part: ImagePart::Oci,
             bound: MAX_TEXT,
             unit: "bytes of entrypoint and command",
         });
@@ -116,9 +116,9 @@ pub(super) fn read(sif: &Sif<'_>, metadata: &mut Metadata) -> Result<(), Metadat
 }
 
 fn blob(sif: &Sif<'_>, digest: &str) -> Result<Vec<u8>, MetadataError> {
-    let mut blobs = sif.descriptors.iter().filter(|found| found.kind == Kind::OciBlob);
+    let mut blobs = sif.descriptors.iter().filter(|found| found.kind == DataType::OciBlob);
     let found = blobs.find(|found| found.extra == digest.as_bytes());
-    found.ok_or_else(|| corrupt("a blob is missing"))?.bytes(json::MAX_DOCUMENT, Part::Oci)
+    found.ok_or_else(|| corrupt("a blob is missing"))?.bytes(json::MAX_DOCUMENT, ImagePart::Oci)
 }
 
 fn is_variable(name: &str) -> bool {
@@ -127,7 +127,7 @@ fn is_variable(name: &str) -> bool {
 }
 
 fn corrupt(why: &'static str) -> MetadataError {
-    MetadataError::corrupt(Part::Oci, why)
+    MetadataError::corrupt(ImagePart::Oci, why)
 }
 
 #[cfg(test)]
@@ -200,10 +200,10 @@ mod tests {
         let empty = objects(r#"{"manifests":[]}"#, CONFIG);
         let not_json = objects("x", CONFIG);
         for objects in [circular, missing, empty, not_json] {
-            assert!(matches!(read(&objects), Err(MetadataError::Corrupt { part: Part::Oci, .. })));
+            assert!(matches!(read(&objects), Err(MetadataError::Corrupt { part: ImagePart::Oci, .. })));
         }
         let long = format!(r#"{{"config":{{"Cmd":["{}"]}}}}"#, "x".repeat(MAX_TEXT + 1));
         let long = read(&objects(&index(DIGESTS[0], "manifest"), &long));
-        assert!(matches!(long, Err(MetadataError::TooLarge { part: Part::Oci, .. })));
+        assert!(matches!(long, Err(MetadataError::TooLarge { part: ImagePart::Oci, .. })));
     }
 }

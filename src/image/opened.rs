@@ -1,4 +1,4 @@
-//! One image, opened: its file, its facts, and whether others could have changed it.
+//! One image, opened: its file, its metadata, and whether others could have changed it.
 //!
 //! In: a descriptor that the catalog opened below the data folder. Out: size, date, path for the runtime.
 //! Never: opens anything by path again, or writes.
@@ -55,17 +55,17 @@ pub struct Image {
     name: ImageName,
     path: PathBuf,
     file: File,
-    facts: std::fs::Metadata,
+    metadata: std::fs::Metadata,
     rights: Rights,
     folder_rights: Rights,
 }
 
 impl Image {
     pub(super) fn new(name: ImageName, path: PathBuf, file: File, folder: &File) -> std::io::Result<Self> {
-        let facts = file.metadata()?;
-        let rights = Rights::of(&file, &facts);
+        let metadata = file.metadata()?;
+        let rights = Rights::of(&file, &metadata);
         let folder_rights = Rights::of(folder, &folder.metadata()?);
-        Ok(Self { name, path, file, facts, rights, folder_rights })
+        Ok(Self { name, path, file, metadata, rights, folder_rights })
     }
 
     /// Its name.
@@ -89,23 +89,23 @@ impl Image {
     /// Bytes of the file; 0 for a directory.
     #[must_use]
     pub fn size(&self) -> u64 {
-        if self.is_directory() { 0 } else { self.facts.len() }
+        if self.is_directory() { 0 } else { self.metadata.len() }
     }
 
     /// When it was last changed.
     #[must_use]
     pub fn modified(&self) -> SystemTime {
-        time(self.facts.mtime(), u32::try_from(self.facts.mtime_nsec()).unwrap_or(0))
+        time(self.metadata.mtime(), u32::try_from(self.metadata.mtime_nsec()).unwrap_or(0))
     }
 
     /// Whether it is a sandbox directory.
     #[must_use]
     pub fn is_directory(&self) -> bool {
-        self.facts.is_dir()
+        self.metadata.is_dir()
     }
 
     pub(super) fn is_regular(&self) -> bool {
-        self.facts.is_file()
+        self.metadata.is_file()
     }
 
     /// Whether only accounts that this program trusts could have written the image: its owner, the owner of the
@@ -133,11 +133,11 @@ impl Image {
     /// `written`: the runtime itself may have written into it.
     #[must_use]
     pub fn replaced(&self, written: bool) -> bool {
-        let content = |facts: &std::fs::Metadata| {
-            (facts.is_file() && !written).then(|| (facts.len(), facts.mtime(), facts.mtime_nsec()))
+        let content = |metadata: &std::fs::Metadata| {
+            (metadata.is_file() && !written).then(|| (metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
         };
-        let identity = |facts: &std::fs::Metadata| (facts.dev(), facts.ino(), content(facts));
-        !self.path.metadata().is_ok_and(|now| identity(&now) == identity(&self.facts))
+        let identity = |metadata: &std::fs::Metadata| (metadata.dev(), metadata.ino(), content(metadata));
+        !self.path.metadata().is_ok_and(|now| identity(&now) == identity(&self.metadata))
     }
 }
 

@@ -5,9 +5,9 @@
 
 use std::os::fd::AsFd;
 
-use super::error::{MetadataError, Part};
+use super::error::{ImagePart, MetadataError};
 use super::ext3::Ext3;
-use super::format::{self, Format, Found};
+use super::format::{self, Detected, Format};
 use super::metadata::Metadata;
 use super::opened::Image;
 use super::sandbox::Sandbox;
@@ -56,9 +56,9 @@ impl Image {
 
 fn read_window(window: &Window<'_>) -> Result<Metadata, MetadataError> {
     let (found, format) = match format::recognise(window)? {
-        Found::Sif => return sif::read(window),
-        found @ Found::Squashfs(_) => (found, Format::Squashfs),
-        found @ Found::Ext3(_) => (found, Format::Ext3),
+        Detected::Sif => return sif::read(window),
+        found @ Detected::Squashfs(_) => (found, Format::Squashfs),
+        found @ Detected::Ext3(_) => (found, Format::Ext3),
     };
     let mut metadata = Metadata::new(format);
     with_files(window, &found, |files| tree::describe(files, &mut metadata))?;
@@ -68,13 +68,13 @@ fn read_window(window: &Window<'_>) -> Result<Metadata, MetadataError> {
 /// Does something with the files of a bare file system.
 fn with_files<T>(
     window: &Window<'_>,
-    found: &Found,
+    found: &Detected,
     look: impl FnOnce(&mut dyn FileSystem) -> Result<T, MetadataError>,
 ) -> Result<T, MetadataError> {
-    let beyond = || MetadataError::corrupt(Part::Header, "the file ends after its first line");
+    let beyond = || MetadataError::corrupt(ImagePart::Header, "the file ends after its first line");
     match *found {
-        Found::Squashfs(start) => look(&mut Squashfs::open(&window.from(start).ok_or_else(beyond)?)?),
-        Found::Ext3(start) => look(&mut Ext3::open(&window.from(start).ok_or_else(beyond)?)?),
-        Found::Sif => sif::with_files(window, look),
+        Detected::Squashfs(start) => look(&mut Squashfs::open(&window.from(start).ok_or_else(beyond)?)?),
+        Detected::Ext3(start) => look(&mut Ext3::open(&window.from(start).ok_or_else(beyond)?)?),
+        Detected::Sif => sif::with_files(window, look),
     }
 }

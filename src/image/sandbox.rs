@@ -12,7 +12,7 @@ use std::path::Path;
 use rustix::fs::{Dir, OFlags};
 
 use super::confine::{self, Edge};
-use super::error::{MetadataError, Part};
+use super::error::{ImagePart, MetadataError};
 use super::tree::FileSystem;
 
 /// A sandbox directory.
@@ -30,7 +30,7 @@ impl Sandbox<'_> {
 }
 
 impl FileSystem for Sandbox<'_> {
-    fn read(&mut self, path: &str, bound: usize, part: Part) -> Result<Option<Vec<u8>>, MetadataError> {
+    fn read(&mut self, path: &str, bound: usize, part: ImagePart) -> Result<Option<Vec<u8>>, MetadataError> {
         let Some(file) = self.open(path)? else { return Ok(None) };
         if !file.metadata()?.is_file() {
             return Ok(None);

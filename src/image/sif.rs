@@ -6,8 +6,8 @@
 
 pub(super) mod table;
 
-use self::table::{Kind, Sif};
-use super::error::{MetadataError, Part};
+use self::table::{DataType, Sif};
+use super::error::{ImagePart, MetadataError};
 use super::ext3::Ext3;
 use super::format::Format;
 use super::json;
@@ -27,21 +27,21 @@ const FS_ENCRYPTED: u32 = 5;
 /// Reads a SIF's metadata.
 pub(super) fn read(window: &Window<'_>) -> Result<Metadata, MetadataError> {
     let sif = Sif::open(window)?;
-    let oci = sif.find(|kind| kind == Kind::OciRootIndex).is_some();
+    let oci = sif.find(|kind| kind == DataType::OciRootIndex).is_some();
     let mut metadata = Metadata::new(if oci { Format::OciSif } else { Format::Sif });
     metadata.architecture = sif.architecture;
-    if sif.find(|kind| kind == Kind::Signature).is_some() {
+    if sif.find(|kind| kind == DataType::Signature).is_some() {
         metadata.note(Note::Signed);
     }
-    if let Some(Kind::Partition { file_system, architecture, .. }) = sif.primary().map(|found| found.kind) {
+    if let Some(DataType::Partition { file_system, architecture, .. }) = sif.primary().map(|found| found.kind) {
         metadata.architecture = architecture.or(metadata.architecture);
         if file_system == FS_ENCRYPTED {
             metadata.note(Note::Encrypted);
         }
     }
-    let described = sif.descriptors.iter().find(|found| found.kind == Kind::Json && found.name == INSPECT_METADATA);
+    let described = sif.descriptors.iter().find(|found| found.kind == DataType::Json && found.name == INSPECT_METADATA);
     if let Some(object) = described {
-        let bytes = object.bytes(json::MAX_DOCUMENT, Part::InspectMetadata)?;
+        let bytes = object.bytes(json::MAX_DOCUMENT, ImagePart::InspectMetadata)?;
         json::inspect_metadata(&bytes, &mut metadata)?;
         return Ok(metadata);
     }
@@ -64,21 +64,21 @@ pub(super) fn with_files<T>(
 impl Sif<'_> {
     /// Older SIFs: labels and definition file may be objects of their own, the rest is in the partition.
     fn read_older(&self, metadata: &mut Metadata) -> Result<(), MetadataError> {
-        if let Some(object) = self.find(|kind| kind == Kind::Definition) {
-            match object.bytes(MAX_TEXT, Part::Definition) {
+        if let Some(object) = self.find(|kind| kind == DataType::Definition) {
+            match object.bytes(MAX_TEXT, ImagePart::Definition) {
                 Ok(bytes) => metadata.definition = Some(String::from_utf8_lossy(&bytes).into_owned()),
-                Err(MetadataError::TooLarge { .. }) => metadata.note(Note::TooLong(Part::Definition)),
+                Err(MetadataError::TooLarge { .. }) => metadata.note(Note::TooLong(ImagePart::Definition)),
                 Err(error) => return Err(error),
             }
         }
-        let labels = self.find(|kind| kind == Kind::Labels);
+        let labels = self.find(|kind| kind == DataType::Labels);
         if let Some(object) = labels {
-            metadata.labels = json::labels(&object.bytes(MAX_TEXT, Part::Labels)?)?;
+            metadata.labels = json::labels(&object.bytes(MAX_TEXT, ImagePart::Labels)?)?;
         }
         match self.read_partition(metadata) {
             Err(MetadataError::Encrypted) if labels.is_some() => Ok(()),
             Err(_) if labels.is_some() => {
-                metadata.note(Note::Unread(Part::FileSystem));
+                metadata.note(Note::Unread(ImagePart::FileSystem));
                 Ok(())
             }
             answer => answer,
@@ -94,12 +94,12 @@ impl Sif<'_> {
         &self,
         look: impl FnOnce(&mut dyn FileSystem) -> Result<T, MetadataError>,
     ) -> Result<T, MetadataError> {
-        let missing = || MetadataError::corrupt(Part::Descriptors, "there is no system partition");
+        let missing = || MetadataError::corrupt(ImagePart::Descriptors, "there is no system partition");
         let partition = self.primary().ok_or_else(missing)?;
         match partition.kind {
-            Kind::Partition { file_system: FS_SQUASH, .. } => look(&mut Squashfs::open(&partition.data)?),
-            Kind::Partition { file_system: FS_EXT3, .. } => look(&mut Ext3::open(&partition.data)?),
-            Kind::Partition { file_system: FS_ENCRYPTED, .. } => Err(MetadataError::Encrypted),
+            DataType::Partition { file_system: FS_SQUASH, .. } => look(&mut Squashfs::open(&partition.data)?),
+            DataType::Partition { file_system: FS_EXT3, .. } => look(&mut Ext3::open(&partition.data)?),
+            DataType::Partition { file_system: FS_ENCRYPTED, .. } => Err(MetadataError::Encrypted),
             _ => Err(MetadataError::unsupported("a SIF whose system partition is neither squashfs nor ext3")),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::error::{MetadataError, Part};
+use super::error::{ImagePart, MetadataError};
 use super::format::Format;
 use super::metadata::{MAX_TEXT, Metadata, Note};
 use super::testing::{Object, corpus, corpus_names, sif};
@@ -40,12 +40,17 @@ fn every_image_of_the_corpus() {
     for name in names {
         let answer = Metadata::of_bytes(&corpus(&name));
         match (name.as_str(), answer) {
-            ("bomb-labels-of-1-GiB.sqfs", Err(MetadataError::TooLarge { part: Part::Labels, bound: MAX_TEXT, .. })) => {
-            }
-            ("bomb-labels-100000-deep.sqfs", Err(MetadataError::TooLarge { part: Part::Labels, bound: 32, .. })) => {}
+            (
+                "bomb-labels-of-1-GiB.sqfs",
+                Err(MetadataError::TooLarge { part: ImagePart::Labels, bound: MAX_TEXT, .. }),
+            ) => {}
+            (
+                "bomb-labels-100000-deep.sqfs",
+                Err(MetadataError::TooLarge { part: ImagePart::Labels, bound: 32, .. }),
+            ) => {}
             ("bomb-definition-of-1-GiB.sqfs", Ok(metadata)) => {
                 check_labels(&name, &metadata);
-                assert_eq!(metadata.notes, [Note::TooLong(Part::Definition), Note::AppName]);
+                assert_eq!(metadata.notes, [Note::TooLong(ImagePart::Definition), Note::AppName]);
             }
             ("squashfs-long.sqfs", Ok(metadata)) => {
                 let lines: Vec<String> = (1..=3000).map(|line| line.to_string()).collect();

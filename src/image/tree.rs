@@ -6,7 +6,7 @@
 //! Places: `/.singularity.d` (since release 2.3; before it `/.singularity` and `/singularity`); apps as
 //! <https://sci-f.github.io> has them, `/scif/apps/NAME/scif`.
 
-use super::error::{MetadataError, Part};
+use super::error::{ImagePart, MetadataError};
 use super::json;
 use super::metadata::{App, MAX_APPS, MAX_TEXT, Metadata, Note};
 use super::name::AppName;
@@ -24,7 +24,7 @@ pub(super) const MAX_DIRECTORY: u64 = 1024 * 1024;
 /// Files by absolute path, links followed as inside a container.
 pub(super) trait FileSystem {
     /// The whole file; nothing when there is no such regular file.
-    fn read(&mut self, path: &str, bound: usize, part: Part) -> Result<Option<Vec<u8>>, MetadataError>;
+    fn read(&mut self, path: &str, bound: usize, part: ImagePart) -> Result<Option<Vec<u8>>, MetadataError>;
 
     /// Names in a directory, `most` at most, in any order; nothing when there is no such directory.
     fn list(&mut self, path: &str, most: usize) -> Result<Option<Vec<Vec<u8>>>, MetadataError>;
@@ -32,7 +32,7 @@ pub(super) trait FileSystem {
 
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FileType {
     File,
     Directory,
     Link,
@@ -43,28 +43,28 @@ pub(super) enum Kind {
 pub(super) trait Tree {
     type Node;
     fn root(&mut self) -> Result<Self::Node, MetadataError>;
-    fn kind(&self, node: &Self::Node) -> Kind;
+    fn kind(&self, node: &Self::Node) -> FileType;
     /// What a directory has under this name.
     fn child(&mut self, folder: &Self::Node, name: &[u8]) -> Result<Option<Self::Node>, MetadataError>;
     /// Where a link leads, at most [`MAX_TARGET`] bytes.
     fn target(&mut self, link: &Self::Node) -> Result<Vec<u8>, MetadataError>;
     /// A regular file's bytes.
-    fn content(&mut self, file: &Self::Node, bound: usize, part: Part) -> Result<Vec<u8>, MetadataError>;
+    fn content(&mut self, file: &Self::Node, bound: usize, part: ImagePart) -> Result<Vec<u8>, MetadataError>;
     /// A directory's names.
     fn names(&mut self, folder: &Self::Node, most: usize) -> Result<Vec<Vec<u8>>, MetadataError>;
 }
 
 impl<T: Tree> FileSystem for T {
-    fn read(&mut self, path: &str, bound: usize, part: Part) -> Result<Option<Vec<u8>>, MetadataError> {
+    fn read(&mut self, path: &str, bound: usize, part: ImagePart) -> Result<Option<Vec<u8>>, MetadataError> {
         match resolve(self, path)? {
-            Some(node) if self.kind(&node) == Kind::File => self.content(&node, bound, part).map(Some),
+            Some(node) if self.kind(&node) == FileType::File => self.content(&node, bound, part).map(Some),
             _ => Ok(None),
         }
     }
 
     fn list(&mut self, path: &str, most: usize) -> Result<Option<Vec<Vec<u8>>>, MetadataError> {
         match resolve(self, path)? {
-            Some(node) if self.kind(&node) == Kind::Directory => self.names(&node, most).map(Some),
+            Some(node) if self.kind(&node) == FileType::Directory => self.names(&node, most).map(Some),
             _ => Ok(None),
         }
     }
@@ -77,7 +77,7 @@ fn resolve<T: Tree>(tree: &mut T, path: &str) -> Result<Option<T::Node>, Metadat
     // it begins at the root anyway
     let Ok(mut steps) = Steps::of(path.trim_start_matches('/').as_bytes()) else { return Ok(None) };
     while let Some(step) = steps.next() {
-        if tree.kind(&here) != Kind::Directory {
+        if tree.kind(&here) != FileType::Directory {
             return Ok(None);
         }
         let name = match step {
@@ -93,7 +93,7 @@ fn resolve<T: Tree>(tree: &mut T, path: &str) -> Result<Option<T::Node>, Metadat
             Step::Name(name) => name,
         };
         let Some(found) = tree.child(&here, &name)? else { return Ok(None) };
-        if tree.kind(&found) != Kind::Link {
+        if tree.kind(&found) != FileType::Link {
             above.push(std::mem::replace(&mut here, found));
         } else if steps.follow(&tree.target(&found)?).is_err() {
             return Ok(None);
@@ -106,22 +106,22 @@ fn resolve<T: Tree>(tree: &mut T, path: &str) -> Result<Option<T::Node>, Metadat
 /// What `metadata` has already stays.
 pub(super) fn describe(files: &mut dyn FileSystem, metadata: &mut Metadata) -> Result<(), MetadataError> {
     if metadata.labels.is_empty() {
-        let labels = match files.read("/.singularity.d/labels.json", MAX_TEXT, Part::Labels)? {
+        let labels = match files.read("/.singularity.d/labels.json", MAX_TEXT, ImagePart::Labels)? {
             Some(bytes) => Some(bytes),
-            None => files.read("/.singularity/labels.json", MAX_TEXT, Part::Labels)?,
+            None => files.read("/.singularity/labels.json", MAX_TEXT, ImagePart::Labels)?,
         };
         if let Some(bytes) = labels {
             metadata.labels = json::labels(&bytes)?;
         }
     }
     let places = ["/.singularity.d/runscript", "/.singularity/runscript", "/singularity"];
-    metadata.runscript = places.iter().find_map(|place| text(files, metadata, place, Part::Runscript));
-    metadata.help = text(files, metadata, "/.singularity.d/runscript.help", Part::Help);
+    metadata.runscript = places.iter().find_map(|place| text(files, metadata, place, ImagePart::Runscript));
+    metadata.help = text(files, metadata, "/.singularity.d/runscript.help", ImagePart::Help);
     if metadata.definition.is_none() {
-        metadata.definition = text(files, metadata, "/.singularity.d/Singularity", Part::Definition);
+        metadata.definition = text(files, metadata, "/.singularity.d/Singularity", ImagePart::Definition);
     }
     if apps(files, metadata).is_err() {
-        metadata.note(Note::Unread(Part::Apps));
+        metadata.note(Note::Unread(ImagePart::Apps));
     }
     Ok(())
 }
@@ -135,7 +135,7 @@ pub(super) fn sets_locale(files: &mut dyn FileSystem) -> Result<bool, MetadataEr
         places.extend(std::str::from_utf8(&name).map(|name| format!("{FOLDER}/{name}")));
     }
     for place in places {
-        let script = files.read(&place, MAX_TEXT, Part::FileSystem)?.unwrap_or_default();
+        let script = files.read(&place, MAX_TEXT, ImagePart::FileSystem)?.unwrap_or_default();
         if VARIABLES.iter().any(|variable| script.windows(variable.len()).any(|window| window == *variable)) {
             return Ok(true);
         }
@@ -144,7 +144,7 @@ pub(super) fn sets_locale(files: &mut dyn FileSystem) -> Result<bool, MetadataEr
 }
 
 /// A text that may be missing, too long or unreadable without harm to the rest.
-fn text(files: &mut dyn FileSystem, metadata: &mut Metadata, path: &str, part: Part) -> Option<String> {
+fn text(files: &mut dyn FileSystem, metadata: &mut Metadata, path: &str, part: ImagePart) -> Option<String> {
     match files.read(path, MAX_TEXT, part) {
         Ok(bytes) => {
             let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
@@ -178,12 +178,12 @@ fn apps(files: &mut dyn FileSystem, metadata: &mut Metadata) -> Result<(), Metad
             metadata.note(Note::MoreApps);
             break;
         }
-        let labels = match files.read(&format!("{place}/labels.json"), MAX_TEXT, Part::Labels)? {
+        let labels = match files.read(&format!("{place}/labels.json"), MAX_TEXT, ImagePart::Labels)? {
             Some(bytes) => json::labels(&bytes)?,
             None => Default::default(),
         };
-        let runscript = text(files, metadata, &format!("{place}/runscript"), Part::Runscript);
-        let help = text(files, metadata, &format!("{place}/runscript.help"), Part::Help);
+        let runscript = text(files, metadata, &format!("{place}/runscript"), ImagePart::Runscript);
+        let help = text(files, metadata, &format!("{place}/runscript.help"), ImagePart::Help);
         metadata.apps.push(App { name, labels, runscript, help });
     }
     Ok(())

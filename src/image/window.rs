@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::error::{MetadataError, Part};
+use super::error::{ImagePart, MetadataError};
 
 /// Something that can be read at an offset.
 pub(super) trait ReadAt {
@@ -95,11 +95,11 @@ impl<'a> Window<'a> {
     /// As many bytes as there are, `most` at most.
     pub(super) fn head(&self, most: usize) -> Result<Vec<u8>, MetadataError> {
         let len = usize::try_from(self.len).map_or(most, |len| len.min(most));
-        self.bytes(0, len, Part::Header)
+        self.bytes(0, len, ImagePart::Header)
     }
 
     /// Exactly `len` bytes; the caller has bounded `len`. `part` names what ends too early.
-    pub(super) fn bytes(&self, offset: u64, len: usize, part: Part) -> Result<Vec<u8>, MetadataError> {
+    pub(super) fn bytes(&self, offset: u64, len: usize, part: ImagePart) -> Result<Vec<u8>, MetadataError> {
         let cut = || MetadataError::corrupt(part, "the file ends before it does");
         let window = self.part(offset, len as u64).ok_or_else(cut)?;
         let mut bytes = vec![0; len];
@@ -120,11 +120,11 @@ impl<'a> Window<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
     bytes: &'a [u8],
-    part: Part,
+    part: ImagePart,
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(bytes: &'a [u8], part: Part) -> Self {
+    pub(super) fn new(bytes: &'a [u8], part: ImagePart) -> Self {
         Self { bytes, part }
     }
 
@@ -162,9 +162,9 @@ mod tests {
         let bytes: &[u8] = b"0123456789";
         let whole = Window::new(&bytes, 10);
         let inner = whole.part(2, 5).unwrap();
-        assert_eq!(inner.bytes(0, 5, Part::Header).unwrap(), b"23456");
-        assert!(inner.bytes(0, 6, Part::Header).is_err());
-        assert!(inner.bytes(u64::MAX, 1, Part::Header).is_err());
+        assert_eq!(inner.bytes(0, 5, ImagePart::Header).unwrap(), b"23456");
+        assert!(inner.bytes(0, 6, ImagePart::Header).is_err());
+        assert!(inner.bytes(u64::MAX, 1, ImagePart::Header).is_err());
         assert!(whole.part(2, 9).is_none());
         assert!(whole.part(u64::MAX, 2).is_none());
         assert!(whole.from(11).is_none());
@@ -174,6 +174,6 @@ mod tests {
     #[test]
     fn a_file_that_shrank_is_an_error() {
         let bytes: &[u8] = b"0123";
-        assert!(Window::new(&bytes, 10).bytes(0, 10, Part::Header).is_err());
+        assert!(Window::new(&bytes, 10).bytes(0, 10, ImagePart::Header).is_err());
     }
 }

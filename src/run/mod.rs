@@ -54,6 +54,6 @@ pub use outcome::{End, Event, Outcome, SignalName, signal, signal_of};
 pub use process_tree::become_subreaper;
 pub use resource_limits::{more_descriptors, outlive_full_files};
 pub use runtime::{Network, Runtime, RuntimeError};
-pub use slots::{Busy, Slot, Slots, StateError, Visitor};
+pub use slots::{Busy, Slot, Slots, StateError, VisitorQuota};
 pub use supervisor::{COMMAND as SUPERVISE, supervise};
 pub use syscalls::set_close_on_exec;

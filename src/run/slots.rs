@@ -43,14 +43,14 @@ pub enum Busy {
 
 /// For whom a slot is taken.
 #[derive(Clone, Debug)]
-pub struct Visitor {
+pub struct VisitorQuota {
     /// The name by which it is counted.
     pub key: String,
     /// Slots that it may have at once.
     pub limit: usize,
 }
 
-impl Visitor {
+impl VisitorQuota {
     /// What is written into its slots; never 0, which is nobody.
     fn mark(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
@@ -94,9 +94,9 @@ impl Slots {
     }
 
     /// Takes a free slot at once, or says why there is none.
-    pub fn take(&self, visitor: Option<&Visitor>) -> io::Result<Result<Slot, Busy>> {
+    pub fn take(&self, visitor: Option<&VisitorQuota>) -> io::Result<Result<Slot, Busy>> {
         let _lock = self.lock()?;
-        let mark = visitor.map_or(0, Visitor::mark);
+        let mark = visitor.map_or(0, VisitorQuota::mark);
         let (mut free, mut had) = (None, 0);
         for taken in 0..self.count {
             match self.look(taken)? {
@@ -227,7 +227,7 @@ mod tests {
         let folder = folder.path().join("state");
         let ours = Slots::open(&folder, "slot", 3).unwrap();
         let theirs = Slots::open(&folder, "slot", 3).unwrap();
-        let visitor = |key: &str| Visitor { key: key.to_owned(), limit: 2 };
+        let visitor = |key: &str| VisitorQuota { key: key.to_owned(), limit: 2 };
         let (amy, bob) = (visitor("203.0.113.7"), visitor("2001:db8::/64"));
         let first = ours.take(Some(&amy)).unwrap().unwrap();
         let _second = theirs.take(Some(&amy)).unwrap().unwrap();
@@ -275,7 +275,9 @@ mod tests {
         let taken: Vec<_> = std::thread::scope(|scope| {
             let take = || {
                 let slots = Slots::open(&folder, "slot", 16).unwrap();
-                scope.spawn(move || slots.take(Some(&Visitor { key: "2001:db8::/64".to_owned(), limit: 5 })).unwrap())
+                scope.spawn(move || {
+                    slots.take(Some(&VisitorQuota { key: "2001:db8::/64".to_owned(), limit: 5 })).unwrap()
+                })
             };
             let asked: Vec<_> = (0..16).map(|_| take()).collect();
             asked.into_iter().map(|asked| asked.join().unwrap()).collect()

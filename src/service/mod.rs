@@ -8,12 +8,12 @@
 
 mod checks;
 mod describe;
-mod gate;
 mod logo;
-mod look;
+mod lookup;
 mod run;
-pub mod shares;
+mod semaphore;
 mod values;
+pub mod visitor_semaphore;
 mod visitors;
 
 use std::sync::Arc;
@@ -25,25 +25,25 @@ use crate::image::{Catalog, Format, Image, Labels, Listing, Metadata, Target};
 use crate::log;
 use crate::run::{self as processes, Client};
 use crate::visitor::Visitor;
-use gate::{Gate, Pass};
-use shares::Shares;
+use semaphore::{Permit, Semaphore};
 pub use values::{
-    Asked, Callable, Check, Described, Download, Folder, ImageFacts, LAST_PAGE, Logo, Metrics, Ran, Row, RowFacts,
-    Weight,
+    Callable, Check, Described, Download, FinishedRun, Folder, FolderRow, FolderRowDetails, FormPreview, ImageDetails,
+    LAST_PAGE, Logo, Metrics, Weight,
 };
+use visitor_semaphore::VisitorSemaphore;
 
 /// Callers that read images at the same time, for each processor: some wait for the disk.
-const LOOKING: usize = 4;
+const MAX_READING: usize = 4;
 /// Callers that may wait for a slot at the same time (`wait`), and those of one visitor among them; further ones are
 /// refused at once.
-const WAITING: (u64, u64) = (64, 16);
+const MAX_WAITING: (u64, u64) = (64, 16);
 
 /// A site: its configuration, and how many may do what at once.
 #[derive(Debug)]
 pub struct Service {
     config: Config,
-    looking: Gate,
-    waiting: Arc<Shares>,
+    reading: Semaphore,
+    waiting: Arc<VisitorSemaphore>,
 }
 
 /// Who asks for something that not everybody may do.
@@ -102,8 +102,8 @@ impl Opened {
 impl Service {
     /// A site with this configuration.
     pub fn new(config: Config) -> Service {
-        let looking = Gate::new(LOOKING * std::thread::available_parallelism().map_or(1, usize::from));
-        Service { config, looking, waiting: Shares::new(WAITING.0, WAITING.1) }
+        let reading = Semaphore::new(MAX_READING * std::thread::available_parallelism().map_or(1, usize::from));
+        Service { config, reading, waiting: VisitorSemaphore::new(MAX_WAITING.0, MAX_WAITING.1) }
     }
 
     /// The configuration.
@@ -127,8 +127,8 @@ impl Service {
     }
 
     /// The right to read images, until it is dropped; waits for it where too many do so already.
-    pub fn look(&self) -> Pass<'_> {
-        self.looking.enter()
+    pub fn reading_permit(&self) -> Permit<'_> {
+        self.reading.acquire()
     }
 
     fn catalog(&self) -> Result<Catalog, Error> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Caller, Opened, Ran, Service};
+use super::{Caller, FinishedRun, Opened, Service};
 use crate::args::{ArgSpec, Arguments};
 use crate::config::ImageSettings;
 use crate::error::Error;
@@ -26,14 +26,14 @@ impl Service {
     }
 
     /// A slot of the site, and one of the image where it has its own number.
-    fn try_slots(&self, image: &str, visitor: Option<&run::Visitor>) -> Result<Vec<Slot>, Error> {
+    fn try_slots(&self, image: &str, visitor: Option<&run::VisitorQuota>) -> Result<Vec<Slot>, Error> {
         // the image's first: a crowd that waits for one image takes no slot of the site
         let mut slots = Vec::new();
         if self.config.special_images().any(|special| special == image) {
             slots.push((self.slots(Some(image))?, None));
         }
         slots.push((self.slots(None)?, visitor));
-        let take = |(slots, visitor): (Slots, Option<&run::Visitor>)| {
+        let take = |(slots, visitor): (Slots, Option<&run::VisitorQuota>)| {
             slots.take(visitor).map_err(StartError::from)?.map_err(|busy| match busy {
                 Busy::Site => Error::Busy,
                 Busy::Visitor => Error::VisitorBusy,
@@ -48,16 +48,16 @@ impl Service {
         let counted = visitor.map_or(Ok(None), |visitor| self.counted(visitor))?;
         let until = Instant::now() + self.config.settings(image).wait;
         let left = || client.is_some_and(|client| (client.aborted)());
-        let mut pass = None;
+        let mut permit = None;
         loop {
             let taken = self.try_slots(image, counted.as_ref());
             let waits = matches!(taken, Err(Error::Busy | Error::VisitorBusy));
             if !waits || Instant::now() >= until || left() {
                 return taken;
             }
-            if pass.is_none() {
-                match self.waiting.take(1, visitor.and_then(Visitor::key)) {
-                    Ok(share) => pass = Some(share),
+            if permit.is_none() {
+                match self.waiting.try_acquire(1, visitor.and_then(Visitor::key)) {
+                    Ok(acquired) => permit = Some(acquired),
                     Err(_) => return taken,
                 }
             }
@@ -66,7 +66,13 @@ impl Service {
     }
 
     /// Waits for the end of a run; all that is known of it.
-    pub fn ran(&self, opened: Opened, arguments: &Arguments, run: Run, invocation: Invocation) -> Result<Ran, Error> {
+    pub fn ran(
+        &self,
+        opened: Opened,
+        arguments: &Arguments,
+        run: Run,
+        invocation: Invocation,
+    ) -> Result<FinishedRun, Error> {
         let outcome = run.collect();
         self.doubt(&outcome);
         // the runtime opened the path before the container could print anything
@@ -76,7 +82,7 @@ impl Service {
         let stderr = invocation.scrub(&String::from_utf8_lossy(&outcome.stderr));
         let Opened { target, image, spec, .. } = opened;
         let settings = self.config.settings(target.image.as_str());
-        Ok(Ran {
+        Ok(FinishedRun {
             target,
             size: (!image.is_directory()).then(|| image.size()),
             command: invocation.shown,

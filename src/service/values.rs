@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::time::SystemTime;
 
-use crate::args::{ArgError, ArgSpec, MediaType, Policy, Report};
+use crate::args::{ArgError, ArgSpec, BindReport, MediaType, SanitisePolicy};
 use crate::image::{Architecture, Format, ImageName, Labels, Metadata, Target};
 use crate::run::Outcome;
 
@@ -40,7 +40,7 @@ pub const LAST_PAGE: usize = 1_000_000;
 #[derive(Debug)]
 pub struct Folder {
     /// The images on this page.
-    pub rows: Vec<Row>,
+    pub rows: Vec<FolderRow>,
     /// How many match.
     pub total: usize,
     /// This page, from 1.
@@ -53,7 +53,7 @@ pub struct Folder {
 
 /// One image in the folder.
 #[derive(Debug)]
-pub struct Row {
+pub struct FolderRow {
     /// What it is called, and its address.
     pub target: Target,
     /// Bytes; a directory has none.
@@ -61,12 +61,12 @@ pub struct Row {
     /// When it was last changed.
     pub modified: SystemTime,
     /// What it says of itself, or why that cannot be read.
-    pub facts: Result<RowFacts, String>,
+    pub facts: Result<FolderRowDetails, String>,
 }
 
 /// The part of an image's metadata that a list shows.
 #[derive(Debug)]
-pub struct RowFacts {
+pub struct FolderRowDetails {
     /// How it is stored.
     pub format: Format,
     /// Which processor it is for.
@@ -81,7 +81,7 @@ pub struct RowFacts {
 
 /// One image, or one app of it, whole.
 #[derive(Debug)]
-pub struct ImageFacts {
+pub struct ImageDetails {
     /// What it is called, and its address.
     pub target: Target,
     /// Bytes; a directory has none.
@@ -99,7 +99,7 @@ pub struct ImageFacts {
     /// Its arguments.
     pub spec: ArgSpec,
     /// What the visitor has typed so far, and what would come of it.
-    pub asked: Asked,
+    pub asked: FormPreview,
     /// Why it must not be run, if so.
     pub refused: Option<String>,
     /// Whether the site offers it as a file.
@@ -110,7 +110,7 @@ pub struct ImageFacts {
 
 /// A form, filled in: what would run, or why not yet.
 #[derive(Debug)]
-pub struct Asked {
+pub struct FormPreview {
     /// What the image would get, without what is wrong.
     pub argv: Vec<String>,
     /// `apptainer run hello-name.sif --name Amy`
@@ -118,12 +118,12 @@ pub struct Asked {
     /// What is wrong.
     pub errors: Vec<ArgError>,
     /// What was ignored, changed, given.
-    pub report: Report,
+    pub report: BindReport,
 }
 
 /// A finished run.
 #[derive(Debug)]
-pub struct Ran {
+pub struct FinishedRun {
     /// What ran.
     pub target: Target,
     /// Bytes of the image.
@@ -139,7 +139,7 @@ pub struct Ran {
     /// The end of stderr as text, without paths of the server.
     pub stderr: String,
     /// What was ignored, changed, given.
-    pub report: Report,
+    pub report: BindReport,
     /// The image's arguments, to fill the form again.
     pub spec: ArgSpec,
     /// The media type that the image's author declared.
@@ -177,7 +177,7 @@ pub struct Callable {
     /// Seconds for which its answers may be cached.
     pub max_age: Option<u32>,
     /// How the site treats its words.
-    pub policy: Policy,
+    pub policy: SanitisePolicy,
     /// Whether GET runs it.
     pub get: bool,
     /// Whether POST runs it.
@@ -237,7 +237,7 @@ pub enum Weight {
 
 impl Weight {
     /// A machine word.
-    pub fn word(self) -> &'static str {
+    pub fn code(self) -> &'static str {
         match self {
             Weight::Needed => "needed",
             Weight::Promised => "promised",

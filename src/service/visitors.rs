@@ -20,10 +20,10 @@ const FRESH: Duration = Duration::from_secs(86_400);
 
 impl Service {
     /// By whom slots are counted, where they are; else it is noted that they are not.
-    pub(super) fn counted(&self, visitor: &Visitor) -> Result<Option<run::Visitor>, Error> {
+    pub(super) fn counted(&self, visitor: &Visitor) -> Result<Option<run::VisitorQuota>, Error> {
         let Some(limit) = self.config.visitor_limit() else { return Ok(None) };
         match visitor {
-            Visitor::Known(key) => Ok(Some(run::Visitor { key: key.clone(), limit })),
+            Visitor::Known(key) => Ok(Some(run::VisitorQuota { key: key.clone(), limit })),
             Visitor::Unknown(why) => {
                 self.slots(None)?; // makes the state folder
                 // what cannot be noted is not told by `doctor`, and nothing else
@@ -39,7 +39,7 @@ impl Service {
         }
         let path = self.config.state.join(NOTE);
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        file.write_all(why.word().as_bytes())
+        file.write_all(why.code().as_bytes())
     }
 
     /// The last note and its age.
@@ -48,7 +48,7 @@ impl Service {
         let age = SystemTime::now().duration_since(fs::metadata(&path).ok()?.modified().ok()?).unwrap_or_default();
         let mut word = String::new();
         fs::File::open(path).ok()?.take(32).read_to_string(&mut word).ok()?;
-        let why = Uncounted::ALL.into_iter().find(|why| why.word() == word.trim())?;
+        let why = Uncounted::ALL.into_iter().find(|why| why.code() == word.trim())?;
         Some((why, age))
     }
 

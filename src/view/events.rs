@@ -11,13 +11,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use super::outcome::{Ending, end_word, gives_up};
+use super::outcome::{Ending, end_code, gives_up};
 use super::words;
-use crate::args::Report;
+use crate::args::BindReport;
 use crate::run::{End, Event};
 
 /// The events of one run, as bytes that wait for their reader.
-pub struct Stream {
+pub struct EventStream {
     waiting: Vec<u8>,
     count: u64,
     written: Instant,
@@ -40,10 +40,10 @@ struct Seen {
 /// Bytes of stderr that are told live; then it is said that the rest is not.
 const MAX_STDERR: usize = 1024 * 1024;
 
-impl Stream {
+impl EventStream {
     /// Begins with the command and what was ignored or changed.
-    pub fn begin(command: &str, report: &Report) -> Stream {
-        let mut stream = Stream {
+    pub fn begin(command: &str, report: &BindReport) -> EventStream {
+        let mut stream = EventStream {
             waiting: Vec::new(),
             count: 0,
             written: Instant::now(),
@@ -69,7 +69,7 @@ impl Stream {
     }
 
     /// Adds one event of the run. `scrub` takes paths out of stderr.
-    pub fn event(&mut self, event: &Event, facts: &Facts<'_>) {
+    pub fn event(&mut self, event: &Event, context: &RunContext<'_>) {
         match event {
             Event::Stdout(bytes) => {
                 self.seen.stdout = true;
@@ -80,18 +80,18 @@ impl Stream {
             Event::Stderr(_) if self.stderr_left == 0 => {}
             Event::Stderr(bytes) => {
                 let lines = self.stderr.piece(bytes);
-                self.stderr(&lines, facts);
+                self.stderr(&lines, context);
             }
             Event::Silence => {
                 let rest = self.stderr.rest();
-                self.stderr(&rest, facts);
+                self.stderr(&rest, context);
                 self.waiting.extend_from_slice(b":\n\n");
             }
-            Event::End(end) => self.end(end, facts),
+            Event::End(end) => self.end(end, context),
         }
     }
 
-    fn stderr(&mut self, bytes: &[u8], facts: &Facts<'_>) {
+    fn stderr(&mut self, bytes: &[u8], context: &RunContext<'_>) {
         if bytes.is_empty() {
             return;
         }
@@ -103,31 +103,31 @@ impl Stream {
             return;
         }
         self.stderr_left -= bytes.len();
-        self.send("stderr", &json!({ "text": (facts.scrub)(&String::from_utf8_lossy(bytes)) }));
+        self.send("stderr", &json!({ "text": (context.scrub)(&String::from_utf8_lossy(bytes)) }));
     }
 
-    fn end(&mut self, end: &End, facts: &Facts<'_>) {
+    fn end(&mut self, end: &End, context: &RunContext<'_>) {
         let rest = self.stderr.rest();
-        self.stderr(&rest, facts);
+        self.stderr(&rest, context);
         if let Some(data) = self.stdout.rest() {
             self.send("stdout", &data);
         }
         let ending = Ending {
-            image: facts.image,
+            image: context.image,
             end,
-            truncated: facts.truncated,
-            launched: facts.launched,
+            truncated: context.truncated,
+            launched: context.launched,
             has_stdout: self.seen.stdout,
             has_stderr: self.seen.stderr,
             runtime_gave_up: self.seen.runtime_gave_up,
-            elapsed: Duration::from_millis(facts.elapsed_ms),
+            elapsed: Duration::from_millis(context.elapsed_ms),
         };
         let data = json!({
             "exit_code": match end { End::Exited(code) => Some(*code), _ => None },
-            "end": end_word(end),
+            "end": end_code(end),
             "detail": ending.failure().map(|(_, detail)| detail),
-            "truncated": facts.truncated,
-            "elapsed_ms": facts.elapsed_ms,
+            "truncated": context.truncated,
+            "elapsed_ms": context.elapsed_ms,
         });
         self.send("exit", &data);
     }
@@ -144,7 +144,7 @@ impl Stream {
 }
 
 /// What the end of a stream says, and how its stderr is made fit for visitors.
-pub struct Facts<'a> {
+pub struct RunContext<'a> {
     /// Takes paths of the server out.
     pub scrub: &'a dyn Fn(&str) -> String,
     /// The image's name.
@@ -217,11 +217,11 @@ mod tests {
     use super::*;
 
     fn stream(events: &[Event]) -> String {
-        let mut stream = Stream::begin("apptainer run x.sif", &Report::default());
+        let mut stream = EventStream::begin("apptainer run x.sif", &BindReport::default());
         let scrub = |text: &str| text.replace("/srv/x.sif", "x.sif");
-        let facts = Facts { scrub: &scrub, image: "x.sif", launched: false, truncated: false, elapsed_ms: 7 };
+        let context = RunContext { scrub: &scrub, image: "x.sif", launched: false, truncated: false, elapsed_ms: 7 };
         for event in events {
-            stream.event(event, &facts);
+            stream.event(event, &context);
         }
         let whole = stream.waiting().to_vec();
         stream.taken(3);

@@ -6,7 +6,7 @@
 use std::time::SystemTime;
 
 use super::answer::SANDBOX;
-use crate::http::{Part, Request, Response, matches};
+use crate::http::{ByteRange, Request, Response, matches};
 use crate::service::Download;
 
 const MEDIA: &str = "application/octet-stream";
@@ -38,11 +38,11 @@ pub fn show(download: Download, request: &Request) -> Response {
     }
     let unchanged = headers.if_range.as_deref().is_none_or(|field| field == tag || field == date);
     let range = headers.range.as_deref().filter(|_| unchanged && request.method == crate::http::Method::Get);
-    let response = match Part::of(range, size) {
-        Part::Whole => Response::file(200, MEDIA, download.file, 0, size),
-        Part::Bytes(first, last) => Response::file(206, MEDIA, download.file, first, last - first + 1)
+    let response = match ByteRange::of(range, size) {
+        ByteRange::Whole => Response::file(200, MEDIA, download.file, 0, size),
+        ByteRange::Bytes(first, last) => Response::file(206, MEDIA, download.file, first, last - first + 1)
             .with("Content-Range", format!("bytes {first}-{last}/{size}")),
-        Part::Beyond => return dated(Response::empty(416)).with("Content-Range", format!("bytes */{size}")),
+        ByteRange::Beyond => return dated(Response::empty(416)).with("Content-Range", format!("bytes */{size}")),
     };
     dated(named(response))
 }

@@ -12,7 +12,7 @@ use crate::image::Target;
 use crate::problems::Code;
 use crate::reply::Problem;
 use crate::routes::Route;
-use crate::service::{Asked, Check, Folder, ImageFacts, Row, Weight};
+use crate::service::{Check, Folder, FolderRow, FormPreview, ImageDetails, Weight};
 
 /// `{"images":[…],"total":0,"page":1,"next":null}`
 pub fn home(folder: &Folder, mount: &Mount) -> Value {
@@ -31,7 +31,7 @@ pub fn page_link(folder: &Folder, page: usize, mount: &Mount) -> String {
     format!("{}?{}", Route::Home.href(mount), query.finish())
 }
 
-fn row(row: &Row, mount: &Mount) -> Value {
+fn row(row: &FolderRow, mount: &Mount) -> Value {
     let mut value = json!({
         "name": row.target.image.as_str(),
         "url": Route::Image(row.target.clone()).href(mount),
@@ -43,7 +43,7 @@ fn row(row: &Row, mount: &Mount) -> Value {
             "format": facts.format.as_str(),
             "architecture": facts.architecture.map(|architecture| architecture.as_str()),
             "summary": facts.summary,
-            "args": facts.spec.names_by_kind(),
+            "args": facts.spec.names_by_type(),
         }),
         Err(why) => json!({ "error": why }),
     };
@@ -52,7 +52,7 @@ fn row(row: &Row, mount: &Mount) -> Value {
 }
 
 /// An image, whole.
-pub fn image(facts: &ImageFacts, mount: &Mount) -> Value {
+pub fn image(facts: &ImageDetails, mount: &Mount) -> Value {
     let metadata = &facts.metadata;
     let apps: Vec<Value> = metadata
         .apps
@@ -72,7 +72,7 @@ pub fn image(facts: &ImageFacts, mount: &Mount) -> Value {
         "help": facts.help,
         "runscript": facts.runscript,
         "command": facts.asked.command,
-        "args": facts.spec.names_by_kind(),
+        "args": facts.spec.names_by_type(),
         "arguments": facts.spec.args().iter().map(argument).collect::<Vec<_>>(),
         "output": facts.spec.output().map(|output| output.as_str()),
         "labels": facts.labels,
@@ -84,7 +84,7 @@ pub fn image(facts: &ImageFacts, mount: &Mount) -> Value {
     if let Some(definition) = &metadata.definition {
         put(&mut value, "definition", definition.as_str());
     }
-    let Asked { errors, report, .. } = &facts.asked;
+    let FormPreview { errors, report, .. } = &facts.asked;
     if !errors.is_empty() || !report.ignored().is_empty() || !report.changed().is_empty() {
         merge(
             &mut value,
@@ -100,7 +100,7 @@ pub fn image(facts: &ImageFacts, mount: &Mount) -> Value {
 /// What the runtime's own `inspect --json --all` says of the image, member for
 /// member, without the environment; and beside it, in `image`, what only this
 /// program knows.
-pub fn inspection(facts: &ImageFacts) -> Value {
+pub fn inspection(facts: &ImageDetails) -> Value {
     let metadata = &facts.metadata;
     let mut attributes = json!({ "labels": metadata.labels });
     put_texts(
@@ -184,7 +184,7 @@ pub fn api_images(targets: &[Target], mount: &Mount) -> Value {
 }
 
 /// `name`, `links`, `args`, `labels`
-pub fn api_image(facts: &ImageFacts, mount: &Mount) -> Value {
+pub fn api_image(facts: &ImageDetails, mount: &Mount) -> Value {
     let image = &facts.target.image;
     json!({
         "name": image.as_str(),
@@ -195,7 +195,7 @@ pub fn api_image(facts: &ImageFacts, mount: &Mount) -> Value {
             "args": Route::ApiArgs(image.clone()).href(mount),
             "labels": Route::ApiLabels(image.clone()).href(mount),
         },
-        "args": facts.spec.names_by_kind(),
+        "args": facts.spec.names_by_type(),
         "labels": facts.labels,
     })
 }
@@ -209,7 +209,7 @@ pub fn ready(checks: &[Check]) -> bool {
 pub fn health(checks: &[Check]) -> Value {
     let shown = checks.iter().map(|check| {
         json!({
-            "check": check.what, "weight": check.weight.word(), "ok": check.wrong.is_none(), "reason": check.public,
+            "check": check.what, "weight": check.weight.code(), "ok": check.wrong.is_none(), "reason": check.public,
         })
     });
     json!({ "ready": ready(checks), "checks": shown.collect::<Vec<_>>() })
@@ -261,7 +261,7 @@ pub fn about(code: Code, mount: &Mount) -> Value {
 
 fn errors(errors: &[ArgError]) -> Vec<Value> {
     let one =
-        |error: &ArgError| json!({ "name": error.name, "code": error.why.word(), "reason": error.why.to_string() });
+        |error: &ArgError| json!({ "name": error.name, "code": error.why.code(), "reason": error.why.to_string() });
     errors.iter().map(one).collect()
 }
 

@@ -24,7 +24,7 @@ mod words;
 
 pub use answer::VARY;
 use answer::{compact, conditional, html_page, json_value, tagged};
-pub use events::{Facts, Stream};
+pub use events::{EventStream, RunContext};
 pub use html::Brand;
 use html::{Frame, NOT_RUN};
 pub use json::{image as image_json, inspection};
@@ -47,19 +47,19 @@ pub fn reply(reply: Reply, request: &Request, brand: &Brand<'_>) -> Response {
     match reply {
         Reply::Home(folder) if page => html_page(200, html::home(&folder, &frame)),
         Reply::Home(folder) => json_value(200, &json::home(&folder, &request.mount)),
-        Reply::Image(facts) if page => tagged(html_page(200, html::image(&facts, &frame)), request),
-        Reply::Image(facts) => tagged(json_value(200, &json::image(&facts, &request.mount)), request),
-        Reply::Args(spec) => tagged(json_value(200, &spec.names_by_kind()), request),
+        Reply::Image(context) if page => tagged(html_page(200, html::image(&context, &frame)), request),
+        Reply::Image(context) => tagged(json_value(200, &json::image(&context, &request.mount)), request),
+        Reply::Args(spec) => tagged(json_value(200, &spec.names_by_type()), request),
         Reply::Labels(labels) => tagged(json_value(200, &labels), request),
-        Reply::Rejected(facts) => html_page(400, html::image(&facts, &frame)).with("Cache-Control", "no-store"),
-        Reply::Ran(ran) => run::show(*ran, request, &frame),
+        Reply::Rejected(context) => html_page(400, html::image(&context, &frame)).with("Cache-Control", "no-store"),
+        Reply::FinishedRun(ran) => run::show(*ran, request, &frame),
         Reply::OpenApi(described) => tagged(compact(&openapi::document(&described, &request.mount)), request),
         Reply::About(code) if page => tagged(html_page(200, html::about(code, &frame)), request),
         Reply::About(code) => tagged(json_value(200, &json::about(code, &request.mount)), request),
         Reply::Health(checks) => health(&checks),
         Reply::Metrics(metrics) => metrics::show(&metrics),
         Reply::ApiImages(targets) => json_value(200, &json::api_images(&targets, &request.mount)),
-        Reply::ApiImage(facts) => json_value(200, &json::api_image(&facts, &request.mount)),
+        Reply::ApiImage(context) => json_value(200, &json::api_image(&context, &request.mount)),
         Reply::Logo(logo) => self::logo(logo, request),
         Reply::File(download) => file::show(download, request),
         Reply::Form(target, query) => go(303, &Route::Image(target), &query, Some(NOT_RUN), request),

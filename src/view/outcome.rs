@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::media::{BYTES, JSON, TEXT};
 use crate::args::MediaType;
 use crate::problems::Code;
-use crate::reply::{Part, Problem};
+use crate::reply::{Excerpt, Problem};
 use crate::run::{End, Outcome, signal, signal_of};
-use crate::service::Ran;
+use crate::service::FinishedRun;
 
 /// The type of an answer: the declared one, unless the bytes contradict it; else `application/json` when the whole of it
 /// is JSON, `text/plain` when it is text, else bytes.
@@ -39,7 +39,7 @@ fn is_json(text: Option<&str>) -> bool {
 const MAX_STDOUT: usize = 64 * 1024;
 
 /// Why the run gives no answer, in words; `None` when it does.
-pub fn failure(ran: &Ran) -> Option<Problem> {
+pub fn failure(ran: &FinishedRun) -> Option<Problem> {
     let Outcome { end, stdout, truncated, elapsed, .. } = &ran.outcome;
     let ending = Ending {
         image: ran.target.image.as_str(),
@@ -59,8 +59,8 @@ pub fn failure(ran: &Ran) -> Option<Problem> {
     };
     problem.stderr = Some(ran.stderr.clone());
     problem.stdout = Some(match code {
-        Code::OutputLimit => Part::beginning(stdout, MAX_STDOUT),
-        _ => Part::end(stdout, MAX_STDOUT),
+        Code::OutputLimit => Excerpt::beginning(stdout, MAX_STDOUT),
+        _ => Excerpt::end(stdout, MAX_STDOUT),
     });
     problem.ignored = ran.report.ignored().to_vec();
     problem.retry_after = (problem.status() == 503).then_some(30);
@@ -165,7 +165,7 @@ impl Ending<'_> {
 }
 
 /// How a run ended, for programs.
-pub fn end_word(end: &End) -> &'static str {
+pub fn end_code(end: &End) -> &'static str {
     match end {
         End::Exited(_) => "exited",
         End::Signalled(_) => "killed",

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::answer::{SANDBOX, html_page, json_bytes, varied};
 use super::html::{self, Frame};
 use super::json::{merge, output};
-use super::outcome::{end_word, failure, media};
+use super::outcome::{end_code, failure, media};
 use super::problem::show_problem;
 use crate::http::{ENVELOPE, Payload, Representation, Request, Response};
-use crate::reply::Part;
+use crate::reply::Excerpt;
 use crate::run::{End, Outcome};
-use crate::service::Ran;
+use crate::service::FinishedRun;
 
 /// Most bytes of stdout in an envelope; the output itself comes whole.
 const ENVELOPE_STDOUT: usize = 1024 * 1024;
@@ -22,7 +22,7 @@ const ENVELOPE_STDOUT: usize = 1024 * 1024;
 const MAX_FIELD: usize = 2048;
 
 /// Shows a finished run.
-pub fn show(ran: Ran, request: &Request, frame: &Frame<'_>) -> Response {
+pub fn show(ran: FinishedRun, request: &Request, frame: &Frame<'_>) -> Response {
     let lifetime = match ran.max_age {
         Some(seconds) if ran.outcome.succeeded() => format!("public, max-age={seconds}"),
         _ => "no-store".to_owned(),
@@ -41,7 +41,7 @@ pub fn show(ran: Ran, request: &Request, frame: &Frame<'_>) -> Response {
     }
 }
 
-fn raw(ran: Ran, request: &Request, frame: &Frame<'_>, lifetime: &str) -> Response {
+fn raw(ran: FinishedRun, request: &Request, frame: &Frame<'_>, lifetime: &str) -> Response {
     if let Some(mut problem) = failure(&ran) {
         problem.instance = request.id.clone();
         return told(show_problem(&problem, request, frame), &ran);
@@ -55,7 +55,7 @@ fn raw(ran: Ran, request: &Request, frame: &Frame<'_>, lifetime: &str) -> Respon
 }
 
 /// What the run says beside its output: bounded, percent-encoded.
-fn told(response: Response, ran: &Ran) -> Response {
+fn told(response: Response, ran: &FinishedRun) -> Response {
     let mut response = response.with("X-Run-Elapsed-Ms", ran.outcome.elapsed.as_millis().to_string());
     if let End::Exited(code) = ran.outcome.end {
         response = response.with("X-Run-Exit-Code", code.to_string());
@@ -92,14 +92,14 @@ fn encoded(text: &str) -> String {
 }
 
 /// All that is known of a run.
-pub fn envelope(ran: &Ran) -> Value {
+pub fn envelope(ran: &FinishedRun) -> Value {
     let Outcome { end, stdout, truncated, stderr_truncated, elapsed, .. } = &ran.outcome;
-    let kept = Part::beginning(stdout, ENVELOPE_STDOUT);
+    let kept = Excerpt::beginning(stdout, ENVELOPE_STDOUT);
     let cut = kept.cut;
     let mut value = json!({
         "command": ran.command,
         "exit_code": match end { End::Exited(code) => Some(*code), _ => None },
-        "end": end_word(end),
+        "end": end_code(end),
         "detail": failure(ran).map(|problem| problem.detail),
     });
     merge(&mut value, output(&kept.bytes));

@@ -8,18 +8,18 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
-use super::patient::Patient;
+use super::timeout_sink::TimeoutSink;
 use crate::http::{Payload, Response, Sink, reason};
 
 /// Writes `response` and flushes. `head` keeps the fields and leaves out the
 /// content. After an error the answer is not whole: the client has left, or
 /// takes nothing, or the content has come to an end too early.
 pub fn write(response: Response, head: bool, sink: &mut dyn Sink) -> io::Result<()> {
-    match response.patience {
-        Some(patience) if !matches!(response.payload, Payload::Live(_)) => {
-            let mut patient = Patient::new(sink, patience);
-            write_to(response, head, &mut patient)?;
-            patient.finish()
+    match response.reader_timeout {
+        Some(timeout) if !matches!(response.payload, Payload::Live(_)) => {
+            let mut sink = TimeoutSink::new(sink, timeout);
+            write_to(response, head, &mut sink)?;
+            sink.finish()
         }
         _ => write_to(response, head, sink),
     }
@@ -85,8 +85,8 @@ fn copy(file: &File, start: u64, length: u64, output: &mut dyn Write) -> io::Res
 
 /// What a write to a file changes. A file whose name goes to another one stays as it is.
 fn state(file: &File) -> io::Result<(u64, i64, i64)> {
-    let facts = file.metadata()?;
-    Ok((facts.len(), facts.mtime(), facts.mtime_nsec()))
+    let metadata = file.metadata()?;
+    Ok((metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
 }
 
 #[cfg(test)]

@@ -186,8 +186,8 @@ struct Unlink {
 
 /// Device, inode and birth: inode numbers are used again.
 fn identity(path: &Path) -> Option<(u64, u64, SystemTime)> {
-    let facts = path.symlink_metadata().ok()?;
-    Some((facts.dev(), facts.ino(), facts.created().unwrap_or(SystemTime::UNIX_EPOCH)))
+    let metadata = path.symlink_metadata().ok()?;
+    Some((metadata.dev(), metadata.ino(), metadata.created().unwrap_or(SystemTime::UNIX_EPOCH)))
 }
 
 impl Drop for Unlink {

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::http::{
-    Body, Headers, MAX_FIELD, Method, Mount, MountError, Representation, Request, RequestError, Source, Way,
+    Body, ForwardedFields, Headers, MAX_FIELD, Method, Mount, MountError, Representation, Request, RequestError, Source,
 };
 use crate::limits::{MAX_BODY_BYTES, MAX_QUERY_BYTES};
 use crate::visitor::Visitor;
@@ -170,9 +170,9 @@ impl MetaVariables {
     }
 
     /// RFC 3875 §4.1.8, and what proxies say (RFC 7239 tells why they are not simply believed).
-    fn way(&self) -> Way {
+    fn way(&self) -> ForwardedFields {
         let field = |name: &str| self.text(name).filter(|value| value.len() <= MAX_FIELD);
-        Way {
+        ForwardedFields {
             peer: field("REMOTE_ADDR"),
             forwarded_for: field("HTTP_X_FORWARDED_FOR"),
             forwarded_host: field("HTTP_X_FORWARDED_HOST"),

@@ -8,7 +8,7 @@ pub mod cgi;
 mod document;
 pub mod fastcgi;
 mod meta;
-mod patient;
+mod timeout_sink;
 
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -40,12 +40,12 @@ fn every_problem_has_an_address_that_explains_it() {
         let site = hello(wire);
         for code in Code::ALL {
             let row = code.row();
-            let address = format!("/container/problems/{}", row.word);
+            let address = format!("/container/problems/{}", row.code);
             let told = site.ask(&get(&address)).json();
             assert_eq!(told, json!({ "type": address, "title": row.title, "status": row.status, "about": row.about }));
             let page = site.ask(&get(&address).accept(BROWSER));
             assert_eq!((page.status, page.media()), (200, HTML));
-            assert!(page.text().contains(row.word), "{}", page.text());
+            assert!(page.text().contains(row.code), "{}", page.text());
         }
         for nothing in ["/container/problems", "/container/problems/", "/container/problems/nothing"] {
             problem(&site, &get(nothing), 404, "no-such-address");

@@ -4,23 +4,25 @@ use proptest::prelude::*;
 
 use super::{DINO, bind_input, dino, json, query, rejected, spec, words};
 use crate::args::bounds::{MAX_BODY_BYTES, MAX_PARAMETERS, MAX_QUERY_BYTES};
-use crate::args::{ArgSpec, Arguments, BindError, Blank, ExtraCharacters, Input, InputError, Mode, Policy, Report};
+use crate::args::{
+    ArgSpec, Arguments, BindError, BindReport, Blank, ExtraCharacters, Input, InputError, SanitiseMode, SanitisePolicy,
+};
 
 fn argv(result: Result<Arguments, BindError>) -> Vec<String> {
     result.unwrap().argv().to_vec()
 }
 
 fn form(spec: &ArgSpec, text: &str, blank: Blank) -> Result<Arguments, BindError> {
-    bind_input(spec, Input::Form { text: text.as_bytes(), blank }, &Policy::default())
+    bind_input(spec, Input::Form { text: text.as_bytes(), blank }, &SanitisePolicy::default())
 }
 
-fn given(report: &Report) -> Vec<(&str, &str)> {
+fn given(report: &BindReport) -> Vec<(&str, &str)> {
     report.given().iter().map(|(name, text)| (name.as_str(), text.as_str())).collect()
 }
 
 /// The error of an input that is not read.
 fn failed(input: Input) -> InputError {
-    match bind_input(&spec(&DINO), input, &Policy::default()) {
+    match bind_input(&spec(&DINO), input, &SanitisePolicy::default()) {
         Err(BindError::Input(error)) => error,
         other => panic!("{other:?}"),
     }
@@ -80,7 +82,7 @@ fn stripping_is_never_silent() {
     assert_eq!(given(result.report()), [("name", "$(id) -x")]);
     assert_eq!(serde_json::to_string(change).unwrap(), r#"{"name":"name","before":"$(id) -x","after":"id-x"}"#);
 
-    let policy = Policy { mode: Mode::Reject, ..Policy::default() };
+    let policy = SanitisePolicy { mode: SanitiseMode::Reject, ..SanitisePolicy::default() };
     let input = Input::Query { text: b"name=a;b", blank: Blank::Value };
     assert_eq!(words(bind_input(&spec(&DINO), input, &policy)), ["name: not-allowed-characters"]);
 }
@@ -124,7 +126,7 @@ fn bytes_that_are_no_text_are_refused_by_name() {
         assert_eq!(words(query(&spec(&DINO), &format!("name={text}"))), [format!("name: {word}")], "{text}");
     }
     let raw = Input::Form { text: b"name=\xff", blank: Blank::Value };
-    assert_eq!(words(bind_input(&spec(&DINO), raw, &Policy::default())), ["name: not-text"]);
+    assert_eq!(words(bind_input(&spec(&DINO), raw, &SanitisePolicy::default())), ["name: not-text"]);
     let told = rejected(query(&spec(&DINO), "name=a%00b"));
     assert_eq!(given(told.report()), [("name", "a\u{fffd}b")]);
     // In what is ignored they do no harm, and are shown escaped.
@@ -137,7 +139,7 @@ fn bytes_that_are_no_text_are_refused_by_name() {
 #[test]
 fn percent_signs_that_encode_nothing_are_text() {
     assert_eq!(argv(query(&spec(&DINO), "name=50%25zz%zz%")), ["--name", "50zzzz"]);
-    let policy = Policy { extra: ExtraCharacters::new("%=").unwrap(), ..Policy::default() };
+    let policy = SanitisePolicy { extra: ExtraCharacters::new("%=").unwrap(), ..SanitisePolicy::default() };
     let input = Input::Query { text: b"name=a=%zz", blank: Blank::Value };
     assert_eq!(argv(bind_input(&spec(&DINO), input, &policy)), ["--name", "a=%zz"]);
 }
@@ -212,7 +214,7 @@ fn the_authors_bounds_are_kept() {
         assert_eq!(words(query(&spec, text)).join("|"), expected, "{text}");
     }
     assert_eq!(words(json(&spec, r#"{"age": null, "is_dino": false}"#)), ["age: required", "is_dino: required"]);
-    let policy = Policy { extra: ExtraCharacters::new("/").unwrap(), ..Policy::default() };
+    let policy = SanitisePolicy { extra: ExtraCharacters::new("/").unwrap(), ..SanitisePolicy::default() };
     let input = Input::Query { text: b"is_dino&age=5&name=a/b", blank: Blank::Value };
     assert_eq!(argv(bind_input(&spec, input, &policy)), ["--name", "a/b", "--age", "5", "--is_dino"]);
     // A default is shown, not passed.
@@ -312,7 +314,7 @@ proptest! {
 
     #[test]
     fn no_bytes_cause_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let policy = Policy { extra: ExtraCharacters::new("=/").unwrap(), ..Policy::default() };
+        let policy = SanitisePolicy { extra: ExtraCharacters::new("=/").unwrap(), ..SanitisePolicy::default() };
         let blank = Blank::Value;
         let named = [b"name=", &bytes[..]].concat();
         for input in [Input::Query { text: &named, blank }, Input::Form { text: &bytes, blank }, Input::Json(&bytes)] {

@@ -5,7 +5,7 @@ mod schema;
 mod spec;
 mod value;
 
-use super::{ArgSpec, Arguments, BindError, Blank, Input, Policy, Rejected, bind as bind_input};
+use super::{ArgSpec, Arguments, BindError, Blank, Input, Rejected, SanitisePolicy, bind as bind_input};
 
 /// The example of 2017, with its labels.
 pub(super) const DINO: [(&str, &str); 4] = [
@@ -27,11 +27,11 @@ pub(super) fn dino(schema: &str) -> ArgSpec {
 
 pub(super) fn query(spec: &ArgSpec, text: &str) -> Result<Arguments, BindError> {
     let input = Input::Query { text: text.as_bytes(), blank: Blank::Value };
-    bind_input(spec, input, &Policy::default())
+    bind_input(spec, input, &SanitisePolicy::default())
 }
 
 pub(super) fn json(spec: &ArgSpec, text: &str) -> Result<Arguments, BindError> {
-    bind_input(spec, Input::Json(text.as_bytes()), &Policy::default())
+    bind_input(spec, Input::Json(text.as_bytes()), &SanitisePolicy::default())
 }
 
 pub(super) fn rejected(result: Result<Arguments, BindError>) -> Rejected {
@@ -43,6 +43,6 @@ pub(super) fn rejected(result: Result<Arguments, BindError>) -> Rejected {
 
 /// `name: word` for each error.
 pub(super) fn words(result: Result<Arguments, BindError>) -> Vec<String> {
-    let name = |error: &super::ArgError| format!("{}: {}", error.name, error.why.word());
+    let name = |error: &super::ArgError| format!("{}: {}", error.name, error.why.code());
     rejected(result).errors().iter().map(name).collect()
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{DINO, spec};
 use crate::args::bounds::{MAX_ARGUMENTS, MAX_WARNINGS};
-use crate::args::{ArgName, Kind, Warning};
+use crate::args::{ArgName, ArgType, Warning};
 
 const STR: &str = "SINGULARITY_RUNSCRIPT_ARG_STR";
 const INT: &str = "SINGULARITY_RUNSCRIPT_ARG_INT";
@@ -27,7 +27,7 @@ fn the_types_order_is_fixed_and_names_keep_theirs() {
 
 #[test]
 fn names_by_kind_has_always_four_keys() {
-    let text = |labels: &[(&str, &str)]| serde_json::to_string(&spec(labels).names_by_kind()).unwrap();
+    let text = |labels: &[(&str, &str)]| serde_json::to_string(&spec(labels).names_by_type()).unwrap();
     assert_eq!(text(&DINO), r#"{"str":["name"],"int":["age"],"float":["weight"],"bool":["is_dino"]}"#);
     assert_eq!(text(&[]), r#"{"str":[],"int":[],"float":[],"bool":[]}"#);
 }
@@ -44,7 +44,7 @@ fn label_names_count_upper_cased() {
 #[test]
 fn white_space_empty_and_repeated_names_are_dropped() {
     let found = spec(&[(STR, " name ,,\tice-cream, name,\n")]);
-    assert_eq!(found.names_by_kind().str, ["name", "ice-cream"]);
+    assert_eq!(found.names_by_type().str, ["name", "ice-cream"]);
     assert_eq!(found.warnings(), []);
     assert_eq!(spec(&[(STR, "")]), spec(&[]));
     assert_eq!(spec(&[("MAINTAINER", "Vanessa"), ("", "")]), spec(&[]));
@@ -53,10 +53,10 @@ fn white_space_empty_and_repeated_names_are_dropped() {
 #[test]
 fn a_name_of_two_types_is_refused_altogether() {
     let found = spec(&[(STR, "a,b"), (INT, "b,c,b"), ("SINGULARITY_RUNSCRIPT_ARG_BOOL", "b")]);
-    assert_eq!(found.names_by_kind().str, ["a"]);
-    assert_eq!(found.names_by_kind().int, ["c"]);
-    assert!(found.names_by_kind().bool.is_empty());
-    assert_eq!(found.warnings(), [Warning::TwoTypes { name: "b".into(), first: Kind::Str, second: Kind::Int }]);
+    assert_eq!(found.names_by_type().str, ["a"]);
+    assert_eq!(found.names_by_type().int, ["c"]);
+    assert!(found.names_by_type().bool.is_empty());
+    assert_eq!(found.warnings(), [Warning::TwoTypes { name: "b".into(), first: ArgType::Str, second: ArgType::Int }]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn hostile_names_are_dropped_with_a_short_warning() {
     let long = "x".repeat(10_000);
     for name in ["--", "-x", "a b", "1a", "é", "a=b", "a\0", "a;b", "a\u{202e}", "$(id)", &long, &"x".repeat(65)] {
         let found = spec(&[(STR, &format!("good,{name}"))]);
-        assert_eq!(found.names_by_kind().str, ["good"], "{name}");
+        assert_eq!(found.names_by_type().str, ["good"], "{name}");
         let [warning] = found.warnings() else { panic!("{name}: {:?}", found.warnings()) };
         let text = warning.to_string();
         assert!(text.starts_with("SINGULARITY_RUNSCRIPT_ARG_STR: `") && text.chars().count() < 250, "{text}");
@@ -78,7 +78,7 @@ fn hostile_names_are_dropped_with_a_short_warning() {
 fn ten_thousand_names_stay_bounded() {
     let bad: Vec<String> = (0..10_000).map(|number| format!("-{number}")).collect();
     let found = spec(&[(STR, &bad.join(",")), (INT, "age")]);
-    assert_eq!(found.names_by_kind().int, ["age"]);
+    assert_eq!(found.names_by_type().int, ["age"]);
     assert_eq!(found.warnings().len(), MAX_WARNINGS + 1);
     assert_eq!(found.warnings().last(), Some(&Warning::More(10_000 - MAX_WARNINGS)));
 

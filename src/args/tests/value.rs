@@ -3,16 +3,16 @@
 use proptest::prelude::*;
 
 use crate::args::bounds::{MAX_NUMBER_CHARS, MAX_WORD_CHARS};
-use crate::args::{ArgValue, ExtraCharacters, HARMLESS, Kind, Mode, NotHarmless, Policy};
+use crate::args::{ArgType, ArgValue, ExtraCharacters, HARMLESS, NotHarmless, SanitiseMode, SanitisePolicy};
 
-fn pass(kind: Kind, text: &str) -> String {
-    match ArgValue::parse(kind, text, &Policy::default()) {
+fn pass(kind: ArgType, text: &str) -> String {
+    match ArgValue::parse(kind, text, &SanitisePolicy::default()) {
         Ok(value) => value.text().unwrap_or_else(|| "(flag)".to_owned()),
-        Err(error) => format!("! {}", error.word()),
+        Err(error) => format!("! {}", error.code()),
     }
 }
 
-fn table(kind: Kind, rows: &[(&str, &str)]) {
+fn table(kind: ArgType, rows: &[(&str, &str)]) {
     for (text, expected) in rows {
         assert_eq!(pass(kind, text), *expected, "{kind} {text:?}");
     }
@@ -21,7 +21,7 @@ fn table(kind: Kind, rows: &[(&str, &str)]) {
 #[test]
 fn integers_are_exact_or_refused() {
     table(
-        Kind::Int,
+        ArgType::Int,
         &[
             ("10", "10"),
             ("-5", "-5"),
@@ -51,8 +51,8 @@ fn integers_are_exact_or_refused() {
             ("\u{fffd}", "! not-text"),
         ],
     );
-    assert_eq!(pass(Kind::Int, &"9".repeat(400)), "! integer-out-of-range");
-    assert_eq!(pass(Kind::Int, &"0".repeat(MAX_NUMBER_CHARS + 1)), "! too-long");
+    assert_eq!(pass(ArgType::Int, &"9".repeat(400)), "! integer-out-of-range");
+    assert_eq!(pass(ArgType::Int, &"0".repeat(MAX_NUMBER_CHARS + 1)), "! too-long");
 }
 
 #[test]
@@ -74,14 +74,14 @@ fn floats_pass_as_typed() {
         "0e99999999999999999999",
         "10000000000000000000",
     ] {
-        assert_eq!(pass(Kind::Float, text), text);
+        assert_eq!(pass(ArgType::Float, text), text);
     }
 }
 
 #[test]
 fn negative_floats_with_an_exponent_are_written_out() {
     table(
-        Kind::Float,
+        ArgType::Float,
         &[
             ("-1e3", "-1000"),
             ("-1E+3", "-1000"),
@@ -103,10 +103,10 @@ fn negative_floats_with_an_exponent_are_written_out() {
             ("-1e00000000000000000000000000002", "-100"),
         ],
     );
-    assert_eq!(pass(Kind::Float, "-1e300"), format!("-1{}", "0".repeat(300)));
-    assert_eq!(pass(Kind::Float, "-5e-324"), format!("-0.{}5", "0".repeat(323)));
+    assert_eq!(pass(ArgType::Float, "-1e300"), format!("-1{}", "0".repeat(300)));
+    assert_eq!(pass(ArgType::Float, "-5e-324"), format!("-0.{}5", "0".repeat(323)));
     let longest = format!("-0.{}1e-300", "1".repeat(MAX_NUMBER_CHARS - 8));
-    assert!(pass(Kind::Float, &longest).len() < 2 * MAX_NUMBER_CHARS);
+    assert!(pass(ArgType::Float, &longest).len() < 2 * MAX_NUMBER_CHARS);
 }
 
 #[test]
@@ -116,19 +116,19 @@ fn what_is_no_finite_decimal_number_is_refused() {
         "5.", "-5.e3", "1e", "1e+", "1e1.5", "1e2e3", "1,5", "--1", "+-1", "1f", "1.5.2",
     ];
     for text in no_number {
-        assert_eq!(pass(Kind::Float, text), "! not-a-number", "{text:?}");
+        assert_eq!(pass(ArgType::Float, text), "! not-a-number", "{text:?}");
     }
     for text in ["1e999", "-1e999", "1e-999", "-1e-99999999", "1e99999999999999999999", "-1e99999999999999999999"] {
-        assert_eq!(pass(Kind::Float, text), "! number-out-of-range", "{text:?}");
+        assert_eq!(pass(ArgType::Float, text), "! number-out-of-range", "{text:?}");
     }
-    table(Kind::Float, &[("", "! empty"), ("1\t", "! control-character")]);
-    assert_eq!(pass(Kind::Float, &"1".repeat(MAX_NUMBER_CHARS + 1)), "! too-long");
+    table(ArgType::Float, &[("", "! empty"), ("1\t", "! control-character")]);
+    assert_eq!(pass(ArgType::Float, &"1".repeat(MAX_NUMBER_CHARS + 1)), "! too-long");
 }
 
 #[test]
 fn words_are_stripped() {
     table(
-        Kind::Str,
+        ArgType::Str,
         &[
             ("Amy", "Amy"),
             ("ice-cream", "ice-cream"),
@@ -159,13 +159,13 @@ fn words_are_stripped() {
             ("a\u{fffd}", "! not-text"),
         ],
     );
-    assert_eq!(pass(Kind::Str, &"ö".repeat(MAX_WORD_CHARS)), "ö".repeat(MAX_WORD_CHARS));
-    assert_eq!(pass(Kind::Str, &"ö".repeat(MAX_WORD_CHARS + 1)), "! too-long");
+    assert_eq!(pass(ArgType::Str, &"ö".repeat(MAX_WORD_CHARS)), "ö".repeat(MAX_WORD_CHARS));
+    assert_eq!(pass(ArgType::Str, &"ö".repeat(MAX_WORD_CHARS + 1)), "! too-long");
 }
 
 #[test]
 fn a_site_may_refuse_instead_of_stripping() {
-    let policy = Policy { mode: Mode::Reject, ..Policy::default() };
+    let policy = SanitisePolicy { mode: SanitiseMode::Reject, ..SanitisePolicy::default() };
     for (text, which) in [
         ("a;b;$", "`;$`"),
         ("a b", "` `"),
@@ -173,11 +173,11 @@ fn a_site_may_refuse_instead_of_stripping() {
         ("--", "the leading `-`"),
         ("\u{202e}", "`\\u{202e}`"),
     ] {
-        let error = ArgValue::parse(Kind::Str, text, &policy).unwrap_err();
-        assert_eq!(error.word(), "not-allowed-characters", "{text}");
+        let error = ArgValue::parse(ArgType::Str, text, &policy).unwrap_err();
+        assert_eq!(error.code(), "not-allowed-characters", "{text}");
         assert_eq!(error.to_string(), format!("remove what is not allowed here: {which}"));
     }
-    assert!(ArgValue::parse(Kind::Str, "a-b", &policy).is_ok());
+    assert!(ArgValue::parse(ArgType::Str, "a-b", &policy).is_ok());
 }
 
 #[test]
@@ -187,15 +187,15 @@ fn a_site_may_allow_only_harmless_characters() {
         assert_eq!(allowed, ":/,+@=%".contains(character), "{character:?}");
     }
     assert_eq!(ExtraCharacters::new("/ ,"), Err(NotHarmless(' ')));
-    let policy = Policy { extra: ExtraCharacters::new(":/").unwrap(), ..Policy::default() };
-    let value = ArgValue::parse(Kind::Str, "--bind=/:/h", &policy).unwrap();
+    let policy = SanitisePolicy { extra: ExtraCharacters::new(":/").unwrap(), ..SanitisePolicy::default() };
+    let value = ArgValue::parse(ArgType::Str, "--bind=/:/h", &policy).unwrap();
     assert_eq!(value.text().as_deref(), Some("bind/:/h"));
 }
 
-fn any_policy() -> impl Strategy<Value = Policy> {
+fn any_policy() -> impl Strategy<Value = SanitisePolicy> {
     (any::<bool>(), proptest::sample::subsequence(HARMLESS.chars().collect::<Vec<_>>(), 0..=7)).prop_map(
-        |(strip, extra)| Policy {
-            mode: if strip { Mode::Strip } else { Mode::Reject },
+        |(strip, extra)| SanitisePolicy {
+            mode: if strip { SanitiseMode::Strip } else { SanitiseMode::Reject },
             extra: ExtraCharacters::new(&extra.into_iter().collect::<String>()).unwrap(),
         },
     )
@@ -204,27 +204,27 @@ fn any_policy() -> impl Strategy<Value = Policy> {
 proptest! {
     #[test]
     fn only_the_alphabet_passes(text in "(\\PC|[-$;|&<>`'\"\\\\ :/,+@=%\0\n]){0,40}", policy in any_policy()) {
-        if let Ok(value) = ArgValue::parse(Kind::Str, &text, &policy) {
+        if let Ok(value) = ArgValue::parse(ArgType::Str, &text, &policy) {
             let word = value.text().unwrap();
             prop_assert!(!word.is_empty() && !word.starts_with('-'));
             prop_assert!(word.chars().all(|c| c.is_alphanumeric() || ".-_".contains(c) || policy.extra.as_str().contains(c)));
-            prop_assert!(policy.mode == Mode::Strip || word == text);
+            prop_assert!(policy.mode == SanitiseMode::Strip || word == text);
         }
     }
 
     #[test]
     fn a_word_is_left_alone(text in "[\\p{L}\\p{Nd}._][\\p{L}\\p{Nd}._-]{0,40}") {
-        prop_assert_eq!(pass(Kind::Str, &text), text);
+        prop_assert_eq!(pass(ArgType::Str, &text), text);
     }
 
     #[test]
     fn integers_round_trip(number: i64) {
-        prop_assert_eq!(pass(Kind::Int, &number.to_string()), number.to_string());
+        prop_assert_eq!(pass(ArgType::Int, &number.to_string()), number.to_string());
     }
 
     #[test]
     fn floats_keep_their_value(text in "[+-]?([0-9]{1,40}|[0-9]{0,40}\\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?") {
-        if let Ok(ArgValue::Float(decimal)) = ArgValue::parse(Kind::Float, &text, &Policy::default()) {
+        if let Ok(ArgValue::Float(decimal)) = ArgValue::parse(ArgType::Float, &text, &SanitisePolicy::default()) {
             let expected: f64 = text.parse().unwrap();
             let passed: f64 = decimal.as_str().parse().unwrap();
             prop_assert_eq!(passed.to_bits(), expected.to_bits());
@@ -239,14 +239,14 @@ proptest! {
 
     #[test]
     fn any_finite_float_passes(number in proptest::num::f64::ANY) {
-        let parsed = ArgValue::parse(Kind::Float, &format!("{number:e}"), &Policy::default());
+        let parsed = ArgValue::parse(ArgType::Float, &format!("{number:e}"), &SanitisePolicy::default());
         prop_assert_eq!(parsed.is_ok(), number.is_finite());
     }
 
     #[test]
     fn numbers_are_ascii(text in "\\PC{0,12}") {
-        for kind in [Kind::Int, Kind::Float] {
-            if let Ok(value) = ArgValue::parse(kind, &text, &Policy::default()) {
+        for kind in [ArgType::Int, ArgType::Float] {
+            if let Ok(value) = ArgValue::parse(kind, &text, &SanitisePolicy::default()) {
                 prop_assert!(value.text().unwrap().bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b)));
             }
         }

@@ -132,8 +132,11 @@ fn images_others_and_refused() {
     let folder = Catalog::open(&data).unwrap();
     for image in &listing.images {
         let opened = find(&data, image.name.as_str()).unwrap();
-        assert_eq!((opened.modified(), opened.is_directory()), (folder.facts(&image.name).unwrap().1, image.directory));
-        assert!(image.directory || opened.size() == folder.facts(&image.name).unwrap().0);
+        assert_eq!(
+            (opened.modified(), opened.is_directory()),
+            (folder.metadata(&image.name).unwrap().1, image.directory)
+        );
+        assert!(image.directory || opened.size() == folder.metadata(&image.name).unwrap().0);
         assert_eq!(opened.path(), data.canonicalize().unwrap().join(image.name.as_str()));
     }
     for name in [

@@ -36,7 +36,7 @@ fn each_checked_field_of_the_superblock() {
         let answer = Metadata::of_bytes(&bytes);
         let right = matches!(
             answer,
-            Err(MetadataError::Corrupt { part: Part::FileSystem, .. } | MetadataError::Unsupported { .. })
+            Err(MetadataError::Corrupt { part: ImagePart::FileSystem, .. } | MetadataError::Unsupported { .. })
         );
         assert!(right, "{what}: {answer:?}");
     }

@@ -22,7 +22,7 @@
 //! 120 data size          8
 //! ```
 
-use super::super::error::{MetadataError, Part};
+use super::super::error::{ImagePart, MetadataError};
 use super::super::format::Architecture;
 use super::super::window::{Fields, Window};
 
@@ -33,7 +33,7 @@ const MAX_DESCRIPTORS: u64 = 1024;
 
 /// What a data object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::image) enum Kind {
+pub(in crate::image) enum DataType {
     Definition,
     Labels,
     Partition {
@@ -54,7 +54,7 @@ const ROLE_PRIMARY: u32 = 2;
 
 /// One entry of the table that is in use.
 pub(in crate::image) struct Descriptor<'a> {
-    pub(in crate::image) kind: Kind,
+    pub(in crate::image) kind: DataType,
     pub(in crate::image) name: Vec<u8>,
     /// For OCI objects their digest, as text.
     pub(in crate::image) extra: Vec<u8>,
@@ -71,32 +71,32 @@ pub(in crate::image) struct Sif<'a> {
 impl<'a> Sif<'a> {
     /// Checks the header and reads the table.
     pub(in crate::image) fn open(window: &Window<'a>) -> Result<Self, MetadataError> {
-        let bytes = window.bytes(0, HEADER, Part::Header)?;
-        let header = Fields::new(&bytes, Part::Header);
+        let bytes = window.bytes(0, HEADER, ImagePart::Header)?;
+        let header = Fields::new(&bytes, ImagePart::Header);
         match header.slice(42, 3)? {
             b"01\0" => {}
             [b'0'..=b'9', b'0'..=b'9', 0] => {
                 return Err(MetadataError::unsupported("a SIF of a version that this program does not know"));
             }
             _ => {
-                return Err(MetadataError::corrupt(Part::Header, "the version is not a number"));
+                return Err(MetadataError::corrupt(ImagePart::Header, "the version is not a number"));
             }
         }
         let (free, total, offset) = (header.u64(80)?, header.u64(88)?, header.u64(96)?);
         if total > MAX_DESCRIPTORS {
             return Err(MetadataError::TooLarge {
-                part: Part::Descriptors,
+                part: ImagePart::Descriptors,
                 bound: MAX_DESCRIPTORS as usize,
                 unit: "descriptors",
             });
         }
         if free > total {
-            return Err(MetadataError::corrupt(Part::Header, "more descriptors are free than there are"));
+            return Err(MetadataError::corrupt(ImagePart::Header, "more descriptors are free than there are"));
         }
         if offset < HEADER as u64 {
-            return Err(MetadataError::corrupt(Part::Header, "the descriptors overlap the header"));
+            return Err(MetadataError::corrupt(ImagePart::Header, "the descriptors overlap the header"));
         }
-        let table = window.bytes(offset, total as usize * DESCRIPTOR, Part::Descriptors)?;
+        let table = window.bytes(offset, total as usize * DESCRIPTOR, ImagePart::Descriptors)?;
         let mut descriptors = Vec::new();
         for record in table.chunks_exact(DESCRIPTOR) {
             descriptors.extend(Descriptor::parse(record, window)?);
@@ -105,43 +105,43 @@ impl<'a> Sif<'a> {
     }
 
     /// The first object of a kind.
-    pub(in crate::image) fn find(&self, wanted: impl Fn(Kind) -> bool) -> Option<&Descriptor<'a>> {
+    pub(in crate::image) fn find(&self, wanted: impl Fn(DataType) -> bool) -> Option<&Descriptor<'a>> {
         self.descriptors.iter().find(|found| wanted(found.kind))
     }
 
     /// The partition that holds the image's root.
     pub(in crate::image) fn primary(&self) -> Option<&Descriptor<'a>> {
-        self.find(|kind| matches!(kind, Kind::Partition { role: ROLE_PRIMARY, .. }))
+        self.find(|kind| matches!(kind, DataType::Partition { role: ROLE_PRIMARY, .. }))
     }
 }
 
 impl<'a> Descriptor<'a> {
     /// One record; nothing when it is not in use.
     fn parse(record: &[u8], window: &Window<'a>) -> Result<Option<Self>, MetadataError> {
-        let fields = Fields::new(record, Part::Descriptors);
+        let fields = Fields::new(record, ImagePart::Descriptors);
         if fields.slice(4, 1)? == [0] {
             return Ok(None);
         }
         let extra = fields.slice(201, 384)?;
         let kind = match fields.u32(0)? {
-            0x4001 => Kind::Definition,
-            0x4003 => Kind::Labels,
+            0x4001 => DataType::Definition,
+            0x4003 => DataType::Labels,
             0x4004 => {
-                let partition = Fields::new(extra, Part::Descriptors);
-                Kind::Partition {
+                let partition = Fields::new(extra, ImagePart::Descriptors);
+                DataType::Partition {
                     file_system: partition.u32(0)?,
                     role: partition.u32(4)?,
                     architecture: Architecture::from_sif(partition.slice(8, 3)?),
                 }
             }
-            0x4005 => Kind::Signature,
-            0x4006 => Kind::Json,
-            0x400a => Kind::OciRootIndex,
-            0x400b => Kind::OciBlob,
-            _ => Kind::Other,
+            0x4005 => DataType::Signature,
+            0x4006 => DataType::Json,
+            0x400a => DataType::OciRootIndex,
+            0x400b => DataType::OciBlob,
+            _ => DataType::Other,
         };
         let data = window.part(fields.u64(17)?, fields.u64(25)?);
-        let cut = || MetadataError::corrupt(Part::Descriptors, "an object lies beyond the end of the file");
+        let cut = || MetadataError::corrupt(ImagePart::Descriptors, "an object lies beyond the end of the file");
         Ok(Some(Self {
             kind,
             name: trimmed(fields.slice(73, 128)?),
@@ -151,7 +151,7 @@ impl<'a> Descriptor<'a> {
     }
 
     /// The whole object.
-    pub(in crate::image) fn bytes(&self, bound: usize, part: Part) -> Result<Vec<u8>, MetadataError> {
+    pub(in crate::image) fn bytes(&self, bound: usize, part: ImagePart) -> Result<Vec<u8>, MetadataError> {
         self.data.bytes(0, MetadataError::within(self.data.len(), bound, part)?, part)
     }
 }

@@ -1,6 +1,6 @@
 //! SIF: what is read, and one wrong field at a time.
 
-use super::super::error::{MetadataError, Part};
+use super::super::error::{ImagePart, MetadataError};
 use super::super::format::Architecture;
 use super::super::metadata::{MAX_TEXT, Metadata, Note};
 use super::super::testing::{Object, ROOM, TABLE_AT, sif};
@@ -65,12 +65,12 @@ fn encrypted() {
 #[test]
 fn objects_too_large_are_not_read() {
     let huge = Object::new(0x4003, "", &vec![b' '; MAX_TEXT + 1]);
-    assert!(matches!(read(&sif(&[huge], 8)), Err(MetadataError::TooLarge { part: Part::Labels, .. })));
+    assert!(matches!(read(&sif(&[huge], 8)), Err(MetadataError::TooLarge { part: ImagePart::Labels, .. })));
     let definition = Object::new(0x4001, "", &vec![b'#'; MAX_TEXT + 1]);
     let metadata = read(&sif(&[definition, Object::new(0x4003, "", b"{}")], 8)).unwrap();
     assert_eq!(
         (metadata.definition, metadata.notes),
-        (None, vec![Note::TooLong(Part::Definition), Note::Unread(Part::FileSystem)])
+        (None, vec![Note::TooLong(ImagePart::Definition), Note::Unread(ImagePart::FileSystem)])
     );
 }
 
@@ -80,7 +80,7 @@ enum Expect {
     Same,
     NotAnImage,
     Unsupported,
-    Corrupt(Part),
+    Corrupt(ImagePart),
     TooLarge,
     /// Readable, but not equal to the original.
     Other,
@@ -92,7 +92,10 @@ fn check(what: &str, bytes: &[u8], expect: &Expect) {
     let right = match (expect, &answer) {
         (Expect::Same, Ok(metadata)) => *metadata == original,
         (Expect::Other, Ok(metadata)) => *metadata != original,
-        (Expect::NotAnImage, Err(MetadataError::NotAnImage(_) | MetadataError::Corrupt { part: Part::Header, .. }))
+        (
+            Expect::NotAnImage,
+            Err(MetadataError::NotAnImage(_) | MetadataError::Corrupt { part: ImagePart::Header, .. }),
+        )
         | (Expect::Unsupported, Err(MetadataError::Unsupported { .. }))
         | (Expect::TooLarge, Err(MetadataError::TooLarge { .. })) => true,
         (Expect::Corrupt(expected), Err(MetadataError::Corrupt { part, .. })) => part == expected,
@@ -110,20 +113,20 @@ fn each_field_of_the_header() {
         ("magic", 32, b"SIF_MAGIX".to_vec(), Expect::NotAnImage),
         ("magic's NUL", 41, b"x".to_vec(), Expect::NotAnImage),
         ("version 2", 42, b"02\0".to_vec(), Expect::Unsupported),
-        ("version none", 42, b"\0\0\0".to_vec(), Expect::Corrupt(Part::Header)),
+        ("version none", 42, b"\0\0\0".to_vec(), Expect::Corrupt(ImagePart::Header)),
         ("architecture (the partition's counts)", 45, b"99\0".to_vec(), Expect::Same),
         ("id", 48, vec![0; 16], Expect::Same),
         ("created", 64, number(u64::MAX), Expect::Same),
         ("modified", 72, number(u64::MAX), Expect::Same),
         ("free: all", 80, number(ROOM as u64), Expect::Same),
-        ("free: more than all", 80, number(ROOM as u64 + 1), Expect::Corrupt(Part::Header)),
-        ("free: negative", 80, number(u64::MAX), Expect::Corrupt(Part::Header)),
-        ("total: none", 88, number(0), Expect::Corrupt(Part::Header)),
+        ("free: more than all", 80, number(ROOM as u64 + 1), Expect::Corrupt(ImagePart::Header)),
+        ("free: negative", 80, number(u64::MAX), Expect::Corrupt(ImagePart::Header)),
+        ("total: none", 88, number(0), Expect::Corrupt(ImagePart::Header)),
         ("total: most", 88, number(1025), Expect::TooLarge),
         ("total: negative", 88, number(u64::MAX), Expect::TooLarge),
-        ("table: in the header", 96, number(127), Expect::Corrupt(Part::Header)),
-        ("table: past the end", 96, number(end), Expect::Corrupt(Part::Descriptors)),
-        ("table: negative", 96, number(u64::MAX), Expect::Corrupt(Part::Descriptors)),
+        ("table: in the header", 96, number(127), Expect::Corrupt(ImagePart::Header)),
+        ("table: past the end", 96, number(end), Expect::Corrupt(ImagePart::Descriptors)),
+        ("table: negative", 96, number(u64::MAX), Expect::Corrupt(ImagePart::Descriptors)),
         ("table size (follows from the count)", 104, number(0), Expect::Same),
         ("data offset (each object has its own)", 112, number(u64::MAX), Expect::Same),
         ("data size", 120, number(u64::MAX), Expect::Same),
@@ -141,28 +144,28 @@ fn each_field_of_a_descriptor() {
     let metadata_at = TABLE_AT + 585;
     let partition_at = TABLE_AT + 2 * 585;
     let table = [
-        ("data type", metadata_at, vec![0; 4], Expect::Corrupt(Part::FileSystem)),
-        ("used", metadata_at + 4, vec![0], Expect::Corrupt(Part::FileSystem)),
+        ("data type", metadata_at, vec![0; 4], Expect::Corrupt(ImagePart::FileSystem)),
+        ("used", metadata_at + 4, vec![0], Expect::Corrupt(ImagePart::FileSystem)),
         ("used: any value", metadata_at + 4, vec![0xff], Expect::Same),
         ("id", metadata_at + 5, vec![0xff; 4], Expect::Same),
         ("group", metadata_at + 9, vec![0xff; 4], Expect::Same),
         ("link", metadata_at + 13, vec![0xff; 4], Expect::Same),
-        ("offset: elsewhere", metadata_at + 17, number(0), Expect::Corrupt(Part::InspectMetadata)),
-        ("offset: negative", metadata_at + 17, number(u64::MAX), Expect::Corrupt(Part::Descriptors)),
-        ("size: less", metadata_at + 25, number(10), Expect::Corrupt(Part::InspectMetadata)),
-        ("size: past the end", metadata_at + 25, number(1 << 40), Expect::Corrupt(Part::Descriptors)),
-        ("size: negative", metadata_at + 25, number(u64::MAX), Expect::Corrupt(Part::Descriptors)),
+        ("offset: elsewhere", metadata_at + 17, number(0), Expect::Corrupt(ImagePart::InspectMetadata)),
+        ("offset: negative", metadata_at + 17, number(u64::MAX), Expect::Corrupt(ImagePart::Descriptors)),
+        ("size: less", metadata_at + 25, number(10), Expect::Corrupt(ImagePart::InspectMetadata)),
+        ("size: past the end", metadata_at + 25, number(1 << 40), Expect::Corrupt(ImagePart::Descriptors)),
+        ("size: negative", metadata_at + 25, number(u64::MAX), Expect::Corrupt(ImagePart::Descriptors)),
         ("size with padding", metadata_at + 33, number(u64::MAX), Expect::Same),
         ("created", metadata_at + 41, number(u64::MAX), Expect::Same),
         ("modified", metadata_at + 49, number(u64::MAX), Expect::Same),
         ("owner", metadata_at + 57, number(u64::MAX), Expect::Same),
         ("group of the owner", metadata_at + 65, number(u64::MAX), Expect::Same),
-        ("name", metadata_at + 73, b"X".to_vec(), Expect::Corrupt(Part::FileSystem)),
+        ("name", metadata_at + 73, b"X".to_vec(), Expect::Corrupt(ImagePart::FileSystem)),
         ("file system: encrypted", partition_at + 201, vec![5, 0, 0, 0], Expect::Other),
         ("file system: unknown", partition_at + 201, vec![9, 9, 9, 9], Expect::Same),
         ("role", partition_at + 205, vec![9, 0, 0, 0], Expect::Other),
         ("architecture", partition_at + 209, b"11\0".to_vec(), Expect::Other),
-        ("partition cut off", partition_at + 25, number(1 << 20), Expect::Corrupt(Part::Descriptors)),
+        ("partition cut off", partition_at + 25, number(1 << 20), Expect::Corrupt(ImagePart::Descriptors)),
     ];
     for (what, at, value, expect) in table {
         let mut bytes = sif(&plain(), 8);

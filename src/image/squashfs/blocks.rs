@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::super::error::{MetadataError, Part};
+use super::super::error::{ImagePart, MetadataError};
 use super::super::window::{Fields, Window};
 use super::codec::{Codec, corrupt};
 
@@ -75,14 +75,14 @@ impl<'a> Blocks<'a> {
             self.kept.push(kept);
             return Ok(found);
         }
-        let header = self.window.bytes(at, 2, Part::FileSystem)?;
-        let header = Fields::new(&header, Part::FileSystem).u16(0)?;
+        let header = self.window.bytes(at, 2, ImagePart::FileSystem)?;
+        let header = Fields::new(&header, ImagePart::FileSystem).u16(0)?;
         let (stored, len) = (header & 0x8000 != 0, usize::from(header & 0x7fff));
         if len == 0 || len > METADATA_BLOCK {
             return Err(corrupt("a metadata block has an impossible size"));
         }
         let start = at.saturating_add(2);
-        let packed = self.window.bytes(start, len, Part::FileSystem)?;
+        let packed = self.window.bytes(start, len, ImagePart::FileSystem)?;
         let bytes: Rc<[u8]> = self.unpack(packed, stored, METADATA_BLOCK)?.into();
         let next = start.saturating_add(len as u64);
         if self.kept.len() >= KEPT {
@@ -101,7 +101,7 @@ impl<'a> Blocks<'a> {
         if len == 0 || len > self.block_size {
             return Err(corrupt("a data block has an impossible size"));
         }
-        let packed = self.window.bytes(at, len, Part::FileSystem)?;
+        let packed = self.window.bytes(at, len, ImagePart::FileSystem)?;
         self.unpack(packed, size & STORED != 0, self.block_size)
     }
 
@@ -125,7 +125,7 @@ impl<'a> Blocks<'a> {
     fn unpack(&mut self, packed: Vec<u8>, stored: bool, bound: usize) -> Result<Vec<u8>, MetadataError> {
         let bytes = if stored { packed } else { self.codec.unpack(&packed, bound)? };
         let spent =
-            MetadataError::TooLarge { part: Part::FileSystem, bound: MAX_UNPACKED, unit: "bytes of directories" };
+            MetadataError::TooLarge { part: ImagePart::FileSystem, bound: MAX_UNPACKED, unit: "bytes of directories" };
         self.left = self.left.checked_sub(bytes.len()).ok_or(spent)?;
         Ok(bytes)
     }

@@ -8,7 +8,7 @@ use std::io::Read;
 
 use ruzstd::decoding::StreamingDecoder;
 
-use super::super::error::{MetadataError, Part};
+use super::super::error::{ImagePart, MetadataError};
 
 /// Largest data block that the format allows.
 pub(super) const MAX_BLOCK: usize = 1024 * 1024;
@@ -55,7 +55,7 @@ impl Codec {
 
 /// That the file system contradicts its format.
 pub(super) fn corrupt(why: &'static str) -> MetadataError {
-    MetadataError::corrupt(Part::FileSystem, why)
+    MetadataError::corrupt(ImagePart::FileSystem, why)
 }
 
 fn stream(reader: impl Read, bound: usize) -> Option<Vec<u8>> {

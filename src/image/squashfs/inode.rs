@@ -15,13 +15,13 @@
 //!                offset in inode block 2, number 2, type 2, name length - 1 2, name
 //! ```
 
-use super::super::error::{MetadataError, Part};
+use super::super::error::{ImagePart, MetadataError};
 use super::super::tree::{MAX_DIRECTORY, MAX_TARGET};
 use super::super::window::Fields;
 use super::blocks::{Blocks, Cursor};
 use super::codec::corrupt;
 
-/// Entries of one run.
+/// DirectoryEntries of one run.
 const MAX_RUN: u32 = 256;
 /// Bytes of one name.
 const MAX_NAME: usize = 256;
@@ -56,7 +56,7 @@ pub(in crate::image) struct File {
 
 /// Reads the inode at `cursor`.
 pub(super) fn read(blocks: &mut Blocks<'_>, mut cursor: Cursor) -> Result<Inode, MetadataError> {
-    let kind = Fields::new(&blocks.take(&mut cursor, COMMON)?, Part::FileSystem).u16(0)?;
+    let kind = Fields::new(&blocks.take(&mut cursor, COMMON)?, ImagePart::FileSystem).u16(0)?;
     let len = match kind {
         1 | 2 => 16,
         8 => 24,
@@ -66,7 +66,7 @@ pub(super) fn read(blocks: &mut Blocks<'_>, mut cursor: Cursor) -> Result<Inode,
         _ => return Err(corrupt("an inode is of an unknown type")),
     };
     let bytes = blocks.take(&mut cursor, len)?;
-    let fields = Fields::new(&bytes, Part::FileSystem);
+    let fields = Fields::new(&bytes, ImagePart::FileSystem);
     let fragment = |index: u32, offset: u32| (index != u32::MAX).then_some((index, offset));
     Ok(match kind {
         1 => Inode::Directory { block: fields.u32(0)?, offset: fields.u16(10)?, size: fields.u16(8)?.into() },
@@ -94,37 +94,37 @@ pub(super) fn read(blocks: &mut Blocks<'_>, mut cursor: Cursor) -> Result<Inode,
 }
 
 /// One name of a directory, and where its inode is, relative to the inode table.
-pub(super) struct Entry {
+pub(super) struct DirectoryEntry {
     pub(super) name: Vec<u8>,
     pub(super) inode: Cursor,
 }
 
 /// The entries of a directory, one by one.
-pub(super) struct Entries {
+pub(super) struct DirectoryEntries {
     cursor: Cursor,
     left: u64,
     run: u32,
     block: u32,
 }
 
-impl Entries {
+impl DirectoryEntries {
     /// `cursor` is where the directory's entries begin, `size` what its inode says.
     pub(super) fn new(cursor: Cursor, size: u64) -> Result<Self, MetadataError> {
         if size > MAX_DIRECTORY {
             let bound = MAX_DIRECTORY as usize;
-            return Err(MetadataError::TooLarge { part: Part::FileSystem, bound, unit: "bytes in one directory" });
+            return Err(MetadataError::TooLarge { part: ImagePart::FileSystem, bound, unit: "bytes in one directory" });
         }
         Ok(Self { cursor, left: size.saturating_sub(DOTS), run: 0, block: 0 })
     }
 
     /// The next entry, or nothing at the end.
-    pub(super) fn next(&mut self, blocks: &mut Blocks<'_>) -> Result<Option<Entry>, MetadataError> {
+    pub(super) fn next(&mut self, blocks: &mut Blocks<'_>) -> Result<Option<DirectoryEntry>, MetadataError> {
         if self.run == 0 {
             if self.left == 0 {
                 return Ok(None);
             }
             let bytes = self.take(blocks, 12)?;
-            let header = Fields::new(&bytes, Part::FileSystem);
+            let header = Fields::new(&bytes, ImagePart::FileSystem);
             if header.u32(0)? >= MAX_RUN {
                 return Err(corrupt("a directory has an impossible number of entries"));
             }
@@ -133,13 +133,13 @@ impl Entries {
         }
         self.run -= 1;
         let bytes = self.take(blocks, 8)?;
-        let fields = Fields::new(&bytes, Part::FileSystem);
+        let fields = Fields::new(&bytes, ImagePart::FileSystem);
         let len = usize::from(fields.u16(6)?) + 1;
         if len > MAX_NAME {
             return Err(corrupt("a name has an impossible length"));
         }
         let inode = Cursor { block: self.block.into(), offset: fields.u16(0)?.into() };
-        Ok(Some(Entry { name: self.take(blocks, len)?, inode }))
+        Ok(Some(DirectoryEntry { name: self.take(blocks, len)?, inode }))
     }
 
     fn take(&mut self, blocks: &mut Blocks<'_>, len: usize) -> Result<Vec<u8>, MetadataError> {

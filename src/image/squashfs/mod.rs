@@ -20,16 +20,16 @@ mod inode;
 
 use self::blocks::{Blocks, Cursor, METADATA_BLOCK};
 use self::codec::{Codec, MAX_BLOCK, corrupt};
-use self::inode::{Entries, File, Inode};
-use super::error::{MetadataError, Part};
-use super::tree::{Kind, Tree};
+use self::inode::{DirectoryEntries, File, Inode};
+use super::error::{ImagePart, MetadataError};
+use super::tree::{FileType, Tree};
 use super::window::{Fields, Window};
 
 const SUPERBLOCK: usize = 96;
 const MIN_BLOCK: usize = 4096;
 /// Bytes of an entry of the fragment table.
 const FRAGMENT: u64 = 16;
-/// Entries in one of its blocks.
+/// DirectoryEntries in one of its blocks.
 const FRAGMENTS_A_BLOCK: u64 = METADATA_BLOCK as u64 / FRAGMENT;
 
 /// An open squashfs.
@@ -46,8 +46,8 @@ pub(super) struct Squashfs<'a> {
 
 impl<'a> Squashfs<'a> {
     pub(super) fn open(window: &Window<'a>) -> Result<Self, MetadataError> {
-        let bytes = window.bytes(0, SUPERBLOCK, Part::FileSystem)?;
-        let fields = Fields::new(&bytes, Part::FileSystem);
+        let bytes = window.bytes(0, SUPERBLOCK, ImagePart::FileSystem)?;
+        let fields = Fields::new(&bytes, ImagePart::FileSystem);
         if fields.slice(0, 4)? != b"hsqs" {
             return Err(corrupt("it is no squashfs"));
         }
@@ -83,11 +83,11 @@ impl<'a> Squashfs<'a> {
         inode::read(&mut self.blocks, Cursor { block, offset: relative.offset })
     }
 
-    fn entries(&self, folder: &Inode) -> Result<Entries, MetadataError> {
+    fn entries(&self, folder: &Inode) -> Result<DirectoryEntries, MetadataError> {
         match folder {
             Inode::Directory { block, offset, size } => {
                 let block = self.directory_table.saturating_add((*block).into());
-                Entries::new(Cursor { block, offset: (*offset).into() }, *size)
+                DirectoryEntries::new(Cursor { block, offset: (*offset).into() }, *size)
             }
             _ => Err(corrupt("a directory is none")),
         }
@@ -100,11 +100,11 @@ impl<'a> Squashfs<'a> {
         }
         let index = u64::from(index);
         let place = self.fragment_table.saturating_add(index / FRAGMENTS_A_BLOCK * 8);
-        let bytes = self.window.bytes(place, 8, Part::FileSystem)?;
-        let block = Fields::new(&bytes, Part::FileSystem).u64(0)?;
+        let bytes = self.window.bytes(place, 8, ImagePart::FileSystem)?;
+        let block = Fields::new(&bytes, ImagePart::FileSystem).u64(0)?;
         let offset = (index % FRAGMENTS_A_BLOCK * FRAGMENT) as usize;
         let bytes = self.blocks.take(&mut Cursor { block, offset }, FRAGMENT as usize)?;
-        let fields = Fields::new(&bytes, Part::FileSystem);
+        let fields = Fields::new(&bytes, ImagePart::FileSystem);
         Ok((fields.u64(0)?, fields.u32(8)?))
     }
 
@@ -112,7 +112,7 @@ impl<'a> Squashfs<'a> {
     fn read_file(&mut self, file: &File, size: usize) -> Result<Vec<u8>, MetadataError> {
         let count = if file.fragment.is_some() { size / self.block_size } else { size.div_ceil(self.block_size) };
         let sizes = self.blocks.take(&mut file.sizes.clone(), count * 4)?;
-        let sizes = Fields::new(&sizes, Part::FileSystem);
+        let sizes = Fields::new(&sizes, ImagePart::FileSystem);
         let mut bytes = Vec::new();
         let mut at = file.blocks;
         for index in 0..count {
@@ -145,12 +145,12 @@ impl Tree for Squashfs<'_> {
         self.inode(root)
     }
 
-    fn kind(&self, node: &Inode) -> Kind {
+    fn kind(&self, node: &Inode) -> FileType {
         match node {
-            Inode::Directory { .. } => Kind::Directory,
-            Inode::File(_) => Kind::File,
-            Inode::Link(_) => Kind::Link,
-            Inode::Other => Kind::Other,
+            Inode::Directory { .. } => FileType::Directory,
+            Inode::File(_) => FileType::File,
+            Inode::Link(_) => FileType::Link,
+            Inode::Other => FileType::Other,
         }
     }
 
@@ -171,7 +171,7 @@ impl Tree for Squashfs<'_> {
         }
     }
 
-    fn content(&mut self, file: &Inode, bound: usize, part: Part) -> Result<Vec<u8>, MetadataError> {
+    fn content(&mut self, file: &Inode, bound: usize, part: ImagePart) -> Result<Vec<u8>, MetadataError> {
         let Inode::File(file) = file else { return Err(corrupt("a file is none")) };
         self.read_file(file, MetadataError::within(file.size, bound, part)?)
     }

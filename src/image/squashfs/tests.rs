@@ -1,6 +1,6 @@
 //! squashfs: one wrong field at a time, in the superblock and in what lies behind it.
 
-use super::super::error::{MetadataError, Part};
+use super::super::error::{ImagePart, MetadataError};
 use super::super::metadata::Metadata;
 use super::super::testing::corpus;
 use super::*;
@@ -30,7 +30,7 @@ fn check(what: &str, bytes: &[u8], expect: &Expect) {
         (Expect::Same, Ok(metadata)) => *metadata == original,
         (Expect::NotSame, Ok(metadata)) => *metadata != original,
         (Expect::NotSame, Err(_)) | (Expect::Unsupported, Err(MetadataError::Unsupported { .. })) => true,
-        (Expect::Corrupt, Err(MetadataError::Corrupt { part, .. })) => *part == Part::FileSystem,
+        (Expect::Corrupt, Err(MetadataError::Corrupt { part, .. })) => *part == ImagePart::FileSystem,
         _ => false,
     };
     assert!(right, "{what}: expected {expect:?}, got {answer:?}");

@@ -19,12 +19,12 @@ impl Tree for Table {
         Ok(String::new())
     }
 
-    fn kind(&self, node: &String) -> Kind {
+    fn kind(&self, node: &String) -> FileType {
         match self.0.get(node.as_str()).map_or("D", |entry| &entry[..1]) {
-            "F" => Kind::File,
-            "L" => Kind::Link,
-            "D" => Kind::Directory,
-            _ => Kind::Other,
+            "F" => FileType::File,
+            "L" => FileType::Link,
+            "D" => FileType::Directory,
+            _ => FileType::Other,
         }
     }
 
@@ -37,9 +37,9 @@ impl Tree for Table {
         Ok(self.0[link.as_str()].as_bytes()[1..].to_vec())
     }
 
-    fn content(&mut self, file: &String, bound: usize, part: Part) -> Result<Vec<u8>, MetadataError> {
+    fn content(&mut self, file: &String, bound: usize, part: ImagePart) -> Result<Vec<u8>, MetadataError> {
         match self.0[file.as_str()].as_bytes()[1..].to_vec() {
-            bytes if bytes == b"broken" => Err(MetadataError::corrupt(Part::FileSystem, "as wanted")),
+            bytes if bytes == b"broken" => Err(MetadataError::corrupt(ImagePart::FileSystem, "as wanted")),
             bytes if bytes.len() > bound => Err(MetadataError::TooLarge { part, bound, unit: "bytes" }),
             bytes => Ok(bytes),
         }
@@ -100,7 +100,7 @@ fn links_stay_inside() {
         ("/f/..", None),
     ];
     for (path, expected) in cases {
-        let found = tree.read(path, 100, Part::Labels).unwrap();
+        let found = tree.read(path, 100, ImagePart::Labels).unwrap();
         assert_eq!(found.as_deref(), expected.map(str::as_bytes), "{path}");
     }
     assert_eq!(tree.list("/dir", 9).unwrap().unwrap(), [b"back".to_vec(), b"f".to_vec()]);
@@ -133,7 +133,7 @@ fn what_is_broken_is_noted_unless_it_is_the_labels() {
     assert_eq!(metadata.labels.get("A"), Some("b"));
     assert_eq!((metadata.runscript, metadata.help, metadata.definition), (None, None, Some("From: x".to_owned())));
     assert_eq!(metadata.apps.len(), 1);
-    assert_eq!(metadata.notes, [Note::Unread(Part::Runscript), Note::AppName, Note::Unread(Part::Apps)]);
+    assert_eq!(metadata.notes, [Note::Unread(ImagePart::Runscript), Note::AppName, Note::Unread(ImagePart::Apps)]);
     for labels in ["Fbroken", "F{", "F[]"] {
         assert!(describe_table(&[("/.singularity.d/labels.json", labels)]).is_err());
     }
@@ -189,7 +189,7 @@ fn sandboxes_are_not_left() {
 
     fs::remove_file(marked.join("labels.json")).unwrap();
     fs::File::create(marked.join("labels.json")).unwrap().set_len(1 << 30).unwrap();
-    assert!(matches!(look(), Err(MetadataError::TooLarge { part: Part::Labels, .. })));
+    assert!(matches!(look(), Err(MetadataError::TooLarge { part: ImagePart::Labels, .. })));
 }
 
 /// Docker's `ENV` arrives as `export LANG="${LANG:-"…"}"`.

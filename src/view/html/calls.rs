@@ -5,7 +5,7 @@
 
 use maud::{Markup, html};
 
-use crate::args::{ArgSpec, Kind};
+use crate::args::{ArgSpec, ArgType};
 use crate::http::Mount;
 use crate::image::Target;
 use crate::routes::Route;
@@ -84,7 +84,7 @@ fn passed<'a>(argv: &'a [String], spec: &'a ArgSpec) -> Vec<Passed<'a>> {
     let mut passed = Vec::new();
     while let Some(word) = words.next() {
         let Some(arg) = word.strip_prefix("--").and_then(|name| spec.get(name)) else { continue };
-        let value = if arg.kind == Kind::Bool { "yes" } else { words.next().map_or("", String::as_str) };
+        let value = if arg.kind == ArgType::Bool { "yes" } else { words.next().map_or("", String::as_str) };
         passed.push(Passed { name: arg.name.as_str(), value });
     }
     passed

@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use crate::args::{Arg, ArgError, ArgName, ArgSpec, Kind, ValueError, plain_text};
+use crate::args::{Arg, ArgError, ArgName, ArgSpec, ArgType, ValueError, plain_text};
 use crate::http::Mount;
 use crate::image::Target;
 use crate::routes::Route;
@@ -50,7 +50,7 @@ fn field(arg: &Arg, filled: &Filled<'_>) -> Markup {
     let label = arg.title.as_deref().unwrap_or(name);
     html! {
         div.field id=(format!("field-{name}")) {
-            @if arg.kind == Kind::Bool {
+            @if arg.kind == ArgType::Bool {
                 label.switch for=(id) {
                     input id=(id) type="checkbox" name=(name) value="yes" checked[filled.text(name).is_some()]
                         aria-describedby=[described(arg, filled)];
@@ -77,19 +77,19 @@ fn described(arg: &Arg, filled: &Filled<'_>) -> Option<String> {
     (!ids.is_empty()).then(|| ids.join(" "))
 }
 
-fn kind(kind: Kind) -> &'static str {
+fn kind(kind: ArgType) -> &'static str {
     match kind {
-        Kind::Str => words::STR,
-        Kind::Int => words::INT,
-        Kind::Float => words::FLOAT,
-        Kind::Bool => "",
+        ArgType::Str => words::STR,
+        ArgType::Int => words::INT,
+        ArgType::Float => words::FLOAT,
+        ArgType::Bool => "",
     }
 }
 
 /// `More show finer detail · 10 to 2000 · default 200`
 fn hint(arg: &Arg) -> Option<String> {
     let number = |number: &Option<serde_json::Number>| number.as_ref().map(ToString::to_string);
-    let default = arg.default.as_ref().filter(|_| arg.choices.is_empty() && arg.kind != Kind::Bool);
+    let default = arg.default.as_ref().filter(|_| arg.choices.is_empty() && arg.kind != ArgType::Bool);
     let parts = [
         arg.description.clone(),
         bounds(number(&arg.minimum), number(&arg.maximum)),
@@ -103,10 +103,10 @@ fn input(arg: &Arg, id: &str, filled: &Filled<'_>) -> Markup {
     let name = arg.name.as_str();
     let (kind, step, mode) = match arg.kind {
         // a number field would lose what is no number, which people want to see again
-        Kind::Int if filled.text(name).is_none_or(|text| text.parse::<i64>().is_ok()) => ("number", Some("1"), None),
-        Kind::Int => ("text", None, Some("numeric")),
-        Kind::Float => ("text", None, Some("decimal")),
-        Kind::Str | Kind::Bool => ("text", None, None),
+        ArgType::Int if filled.text(name).is_none_or(|text| text.parse::<i64>().is_ok()) => ("number", Some("1"), None),
+        ArgType::Int => ("text", None, Some("numeric")),
+        ArgType::Float => ("text", None, Some("decimal")),
+        ArgType::Str | ArgType::Bool => ("text", None, None),
     };
     let example = || arg.examples.first().map(|example| format!("{}{}", words::EXAMPLE, plain_text(example)));
     let hint = arg.default.as_ref().map(plain_text).or_else(example);

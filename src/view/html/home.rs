@@ -6,7 +6,7 @@ use super::layout::{self, Frame, elsewhere};
 use crate::args::ArgSpec;
 use crate::http::Mount;
 use crate::routes::Route;
-use crate::service::{Folder, Row};
+use crate::service::{Folder, FolderRow};
 use crate::view::human;
 use crate::view::json::page_link;
 use crate::view::words::home as words;
@@ -39,7 +39,7 @@ const SUMMARY: usize = 100;
 const ARGUMENTS: usize = 8;
 
 /// One image, in few bytes: there are a hundred on a page.
-fn card(row: &Row, mount: &Mount) -> Markup {
+fn card(row: &FolderRow, mount: &Mount) -> Markup {
     let exact = human::timestamp(row.modified);
     let exact = row.size.map_or_else(|| exact.clone(), |size| format!("{size} bytes · {exact}"));
     html! {

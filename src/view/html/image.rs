@@ -5,11 +5,11 @@ use maud::{Markup, html};
 use super::calls::{Call, calls};
 use super::form::{Filled, form};
 use super::layout::{self, Frame, elsewhere, image_route};
-use crate::args::{ArgName, Report};
+use crate::args::{ArgName, BindReport};
 use crate::http::Mount;
 use crate::image::{Target, first_line};
 use crate::routes::Route;
-use crate::service::ImageFacts;
+use crate::service::ImageDetails;
 use crate::view::human;
 use crate::view::words::image as words;
 
@@ -18,7 +18,7 @@ use crate::view::words::image as words;
 pub const NOT_RUN: &str = "not-run";
 
 /// An image, or an app of it.
-pub fn image(facts: &ImageFacts, frame: &Frame<'_>) -> Markup {
+pub fn image(facts: &ImageDetails, frame: &Frame<'_>) -> Markup {
     let mount = frame.mount;
     let name = facts.target.image.as_str();
     let body = html! {
@@ -50,7 +50,7 @@ pub fn image(facts: &ImageFacts, frame: &Frame<'_>) -> Markup {
 }
 
 /// The form, the command, the result, and the same run from elsewhere.
-fn work(facts: &ImageFacts, mount: &Mount) -> Markup {
+fn work(facts: &ImageDetails, mount: &Mount) -> Markup {
     let asked = &facts.asked;
     let filled = Filled { given: asked.report.given(), errors: &asked.errors, by_post: facts.by_post };
     let call = Call {
@@ -107,7 +107,7 @@ pub fn filled_in(target: &Target, given: &[(ArgName, String)], mount: &Mount) ->
 }
 
 /// What was not passed as sent.
-pub fn told(report: &Report) -> Markup {
+pub fn told(report: &BindReport) -> Markup {
     html! {
         @if !report.ignored().is_empty() || !report.changed().is_empty() {
             ul.notes aria-label=(words::NOT_PASSED) {
@@ -120,7 +120,7 @@ pub fn told(report: &Report) -> Markup {
     }
 }
 
-fn notes(facts: &ImageFacts) -> Markup {
+fn notes(facts: &ImageDetails) -> Markup {
     let warnings = facts.spec.warnings();
     let elsewhere = elsewhere(facts.metadata.architecture);
     html! {
@@ -134,7 +134,7 @@ fn notes(facts: &ImageFacts) -> Markup {
     }
 }
 
-fn apps(facts: &ImageFacts, mount: &Mount) -> Markup {
+fn apps(facts: &ImageDetails, mount: &Mount) -> Markup {
     html! {
         @if facts.target.app.is_none() && !facts.metadata.apps.is_empty() {
             section {
@@ -157,7 +157,7 @@ const FILTERED: usize = 8;
 /// Longest value that is shown at once; a longer one is folded.
 const FOLDED: usize = 160;
 
-fn labels(facts: &ImageFacts, mount: &Mount) -> Markup {
+fn labels(facts: &ImageDetails, mount: &Mount) -> Markup {
     html! {
         @if !facts.labels.is_empty() {
             section aria-labelledby="labels" {
@@ -190,7 +190,7 @@ fn folded(value: &str) -> Markup {
     }
 }
 
-fn download(facts: &ImageFacts, mount: &Mount) -> Markup {
+fn download(facts: &ImageDetails, mount: &Mount) -> Markup {
     html! {
         @if facts.download {
             section {

@@ -32,7 +32,7 @@ pub fn problem(problem: &Problem, frame: &Frame<'_>) -> Markup {
         @if let Some(stderr) = problem.stderr.as_deref().filter(|stderr| !stderr.trim().is_empty()) {
             section { h2 { (words::MESSAGES) } pre.stderr tabindex="0" { (terminal(stderr.trim_end())) } }
         }
-        p.facts { (status::STATUS) (row.status) " · " a href=(Route::Problem(problem.code).href(mount)) { (row.word) } @if !problem.instance.is_empty() { (status::REQUEST) code { (problem.instance) } } }
+        p.facts { (status::STATUS) (row.status) " · " a href=(Route::Problem(problem.code).href(mount)) { (row.code) } @if !problem.instance.is_empty() { (status::REQUEST) code { (problem.instance) } } }
     };
     layout::page(row.title, frame, &body)
 }
@@ -44,7 +44,7 @@ pub fn about(code: Code, frame: &Frame<'_>) -> Markup {
         nav.crumbs aria-label=(words::WHERE) { a href=(Route::Home.href(frame.mount)) { (words::ALL) } }
         h1 { (row.title) }
         p { (code_words(row.about)) }
-        p.facts { (status::STATUS) (row.status) " · " code { (row.word) } }
+        p.facts { (status::STATUS) (row.status) " · " code { (row.code) } }
     };
     layout::page(row.title, frame, &body)
 }

@@ -10,13 +10,13 @@ use super::image::{filled_in, told};
 use super::layout::{self, Frame, image_route};
 use super::terminal::terminal;
 use crate::routes::Route;
-use crate::service::Ran;
+use crate::service::FinishedRun;
 use crate::view::human;
 use crate::view::outcome::{failure, media};
 use crate::view::words::image as words;
 
 /// Command, output, and the form to run it again.
-pub fn result(ran: &Ran, frame: &Frame<'_>) -> Markup {
+pub fn result(ran: &FinishedRun, frame: &Frame<'_>) -> Markup {
     let mount = frame.mount;
     let name = ran.target.image.as_str();
     let given = ran.report.given();
@@ -55,7 +55,7 @@ pub fn result(ran: &Ran, frame: &Frame<'_>) -> Markup {
     layout::page(name, frame, &body)
 }
 
-fn output(ran: &Ran) -> Markup {
+fn output(ran: &FinishedRun) -> Markup {
     let stdout = &ran.outcome.stdout;
     let media = media(stdout, ran.output);
     html! {

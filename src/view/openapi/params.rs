@@ -1,6 +1,6 @@
 //! One argument as a JSON Schema, in the three places where it can be sent.
 //!
-//! In: an [`Arg`], the site's [`Policy`]. Out: a schema that says what is accepted. Where that cannot be said
+//! In: an [`Arg`], the site's [`SanitisePolicy`]. Out: a schema that says what is accepted. Where that cannot be said
 //! (which characters beyond ASCII are letters: `\p{…}` is not among the patterns that JSON Schema §6.4 calls
 //! portable), the schema is wider than the truth; where the author's bound counts after stripping, it is narrower.
 //! Never: a default, choice or example that this site refuses.
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::json::put;
 use crate::args::bounds::MAX_WORD_CHARS;
-use crate::args::{Arg, ArgValue, Kind, Mode, Policy, plain_text};
+use crate::args::{Arg, ArgType, ArgValue, SanitiseMode, SanitisePolicy, plain_text};
 
 /// Where an argument is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +28,12 @@ pub enum Where {
 const NO_TEXT: &str = r"\u0000-\u001F\u007F-\u009F\uFFFD";
 
 /// A query parameter (OpenAPI §4.8.12).
-pub fn parameter(arg: &Arg, policy: &Policy) -> Value {
+pub fn parameter(arg: &Arg, policy: &SanitisePolicy) -> Value {
     let mut value = json!({ "name": arg.name.as_str(), "in": "query", "required": arg.required });
     if let Some(description) = description(arg, Where::Query) {
         put(&mut value, "description", description);
     }
-    if arg.kind == Kind::Bool {
+    if arg.kind == ArgType::Bool {
         put(&mut value, "allowEmptyValue", true);
     }
     put(&mut value, "schema", bare(arg, policy, Where::Query));
@@ -41,7 +41,7 @@ pub fn parameter(arg: &Arg, policy: &Policy) -> Value {
 }
 
 /// A property of a body.
-pub fn schema(arg: &Arg, policy: &Policy, place: Where) -> Value {
+pub fn schema(arg: &Arg, policy: &SanitisePolicy, place: Where) -> Value {
     let mut value = bare(arg, policy, place);
     if let Some(description) = description(arg, place) {
         put(&mut value, "description", description);
@@ -50,7 +50,7 @@ pub fn schema(arg: &Arg, policy: &Policy, place: Where) -> Value {
 }
 
 /// Without the description.
-fn bare(arg: &Arg, policy: &Policy, place: Where) -> Value {
+fn bare(arg: &Arg, policy: &SanitisePolicy, place: Where) -> Value {
     let mut schema = typed(arg, policy, place);
     if let Some(title) = &arg.title {
         put(&mut schema, "title", title.as_str());
@@ -66,7 +66,7 @@ fn bare(arg: &Arg, policy: &Policy, place: Where) -> Value {
         choices.extend(nullable(arg, place).then_some(Value::Null));
         put(&mut schema, "enum", choices);
     }
-    let flag_as_text = arg.kind == Kind::Bool && place != Where::Json;
+    let flag_as_text = arg.kind == ArgType::Bool && place != Where::Json;
     if let Some(default) = arg.default.as_ref().filter(|value| !flag_as_text && is_sendable(arg, value, policy)) {
         put(&mut schema, "default", default.clone());
     }
@@ -77,21 +77,21 @@ fn bare(arg: &Arg, policy: &Policy, place: Where) -> Value {
     schema
 }
 
-fn typed(arg: &Arg, policy: &Policy, place: Where) -> Value {
+fn typed(arg: &Arg, policy: &SanitisePolicy, place: Where) -> Value {
     let mut schema = match arg.kind {
-        Kind::Str => json!({
+        ArgType::Str => json!({
             "type": "string", "minLength": 1, "maxLength": arg.max_length.unwrap_or(MAX_WORD_CHARS),
             "pattern": pattern(policy),
         }),
-        Kind::Int => json!({
+        ArgType::Int => json!({
             "type": "integer", "format": "int64",
             "minimum": arg.minimum.clone().unwrap_or(i64::MIN.into()),
             "maximum": arg.maximum.clone().unwrap_or(i64::MAX.into()),
         }),
-        Kind::Float => bounded(arg),
-        Kind::Bool if place == Where::Json && arg.required => json!({ "const": true }),
-        Kind::Bool if place == Where::Json => json!({ "type": "boolean" }),
-        Kind::Bool => json!({ "type": "string" }),
+        ArgType::Float => bounded(arg),
+        ArgType::Bool if place == Where::Json && arg.required => json!({ "const": true }),
+        ArgType::Bool if place == Where::Json => json!({ "type": "boolean" }),
+        ArgType::Bool => json!({ "type": "string" }),
     };
     if let Some(kind) = schema.get("type").filter(|_| nullable(arg, place)).cloned() {
         put(&mut schema, "type", json!([kind, "null"]));
@@ -115,26 +115,26 @@ fn nullable(arg: &Arg, place: Where) -> bool {
 }
 
 /// Whether the site takes a value as it is.
-fn is_sendable(arg: &Arg, value: &Value, policy: &Policy) -> bool {
-    let strict = Policy { mode: Mode::Reject, extra: policy.extra.clone() };
+fn is_sendable(arg: &Arg, value: &Value, policy: &SanitisePolicy) -> bool {
+    let strict = SanitisePolicy { mode: SanitiseMode::Reject, extra: policy.extra.clone() };
     ArgValue::parse(arg.kind, &plain_text(value), &strict).is_ok()
 }
 
 /// What a word must look like, exact for ASCII.
-fn pattern(policy: &Policy) -> String {
+fn pattern(policy: &SanitisePolicy) -> String {
     let first = refused("", policy);
     match policy.mode {
-        Mode::Strip => format!("^[^{NO_TEXT}]*[^{first}][^{NO_TEXT}]*$"),
-        Mode::Reject => format!("^[^{first}][^{}]*$", refused("a", policy)),
+        SanitiseMode::Strip => format!("^[^{NO_TEXT}]*[^{first}][^{NO_TEXT}]*$"),
+        SanitiseMode::Reject => format!("^[^{first}][^{}]*$", refused("a", policy)),
     }
 }
 
 /// The characters that may not stand behind `before`, as the content of a class.
-fn refused(before: &str, policy: &Policy) -> String {
-    let strict = Policy { mode: Mode::Reject, extra: policy.extra.clone() };
+fn refused(before: &str, policy: &SanitisePolicy) -> String {
+    let strict = SanitisePolicy { mode: SanitiseMode::Reject, extra: policy.extra.clone() };
     let is_refused = |code: &u8| {
         let text = format!("{before}{}", char::from(*code));
-        ArgValue::parse(Kind::Str, &text, &strict).is_err()
+        ArgValue::parse(ArgType::Str, &text, &strict).is_err()
     };
     let mut class = String::new();
     let mut codes = (0..=0x9f).filter(is_refused).peekable();
@@ -154,7 +154,7 @@ fn refused(before: &str, policy: &Policy) -> String {
 /// The author's words, and what the schema does not say.
 fn description(arg: &Arg, place: Where) -> Option<String> {
     let ours = match (arg.kind, place) {
-        (Kind::Bool, Where::Query | Where::Form) => {
+        (ArgType::Bool, Where::Query | Where::Form) => {
             "A flag: passed when it is there, whatever its value; leave it out if not."
         }
         _ => "",

@@ -1,6 +1,6 @@
 //! Why a command ends early, or does not begin.
 //!
-//! In: an error of the service, or of the system. Out: a [`Stop`], whose text says what to do next. Never: prints it.
+//! In: an error of the service, or of the system. Out: a [`CliError`], whose text says what to do next. Never: prints it.
 
 use std::io;
 
@@ -9,45 +9,45 @@ use crate::error::Error;
 use crate::image::{FindError, ImageName};
 
 /// Why a command ends early.
-pub enum Stop {
+pub enum CliError {
     /// It was called wrongly.
     Usage(String),
     /// Something is wrong here.
-    Wrong(String),
+    Failed(String),
     /// There is nobody to tell.
     Silent,
 }
 
-impl From<Error> for Stop {
-    fn from(error: Error) -> Stop {
+impl From<Error> for CliError {
+    fn from(error: Error) -> CliError {
         // its owner may see what visitors may not
         let log = match &error {
             Error::Catalog(_) => " (`singularity-nginx config` tells where it is looked for)".to_owned(),
             _ if error.status() >= 500 => format!(" ({error}) `singularity-nginx doctor` tells more."),
             _ => String::new(),
         };
-        Stop::Wrong(format!("{}. {}{log}", error.title(), error.detail()))
+        CliError::Failed(format!("{}. {}{log}", error.title(), error.detail()))
     }
 }
 
-impl Stop {
+impl CliError {
     /// What is said about `image` where it is not there: no page is at hand to look at.
-    pub fn about(image: &ImageName) -> impl Fn(Error) -> Stop {
+    pub fn about(image: &ImageName) -> impl Fn(Error) -> CliError {
         move |error| match error {
             Error::Find(FindError::NotFound) => {
-                Stop::Wrong(format!("{image}: {}. `singularity-nginx list` tells which there are.", error.title()))
+                CliError::Failed(format!("{image}: {}. `singularity-nginx list` tells which there are.", error.title()))
             }
             other => other.into(),
         }
     }
 }
 
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Stop {
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> CliError {
         match error.kind() {
             // whoever read our output has seen enough
-            io::ErrorKind::BrokenPipe => Stop::Silent,
-            _ => Stop::Wrong(error.to_string()),
+            io::ErrorKind::BrokenPipe => CliError::Silent,
+            _ => CliError::Failed(error.to_string()),
         }
     }
 }

@@ -1,34 +1,34 @@
-//! At most N threads do something at the same time; the others wait.
+//! A counting semaphore: at most N threads do something at the same time, and the others wait.
 //!
 //! A server has a thread for each connection, and a few processors. Where each of 500 threads reads a folder of 10,000
-//! images, all of them are slow and hold memory; one after the other the first is done at once. Remembers nothing of
-//! what passed through: with nobody inside it is as it was made.
+//! images, all of them are slow and hold memory; one after the other the first is done at once. Remembers nothing
+//! of who had a permit.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// See the module.
 #[derive(Debug)]
-pub struct Gate {
+pub struct Semaphore {
     free: Mutex<usize>,
-    left: Condvar,
+    released: Condvar,
 }
 
-/// The right to be inside, until it is dropped.
+/// The right to go on, until it is dropped.
 #[derive(Debug)]
-pub struct Pass<'a>(&'a Gate);
+pub struct Permit<'a>(&'a Semaphore);
 
-impl Gate {
-    /// Lets `most` threads in at once; at least one.
-    pub fn new(most: usize) -> Gate {
-        Gate { free: Mutex::new(most.max(1)), left: Condvar::new() }
+impl Semaphore {
+    /// With so many permits; at least one.
+    pub fn new(most: usize) -> Semaphore {
+        Semaphore { free: Mutex::new(most.max(1)), released: Condvar::new() }
     }
 
-    /// Goes in, when somebody has left if need be.
-    pub fn enter(&self) -> Pass<'_> {
+    /// Takes a permit; waits for one where there is none.
+    pub fn acquire(&self) -> Permit<'_> {
         let full = |free: &mut usize| *free == 0;
-        let mut free = self.left.wait_while(self.free(), full).unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.released.wait_while(self.free(), full).unwrap_or_else(PoisonError::into_inner);
         *free -= 1;
-        Pass(self)
+        Permit(self)
     }
 
     fn free(&self) -> MutexGuard<'_, usize> {
@@ -36,10 +36,10 @@ impl Gate {
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         *self.0.free() += 1;
-        self.0.left.notify_one();
+        self.0.released.notify_one();
     }
 }
 
@@ -50,12 +50,12 @@ mod tests {
 
     #[test]
     fn everybody_comes_in_and_never_more_than_the_gate_lets_in() {
-        let (gate, inside, most, passed) =
-            (Gate::new(3), AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        let (semaphore, inside, most, passed) =
+            (Semaphore::new(3), AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             for _ in 0..30 {
                 scope.spawn(|| {
-                    let _pass = gate.enter();
+                    let _permit = semaphore.acquire();
                     most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     std::thread::yield_now();
                     inside.fetch_sub(1, Ordering::SeqCst);

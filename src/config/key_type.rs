@@ -10,7 +10,7 @@ use super::layer::{Origin, Raw};
 
 /// What a key takes, with its bounds, and what a value does to `T`.
 #[derive(Debug)]
-pub enum Kind<T: 'static> {
+pub enum KeyType<T: 'static> {
     /// A path that is not empty. In the file it counts from the file's folder.
     Path(fn(&mut T, PathBuf)),
     /// `true` or `false`.
@@ -51,27 +51,27 @@ pub struct Written<'a> {
     pub folder: Option<&'a Path>,
 }
 
-impl<T> Kind<T> {
+impl<T> KeyType<T> {
     /// What to write, in words, with the bounds.
     pub fn expected(&self) -> String {
         match self {
-            Kind::Path(_) => "a path".to_owned(),
-            Kind::Flag(_) => "true or false".to_owned(),
-            Kind::Number(bounds, _) => format!("a number from {} to {}", bounds.start(), bounds.end()),
-            Kind::Bytes(bounds, _) => {
+            KeyType::Path(_) => "a path".to_owned(),
+            KeyType::Flag(_) => "true or false".to_owned(),
+            KeyType::Number(bounds, _) => format!("a number from {} to {}", bounds.start(), bounds.end()),
+            KeyType::Bytes(bounds, _) => {
                 format!(
                     "bytes or KiB, MiB, GiB, from {} to {}",
                     bytes_shown(*bounds.start()),
                     bytes_shown(*bounds.end())
                 )
             }
-            Kind::Choice(choices) => {
+            KeyType::Choice(choices) => {
                 let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
                 format!("one of: {}", names.join(", "))
             }
-            Kind::Line(most, _) => format!("one line of 1 to {most} characters"),
-            Kind::Text(what, _) => (*what).to_owned(),
-            Kind::List(what, ..) => format!("a list of {what}"),
+            KeyType::Line(most, _) => format!("one line of 1 to {most} characters"),
+            KeyType::Text(what, _) => (*what).to_owned(),
+            KeyType::List(what, ..) => format!("a list of {what}"),
         }
     }
 
@@ -79,30 +79,30 @@ impl<T> Kind<T> {
     pub(super) fn fill(&self, target: &mut T, written: &Written<'_>) -> Result<(), String> {
         let must_be = || format!("must be {}", self.expected());
         match self {
-            Kind::Path(put) => put(target, written.path()?),
-            Kind::Flag(put) => put(target, written.flag().ok_or_else(must_be)?),
-            Kind::Number(bounds, put) => {
+            KeyType::Path(put) => put(target, written.path()?),
+            KeyType::Flag(put) => put(target, written.flag().ok_or_else(must_be)?),
+            KeyType::Number(bounds, put) => {
                 let number = written.number(|text| text.parse().ok()).filter(|number| bounds.contains(number));
                 put(target, number.ok_or_else(must_be)?);
             }
-            Kind::Bytes(bounds, put) => {
+            KeyType::Bytes(bounds, put) => {
                 let bytes = written.number(bytes).filter(|bytes| bounds.contains(bytes));
                 put(target, bytes.ok_or_else(|| format!("{}write {}", written.quoted(), self.expected()))?);
             }
-            Kind::Choice(choices) => {
+            KeyType::Choice(choices) => {
                 let text = written.text()?;
                 let choice = choices.iter().find(|(name, _)| *name == text);
                 choice.ok_or_else(must_be)?.1(target);
             }
-            Kind::Line(most, put) => {
+            KeyType::Line(most, put) => {
                 let text = written.text()?.trim();
                 if text.is_empty() || text.chars().any(char::is_control) || text.chars().count() > *most {
                     return Err(format!("write {}", self.expected()));
                 }
                 put(target, text.to_owned());
             }
-            Kind::Text(_, put) => put(target, written.text()?)?,
-            Kind::List(_, empty, put) => {
+            KeyType::Text(_, put) => put(target, written.text()?)?,
+            KeyType::List(_, empty, put) => {
                 let items = written.list()?;
                 put(target, &items)?;
                 if let (Empty::Refused(instead), true) = (empty, items.is_empty()) {

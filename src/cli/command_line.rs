@@ -1,6 +1,6 @@
 //! A command line, read.
 //!
-//! In: its words, without the program's own name. Out: what is [`Asked`], or how to call the program instead.
+//! In: its words, without the program's own name. Out: what is [`CommandLine`], or how to call the program instead.
 //! Never: looks whether an image is there.
 
 use std::ffi::OsString;
@@ -8,13 +8,13 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
-use super::stop::Stop;
+use super::error::CliError;
 use crate::image::{AppName, ImageName, NameError, Target};
 use crate::run;
 
 /// What was asked for.
 #[derive(Debug, Default)]
-pub struct Asked {
+pub struct CommandLine {
     /// The first word.
     pub command: Option<String>,
     /// Those behind it.
@@ -32,9 +32,9 @@ pub struct Asked {
 }
 
 /// Reads a command line.
-pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Asked, Stop> {
-    let usage = |error: lexopt::Error| Stop::Usage(error.to_string());
-    let mut asked = Asked::default();
+pub fn parse(words: impl Iterator<Item = OsString>) -> Result<CommandLine, CliError> {
+    let usage = |error: lexopt::Error| CliError::Usage(error.to_string());
+    let mut asked = CommandLine::default();
     let mut parser = lexopt::Parser::from_args(words);
     while let Some(word) = parser.next().map_err(usage)? {
         match word {
@@ -49,7 +49,7 @@ pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Asked, Stop> {
             Value(word) => asked.words.push(word.string().map_err(usage)?),
             other if asked.command.as_deref() == Some("run") => {
                 let wrong = other.unexpected();
-                return Err(Stop::Usage(format!("{wrong}; arguments of the image are written NAME=VALUE")));
+                return Err(CliError::Usage(format!("{wrong}; arguments of the image are written NAME=VALUE")));
             }
             other => return Err(usage(other.unexpected())),
         }
@@ -60,7 +60,7 @@ pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Asked, Stop> {
         _ => 0,
     };
     match (&asked.command, asked.words.get(most)) {
-        (Some(command), Some(word)) => Err(Stop::Usage(format!("`{command}` does nothing with `{word}`"))),
+        (Some(command), Some(word)) => Err(CliError::Usage(format!("`{command}` does nothing with `{word}`"))),
         _ => Ok(asked),
     }
 }
@@ -69,24 +69,24 @@ pub fn parse(words: impl Iterator<Item = OsString>) -> Result<Asked, Stop> {
 pub const IMAGE: &str = "an image of the data folder";
 
 /// The first word behind the command; `wanted` says what it is.
-pub fn first<'a>(asked: &'a Asked, wanted: &str) -> Result<&'a str, Stop> {
-    asked.words.first().map(String::as_str).ok_or_else(|| Stop::Usage(format!("name {wanted}")))
+pub fn first<'a>(asked: &'a CommandLine, wanted: &str) -> Result<&'a str, CliError> {
+    asked.words.first().map(String::as_str).ok_or_else(|| CliError::Usage(format!("name {wanted}")))
 }
 
 /// `IMAGE` or `IMAGE/APP`.
-pub fn target(word: &str, asked: &Asked) -> Result<Target, Stop> {
+pub fn target(word: &str, asked: &CommandLine) -> Result<Target, CliError> {
     if word.starts_with(['.', '/'])
         && let Some((folder, name)) = word.rsplit_once('/')
     {
         let command = asked.command.as_deref().unwrap_or_default();
         let folder = if folder.is_empty() { "/" } else { folder };
-        return Err(Stop::Usage(format!(
+        return Err(CliError::Usage(format!(
             "`{word}`: an image is called by its name in the data folder. For another folder: \
              SINGULARITY_NGINX_DATA={folder} singularity-nginx {command} {name}"
         )));
     }
     let (image, app) = word.split_once('/').map_or((word, None), |(image, app)| (image, Some(app)));
-    let usage = |error: NameError| Stop::Usage(format!("`{word}`: {error}"));
+    let usage = |error: NameError| CliError::Usage(format!("`{word}`: {error}"));
     let app = app.map(AppName::parse).transpose().map_err(usage)?;
     Ok(Target { image: ImageName::parse(image).map_err(usage)?, app })
 }

@@ -3,7 +3,7 @@
 //! In: the tables of commands and options below, and the records of the configuration's keys. Out: text. Never: reads a
 //! file, or the configuration in force.
 
-use super::stop::Stop;
+use super::error::CliError;
 use crate::config::{KEYS, Key};
 
 /// A command: its name, what follows it, what it does.
@@ -88,7 +88,7 @@ fn code(text: &str) -> String {
 }
 
 /// A completion script: commands, options, and the images of `list`.
-pub fn completion(shell: &str) -> Result<String, Stop> {
+pub fn completion(shell: &str) -> Result<String, CliError> {
     let commands: Vec<&str> = COMMANDS.iter().map(|(name, ..)| *name).collect();
     let commands = commands.join(" ");
     let options = "--config --json --listen --dry-run --run --help --version";
@@ -108,6 +108,6 @@ pub fn completion(shell: &str) -> Result<String, Stop> {
             "complete -c singularity-nginx -f -n __fish_use_subcommand -a '{commands}'\n\
              complete -c singularity-nginx -f -n '__fish_seen_subcommand_from inspect openapi check run' -a \"({images})\"\n"
         )),
-        other => Err(Stop::Usage(format!("there is no completion for `{other}`: bash, zsh or fish"))),
+        other => Err(CliError::Usage(format!("there is no completion for `{other}`: bash, zsh or fish"))),
     }
 }

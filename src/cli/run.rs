@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::asked::{Asked, IMAGE, first, target};
-use super::plain::{Plain, Stream, plain};
-use super::stop::{Stop, allowed};
+use super::command_line::{CommandLine, IMAGE, first, target};
+use super::error::{CliError, allowed};
+use super::plain::{PlainWriter, TerminalStream, plain};
 use crate::args::{Blank, Input, bind};
 use crate::error::Error;
 use crate::run::{End, Event, Invocation, Run, shell_quoted};
@@ -17,7 +17,7 @@ use crate::view;
 
 /// Runs an image as a visitor would. What it prints goes to a pipe or a file as it is, to a terminal without what a
 /// terminal obeys.
-pub fn run_image(site: &Service, asked: &Asked, out: &mut impl Write) -> Result<ExitCode, Stop> {
+pub fn run_image(site: &Service, asked: &CommandLine, out: &mut impl Write) -> Result<ExitCode, CliError> {
     let terminal = io::stdout().is_terminal();
     let target = target(first(asked, IMAGE)?, asked)?;
     let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -25,7 +25,7 @@ pub fn run_image(site: &Service, asked: &Asked, out: &mut impl Write) -> Result<
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
         query.append_pair(name, value);
     }
-    let opened = site.open(&target).map_err(Stop::about(&target.image))?;
+    let opened = site.open(&target).map_err(CliError::about(&target.image))?;
     opened.runs_here()?;
     let settings = site.config().settings(target.image.as_str());
     let query = query.finish();
@@ -42,28 +42,28 @@ pub fn run_image(site: &Service, asked: &Asked, out: &mut impl Write) -> Result<
         let mut words = vec![order.program.to_string_lossy().into_owned()];
         words.extend(order.arguments);
         match asked.json {
-            true => writeln!(Plain(out), "{:#}", json!({ "command": words }))?,
-            false => writeln!(Stream::new(out, terminal), "{}", shell_quoted(&words))?,
+            true => writeln!(PlainWriter(out), "{:#}", json!({ "command": words }))?,
+            false => writeln!(TerminalStream::new(out, terminal), "{}", shell_quoted(&words))?,
         }
         return Ok(ExitCode::SUCCESS);
     }
-    allowed(Ok(site.config().clone())).map_err(Stop::Wrong)?;
+    allowed(Ok(site.config().clone())).map_err(CliError::Failed)?;
     site.prepare();
     let (mut started, invocation) = site.start(Caller::at_terminal(), &opened, &arguments)?;
     if asked.json {
         let ran = site.ran(opened, &arguments, started, invocation)?;
-        writeln!(Plain(out), "{:#}", view::envelope(&ran))?;
+        writeln!(PlainWriter(out), "{:#}", view::envelope(&ran))?;
         return Ok(ExitCode::from(u8::from(ran.outcome.end != End::Exited(0))));
     }
-    match show(&mut started, &invocation, &mut Stream::new(out, terminal))? {
+    match show(&mut started, &invocation, &mut TerminalStream::new(out, terminal))? {
         None => Ok(ExitCode::SUCCESS),
-        Some(end) => Err(Stop::Wrong(format!("the run of {} ended {end}", target.image))),
+        Some(end) => Err(CliError::Failed(format!("the run of {} ended {end}", target.image))),
     }
 }
 
 /// What the run prints, while it prints it; how it ended, if not well.
-fn show(started: &mut Run, invocation: &Invocation, out: &mut Stream<impl Write>) -> io::Result<Option<End>> {
-    let mut errors = Stream::new(io::stderr(), io::stderr().is_terminal());
+fn show(started: &mut Run, invocation: &Invocation, out: &mut TerminalStream<impl Write>) -> io::Result<Option<End>> {
+    let mut errors = TerminalStream::new(io::stderr(), io::stderr().is_terminal());
     loop {
         match started.next(Duration::from_secs(3600)) {
             Event::Stdout(bytes) => out.write_all(&bytes).and_then(|()| out.flush())?,

@@ -11,14 +11,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::http::Sink;
 
 /// See the module.
-pub struct Patient<'a> {
+pub struct TimeoutSink<'a> {
     sink: &'a mut dyn Sink,
-    patience: Duration,
+    timeout: Duration,
 }
 
-impl<'a> Patient<'a> {
-    pub fn new(sink: &'a mut dyn Sink, patience: Duration) -> Patient<'a> {
-        Patient { sink, patience }
+impl<'a> TimeoutSink<'a> {
+    pub fn new(sink: &'a mut dyn Sink, timeout: Duration) -> TimeoutSink<'a> {
+        TimeoutSink { sink, timeout }
     }
 
     /// Waits until all is out.
@@ -29,7 +29,7 @@ impl<'a> Patient<'a> {
 
     /// Some of `bytes`; of none, all that is held.
     fn push(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut until = Instant::now() + self.patience;
+        let mut until = Instant::now() + self.timeout;
         loop {
             let before = self.sink.unsent();
             let taken = self.sink.try_write(bytes)?;
@@ -38,28 +38,28 @@ impl<'a> Patient<'a> {
                 return Ok(taken);
             }
             if left < before {
-                until = Instant::now() + self.patience;
+                until = Instant::now() + self.timeout;
             }
-            let patience = until.saturating_duration_since(Instant::now());
-            if patience.is_zero() {
+            let timeout = until.saturating_duration_since(Instant::now());
+            if timeout.is_zero() {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "the reader takes nothing"));
             }
-            wait(self.sink.descriptor(), patience)?;
+            wait(self.sink.descriptor(), timeout)?;
         }
     }
 }
 
 /// Waits until the reader takes something; the time may also be over.
-fn wait(reader: Option<BorrowedFd<'_>>, patience: Duration) -> io::Result<()> {
+fn wait(reader: Option<BorrowedFd<'_>>, timeout: Duration) -> io::Result<()> {
     let Some(reader) = reader else { return Ok(()) };
-    let patience = Timespec::try_from(patience).map_err(io::Error::other)?;
-    match poll(&mut [PollFd::from_borrowed_fd(reader, PollFlags::OUT)], Some(&patience)) {
+    let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
+    match poll(&mut [PollFd::from_borrowed_fd(reader, PollFlags::OUT)], Some(&timeout)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-impl Write for Patient<'_> {
+impl Write for TimeoutSink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if bytes.is_empty() { Ok(0) } else { self.push(bytes) }
     }
@@ -69,7 +69,7 @@ impl Write for Patient<'_> {
     }
 }
 
-impl Sink for Patient<'_> {
+impl Sink for TimeoutSink<'_> {
     fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.sink.try_write(bytes)
     }
@@ -124,8 +124,8 @@ mod tests {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         let mut socket = Socket(ours);
-        let mut patient = Patient::new(&mut socket, Duration::from_millis(50));
-        let written = patient.write_all(&vec![0; 8 << 20]).map_err(|error| error.kind());
+        let mut sink = TimeoutSink::new(&mut socket, Duration::from_millis(50));
+        let written = sink.write_all(&vec![0; 8 << 20]).map_err(|error| error.kind());
         assert_eq!(written, Err(io::ErrorKind::TimedOut));
     }
 
@@ -143,7 +143,7 @@ mod tests {
             all
         });
         let mut socket = Socket(ours);
-        Patient::new(&mut socket, Duration::from_secs(20)).write_all(&vec![0; 2 << 20]).unwrap();
+        TimeoutSink::new(&mut socket, Duration::from_secs(20)).write_all(&vec![0; 2 << 20]).unwrap();
         drop(socket);
         assert_eq!(reading.join().unwrap(), 2 << 20);
     }

@@ -1,9 +1,9 @@
 //! What there is to see: the folder, one image, a form as far as it is filled in.
 
-use super::{Asked, Download, Folder, ImageFacts, Opened, Row, RowFacts, Service};
-use crate::args::{ArgError, ArgSpec, BindError, Input, Rejected, Report, ValueError, bind};
+use super::{Download, Folder, FolderRow, FolderRowDetails, FormPreview, ImageDetails, Opened, Service};
+use crate::args::{ArgError, ArgSpec, BindError, BindReport, Input, Rejected, ValueError, bind};
 use crate::error::Error;
-use crate::image::{Catalog, Entry, FindError, Format, Image, ImageName, Target, first_line};
+use crate::image::{Catalog, CatalogEntry, FindError, Format, Image, ImageName, Target, first_line};
 use crate::run::{Runtime, command};
 
 /// Images on one page of the list.
@@ -67,7 +67,7 @@ impl Service {
 
     /// What a page of the image shows; its definition file for its owner, and
     /// for visitors where the site says so.
-    pub fn facts(&self, target: &Target, input: Input<'_>, owner: bool) -> Result<ImageFacts, Error> {
+    pub fn facts(&self, target: &Target, input: Input<'_>, owner: bool) -> Result<ImageDetails, Error> {
         let Opened { target, image, mut metadata, labels, spec } = self.open(target)?;
         let app = target.app.as_ref().and_then(|app| metadata.app(app));
         let help = app.map_or(&metadata.help, |app| &app.help).clone();
@@ -82,7 +82,7 @@ impl Service {
         let settings = self.config.settings(target.image.as_str());
         let download = settings.download && !image.is_directory();
         let by_post = !settings.runs_by_get();
-        Ok(ImageFacts {
+        Ok(ImageDetails {
             target,
             size,
             modified,
@@ -100,7 +100,7 @@ impl Service {
 
     /// What would come of a form filled in like this. What is required and
     /// not there yet is no error before the run is asked for.
-    fn asked(&self, target: &Target, spec: &ArgSpec, input: Input<'_>) -> Result<Asked, Error> {
+    fn asked(&self, target: &Target, spec: &ArgSpec, input: Input<'_>) -> Result<FormPreview, Error> {
         match bind(spec, input, &self.config.settings(target.image.as_str()).sanitise) {
             Ok(arguments) => Ok(self.filled_in(target, arguments.argv(), arguments.report(), &[])),
             Err(BindError::Rejected(rejected)) => {
@@ -113,21 +113,21 @@ impl Service {
     }
 
     /// A page for a run whose arguments cannot be used: the form again.
-    pub fn rejected(&self, target: &Target, rejected: &Rejected) -> Result<ImageFacts, Error> {
+    pub fn rejected(&self, target: &Target, rejected: &Rejected) -> Result<ImageDetails, Error> {
         let mut facts = self.facts(target, Input::NOTHING, false)?;
         facts.asked = self.to_mend(target, rejected);
         Ok(facts)
     }
 
-    fn to_mend(&self, target: &Target, rejected: &Rejected) -> Asked {
+    fn to_mend(&self, target: &Target, rejected: &Rejected) -> FormPreview {
         self.filled_in(target, rejected.others(), rejected.report(), rejected.errors())
     }
 
-    fn filled_in(&self, target: &Target, argv: &[String], report: &Report, errors: &[ArgError]) -> Asked {
+    fn filled_in(&self, target: &Target, argv: &[String], report: &BindReport, errors: &[ArgError]) -> FormPreview {
         let runtime = Runtime::find(self.config.runtime.as_deref());
         let runtime = runtime.unwrap_or_else(|_| Runtime::at("apptainer".as_ref()));
         let app = target.app.as_ref().map(|app| app.as_str());
-        Asked {
+        FormPreview {
             command: command(&runtime, target.image.as_str(), app, argv),
             argv: argv.to_vec(),
             errors: errors.to_vec(),
@@ -136,15 +136,15 @@ impl Service {
     }
 }
 
-fn row(catalog: &Catalog, entry: Entry) -> Row {
+fn row(catalog: &Catalog, entry: CatalogEntry) -> FolderRow {
     let opened = catalog.image(&entry.name);
     // of one that may not be opened, what the folder tells
     let known = match &opened {
         Ok(image) => Some((image.size(), image.modified())),
-        Err(_) => catalog.facts(&entry.name),
+        Err(_) => catalog.metadata(&entry.name),
     };
     let facts = opened.map_err(Error::from).and_then(|image| row_facts(&image)).map_err(|error| error.detail());
-    Row {
+    FolderRow {
         target: Target::image(&entry.name),
         size: known.filter(|_| !entry.directory).map(|(size, _)| size),
         modified: known.map_or(std::time::SystemTime::UNIX_EPOCH, |(_, modified)| modified),
@@ -158,10 +158,10 @@ fn not_run(image: &Image, format: Format) -> Option<String> {
     format.not_run().map(str::to_owned).or_else(distrust)
 }
 
-fn row_facts(image: &Image) -> Result<RowFacts, Error> {
+fn row_facts(image: &Image) -> Result<FolderRowDetails, Error> {
     let metadata = image.metadata()?;
     let refused = not_run(image, metadata.format);
     let summary = metadata.help.as_deref().and_then(first_line);
     let spec = ArgSpec::from_labels(metadata.labels.iter());
-    Ok(RowFacts { format: metadata.format, architecture: metadata.architecture, summary, spec, refused })
+    Ok(FolderRowDetails { format: metadata.format, architecture: metadata.architecture, summary, spec, refused })
 }
