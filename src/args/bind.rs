@@ -98,7 +98,7 @@ impl Rejected {
         &self.errors
     }
 
-    /// The argv of those that could be passed: to be shown while somebody mends the rest, never run.
+    /// The argv of those that could be passed: to be shown while somebody corrects the rest, never run.
     pub fn others(&self) -> &[String] {
         &self.others
     }

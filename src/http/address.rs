@@ -100,17 +100,17 @@ impl ForwardedFields {
         while named(address) {
             passed += 1;
             let Some(value) = values.next_back() else {
-                return self.told(Visitor::Unknown(Uncounted::Proxy), passed);
+                return self.trusted(Visitor::Unknown(Uncounted::Proxy), passed);
             };
             match self::address(value) {
                 Some(before) => address = before,
-                None => return self.told(Visitor::Unknown(Uncounted::Missing), passed),
+                None => return self.trusted(Visitor::Unknown(Uncounted::Missing), passed),
             }
         }
-        self.told(Visitor::of(address), passed)
+        self.trusted(Visitor::of(address), passed)
     }
 
-    fn told(&self, visitor: Visitor, passed: usize) -> TrustedForwarding {
+    fn trusted(&self, visitor: Visitor, passed: usize) -> TrustedForwarding {
         let host = nth_from_right(self.forwarded_host.as_deref(), passed).map(str::to_owned);
         let scheme = nth_from_right(self.forwarded_proto.as_deref(), passed).and_then(|proto| match proto {
             proto if proto.eq_ignore_ascii_case("https") => Some("https"),

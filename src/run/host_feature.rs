@@ -32,7 +32,7 @@ pub enum HostFeature {
 }
 
 impl HostFeature {
-    /// All of them, in the order in which people should mend them.
+    /// All of them, in the order in which people should see to them.
     pub const ALL: [HostFeature; 11] = [
         HostFeature::Release,
         HostFeature::UserNamespaces,

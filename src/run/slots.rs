@@ -26,7 +26,7 @@ use super::state_file;
 
 /// Why the state folder cannot be used. For the log: it holds the path.
 #[derive(Debug, Error)]
-#[error("the state folder {path} cannot be used: {why}; mend that, or set `state` to a folder of this account")]
+#[error("the state folder {path} cannot be used: {why}; correct that, or set `state` to a folder of this account")]
 pub struct StateError {
     path: PathBuf,
     why: String,

@@ -11,8 +11,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
+use super::messages;
 use super::outcome::{Ending, end_code, gives_up};
-use super::words;
 use crate::args::BindReport;
 use crate::run::{End, Event};
 
@@ -99,7 +99,7 @@ impl EventStream {
         self.seen.runtime_gave_up |= String::from_utf8_lossy(bytes).lines().any(gives_up);
         if bytes.len() > self.stderr_left {
             self.stderr_left = 0;
-            self.send("stderr", &json!({ "text": words::STDERR_CUT }));
+            self.send("stderr", &json!({ "text": messages::STDERR_CUT }));
             return;
         }
         self.stderr_left -= bytes.len();

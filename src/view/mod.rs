@@ -5,7 +5,7 @@
 //! prints, `file` the image itself, `problem` what went wrong. Below them:
 //! `outcome` says what the end of a run means, `answer` makes responses of
 //! markup and JSON, `media` names their types, `assets` holds the embedded
-//! files, `human` words for sizes and dates, `words` all others.
+//! files, `human` words for sizes and dates, `messages` all others.
 
 mod answer;
 pub mod assets;
@@ -15,12 +15,12 @@ mod html;
 mod human;
 mod json;
 mod media;
+mod messages;
 mod metrics;
 mod openapi;
 mod outcome;
 mod problem;
 mod run;
-mod words;
 
 pub use answer::VARY;
 use answer::{compact, conditional, html_page, json_value, tagged};

@@ -30,7 +30,7 @@ pub fn show(ran: FinishedRun, request: &Request, frame: &Frame<'_>) -> Response 
     match request.representation {
         Representation::Page => {
             let status = failure(&ran).map_or(200, |problem| problem.status());
-            told(html_page(status, html::result(&ran, frame)), &ran).with("Cache-Control", lifetime)
+            with_run_fields(html_page(status, html::result(&ran, frame)), &ran).with("Cache-Control", lifetime)
         }
         Representation::Envelope => {
             let bytes = json_bytes(&envelope(&ran));
@@ -44,10 +44,10 @@ pub fn show(ran: FinishedRun, request: &Request, frame: &Frame<'_>) -> Response 
 fn raw(ran: FinishedRun, request: &Request, frame: &Frame<'_>, lifetime: &str) -> Response {
     if let Some(mut problem) = failure(&ran) {
         problem.instance = request.id.clone();
-        return told(show_problem(&problem, request, frame), &ran);
+        return with_run_fields(show_problem(&problem, request, frame), &ran);
     }
     let media = media(&ran.outcome.stdout, ran.output);
-    let mut response = told(varied(Response::new(200, media, Vec::new())), &ran)
+    let mut response = with_run_fields(varied(Response::new(200, media, Vec::new())), &ran)
         .with("Content-Security-Policy", SANDBOX)
         .with("Cache-Control", lifetime);
     response.payload = Payload::Bytes(ran.outcome.stdout.into());
@@ -55,7 +55,7 @@ fn raw(ran: FinishedRun, request: &Request, frame: &Frame<'_>, lifetime: &str) -
 }
 
 /// What the run says beside its output: bounded, percent-encoded.
-fn told(response: Response, ran: &FinishedRun) -> Response {
+fn with_run_fields(response: Response, ran: &FinishedRun) -> Response {
     let mut response = response.with("X-Run-Elapsed-Ms", ran.outcome.elapsed.as_millis().to_string());
     if let End::Exited(code) = ran.outcome.end {
         response = response.with("X-Run-Exit-Code", code.to_string());

@@ -74,7 +74,7 @@ fn client_word(written: &std::io::Result<()>) -> &'static str {
     }
 }
 
-/// The fence around a request.
+/// Turns a panic of a request into its answer.
 fn fenced(site: &Site, request: &Request, client: Option<Client>) -> Response {
     catch_unwind(AssertUnwindSafe(|| site.respond(request, client)))
         .unwrap_or_else(|_| site.refuse(request, Error::Panicked, &request.id))

@@ -9,6 +9,8 @@ use super::*;
 fn whoever_writes_after_the_end_is_not_listened_to_for_ever() {
     let (stdout, mut out) = io::pipe().unwrap();
     let (stderr, mut err) = io::pipe().unwrap();
+    // there before anything is read, however late the threads begin
+    out.write_all(&[b'x'; 4096]).unwrap();
     let writers: Vec<_> = [
         std::thread::spawn(move || while out.write_all(&[b'x'; 4096]).is_ok() {}),
         std::thread::spawn(move || while err.write_all(&[b'x'; 4096]).is_ok() {}),

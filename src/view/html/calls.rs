@@ -10,7 +10,7 @@ use crate::http::Mount;
 use crate::image::Target;
 use crate::routes::Route;
 use crate::run::shell_quoted;
-use crate::view::words::image as words;
+use crate::view::messages::image as messages;
 
 /// Stands for the server's address, which only the visitor's browser knows.
 const SITE: &str = "https://SITE";
@@ -67,14 +67,14 @@ pub fn calls(call: &Call<'_>, mount: &Mount) -> Markup {
     ];
     html! {
         section #calls aria-labelledby="use" {
-            h2 #use { (words::USE) }
+            h2 #use { (messages::USE) }
             @for (language, code) in calls {
                 details.call open[language == "curl"] {
                     summary { (language) }
                     div.copyable { pre tabindex="0" { code data-site=[code.site_at()] { (code.text()) } } }
                 }
             }
-            noscript { p.hint { (words::SITE_HINT) } }
+            noscript { p.hint { (messages::SITE_HINT) } }
         }
     }
 }

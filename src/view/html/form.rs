@@ -7,7 +7,7 @@ use crate::args::{Arg, ArgError, ArgName, ArgSpec, ArgType, ValueError, plain_te
 use crate::http::Mount;
 use crate::image::Target;
 use crate::routes::Route;
-use crate::view::words::{bounds, image as words};
+use crate::view::messages::{bounds, image as messages};
 
 /// What was typed, and what is wrong with it.
 pub struct Filled<'a> {
@@ -36,9 +36,9 @@ pub fn form(spec: &ArgSpec, target: &Target, mount: &Mount, filled: &Filled<'_>)
         form.run #form method=(if filled.by_post { "post" } else { "get" }) action=(Route::Run(target.clone()).href(mount))
             data-page=(Route::Image(target.clone()).href(mount)) data-output=[output] {
             @for arg in spec.args() { (field(arg, filled)) }
-            @if spec.args().is_empty() { p.none { (words::NO_ARGUMENTS) } }
+            @if spec.args().is_empty() { p.none { (messages::NO_ARGUMENTS) } }
             p.actions {
-                button type="submit" { (words::RUN) }
+                button type="submit" { (messages::RUN) }
             }
         }
     }
@@ -59,7 +59,7 @@ fn field(arg: &Arg, filled: &Filled<'_>) -> Markup {
             } @else {
                 label for=(id) {
                     (label) " " span.kind { (kind(arg.kind)) }
-                    @if arg.required { span.required { (words::REQUIRED) } }
+                    @if arg.required { span.required { (messages::REQUIRED) } }
                 }
                 @if arg.choices.is_empty() { (input(arg, &id, filled)) } @else { (choices(arg, &id, filled)) }
             }
@@ -79,9 +79,9 @@ fn described(arg: &Arg, filled: &Filled<'_>) -> Option<String> {
 
 fn kind(kind: ArgType) -> &'static str {
     match kind {
-        ArgType::Str => words::STR,
-        ArgType::Int => words::INT,
-        ArgType::Float => words::FLOAT,
+        ArgType::Str => messages::STR,
+        ArgType::Int => messages::INT,
+        ArgType::Float => messages::FLOAT,
         ArgType::Bool => "",
     }
 }
@@ -93,7 +93,7 @@ fn hint(arg: &Arg) -> Option<String> {
     let parts = [
         arg.description.clone(),
         bounds(number(&arg.minimum), number(&arg.maximum)),
-        default.map(|default| format!("{}{}", words::DEFAULT, plain_text(default))),
+        default.map(|default| format!("{}{}", messages::DEFAULT, plain_text(default))),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(" · "))
@@ -108,7 +108,7 @@ fn input(arg: &Arg, id: &str, filled: &Filled<'_>) -> Markup {
         ArgType::Float => ("text", None, Some("decimal")),
         ArgType::Str | ArgType::Bool => ("text", None, None),
     };
-    let example = || arg.examples.first().map(|example| format!("{}{}", words::EXAMPLE, plain_text(example)));
+    let example = || arg.examples.first().map(|example| format!("{}{}", messages::EXAMPLE, plain_text(example)));
     let hint = arg.default.as_ref().map(plain_text).or_else(example);
     let unreadable = (kind == "number").then(|| ValueError::NotAnInteger.to_string());
     let bound =
@@ -124,9 +124,9 @@ fn input(arg: &Arg, id: &str, filled: &Filled<'_>) -> Markup {
 fn choices(arg: &Arg, id: &str, filled: &Filled<'_>) -> Markup {
     let name = arg.name.as_str();
     let first = match &arg.default {
-        Some(default) => format!("{}{}", plain_text(default), words::DEFAULTED),
-        None if arg.required => words::CHOOSE.to_owned(),
-        None => words::LEFT_OUT.to_owned(),
+        Some(default) => format!("{}{}", plain_text(default), messages::DEFAULTED),
+        None if arg.required => messages::CHOOSE.to_owned(),
+        None => messages::LEFT_OUT.to_owned(),
     };
     html! {
         select id=(id) name=(name) required[arg.required] aria-invalid=[filled.error(name).map(|_| "true")]

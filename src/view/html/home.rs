@@ -9,8 +9,8 @@ use crate::routes::Route;
 use crate::service::{Folder, FolderRow};
 use crate::view::human;
 use crate::view::json::page_link;
-use crate::view::words::home as words;
-use crate::view::words::image::ALL;
+use crate::view::messages::home as messages;
+use crate::view::messages::image::ALL;
 
 /// All images, or those that match a search.
 pub fn home(folder: &Folder, frame: &Frame<'_>) -> Markup {
@@ -20,12 +20,12 @@ pub fn home(folder: &Folder, frame: &Frame<'_>) -> Markup {
         h1 { (ALL) }
         @if folder.total == 0 && folder.query.is_empty() { (empty()) } @else {
             form.search role="search" method="get" action=(Route::Home.href(mount)) {
-                label for="q" { (words::SEARCH) }
+                label for="q" { (messages::SEARCH) }
                 input #q type="search" name="q" value=(folder.query) maxlength="128";
-                button { (words::SEARCH) }
-                a href=(Route::Random.href(mount)) { (words::SURPRISE) }
+                button { (messages::SEARCH) }
+                a href=(Route::Random.href(mount)) { (messages::SURPRISE) }
             }
-            p.count #count role="status" { (words::count(folder.total, &folder.query)) }
+            p.count #count role="status" { (messages::count(folder.total, &folder.query)) }
             ul.images #images { @for row in &folder.rows { (card(row, mount)) } }
             (pager(folder, mount))
         }
@@ -48,11 +48,11 @@ fn card(row: &FolderRow, mount: &Mount) -> Markup {
             @match &row.facts {
                 Ok(facts) => {
                     @if let Some(summary) = &facts.summary { p { (human::cut(summary, SUMMARY)) } }
-                    @if let Some(why) = &facts.refused { p.wrong { strong { (words::REFUSED) } " " (why) "." } }
+                    @if let Some(why) = &facts.refused { p.wrong { strong { (messages::REFUSED) } " " (why) "." } }
                     @if let Some(why) = elsewhere(facts.architecture) { p.warning { (why) } }
                     (arguments(&facts.spec))
                 }
-                Err(why) => { p.wrong { strong { (words::UNREADABLE) } " " (why) } }
+                Err(why) => { p.wrong { strong { (messages::UNREADABLE) } " " (why) } }
             }
             p.facts title=(exact) {
                 @if let Some(size) = row.size { (human::size(size)) " · " }
@@ -69,10 +69,10 @@ fn card(row: &FolderRow, mount: &Mount) -> Markup {
 fn arguments(spec: &ArgSpec) -> Markup {
     let args = spec.args();
     html! {
-        @if args.is_empty() { p.none { (words::NO_ARGUMENTS) } } @else {
+        @if args.is_empty() { p.none { (messages::NO_ARGUMENTS) } } @else {
             ul {
                 @for arg in args.iter().take(ARGUMENTS) { li { (arg.name.as_str()) " " i { (arg.kind) } } }
-                @if args.len() > ARGUMENTS { li { (words::more(args.len() - ARGUMENTS)) } }
+                @if args.len() > ARGUMENTS { li { (messages::more(args.len() - ARGUMENTS)) } }
             }
         }
     }
@@ -81,10 +81,10 @@ fn arguments(spec: &ArgSpec) -> Markup {
 fn pager(folder: &Folder, mount: &Mount) -> Markup {
     html! {
         @if folder.page > 1 || folder.more {
-            nav.pager aria-label=(words::PAGES) {
-                @if folder.page > 1 { a rel="prev" href=(page_link(folder, folder.page - 1, mount)) { (words::PREVIOUS) } }
-                span { (words::PAGE) (folder.page) }
-                @if folder.more { a rel="next" href=(page_link(folder, folder.page + 1, mount)) { (words::NEXT) } }
+            nav.pager aria-label=(messages::PAGES) {
+                @if folder.page > 1 { a rel="prev" href=(page_link(folder, folder.page - 1, mount)) { (messages::PREVIOUS) } }
+                span { (messages::PAGE) (folder.page) }
+                @if folder.more { a rel="next" href=(page_link(folder, folder.page + 1, mount)) { (messages::NEXT) } }
             }
         }
     }
@@ -93,9 +93,9 @@ fn pager(folder: &Folder, mount: &Mount) -> Markup {
 fn empty() -> Markup {
     html! {
         section.empty {
-            h2 { (words::NONE_TITLE) }
-            p { (words::NONE) }
-            p { (words::DEMOS) }
+            h2 { (messages::NONE_TITLE) }
+            p { (messages::NONE) }
+            p { (messages::DEMOS) }
             pre tabindex="0" { "scripts/install-runtime && data/generate_demos.sh" }
         }
     }

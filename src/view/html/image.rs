@@ -11,7 +11,7 @@ use crate::image::{Target, first_line};
 use crate::routes::Route;
 use crate::service::ImageDetails;
 use crate::view::human;
-use crate::view::words::image as words;
+use crate::view::messages::image as messages;
 
 /// The line of an image's page that says why nothing has run. It is shown where the address ends with its name: a
 /// fragment is no part of the query, so it clashes with no argument, and the page is the same for everybody.
@@ -22,8 +22,8 @@ pub fn image(facts: &ImageDetails, frame: &Frame<'_>) -> Markup {
     let mount = frame.mount;
     let name = facts.target.image.as_str();
     let body = html! {
-        nav.crumbs aria-label=(words::WHERE) {
-            a href=(Route::Home.href(mount)) { (words::ALL) }
+        nav.crumbs aria-label=(messages::WHERE) {
+            a href=(Route::Home.href(mount)) { (messages::ALL) }
             @if facts.target.app.is_some() { " / " a href=(image_route(&facts.target.image, None).href(mount)) { (name) } }
         }
         h1 { @match &facts.target.app { Some(app) => { (name) " " span.app { (app) } } None => { (name) } } }
@@ -35,14 +35,14 @@ pub fn image(facts: &ImageDetails, frame: &Frame<'_>) -> Markup {
         @if let Some(help) = &facts.help { pre.help { (human::dedented(help)) } }
         (notes(facts))
         // no form, command or call that can only fail
-        @if let Some(why) = &facts.refused { p.wrong { (words::NOT_RUN) (why) "." } } @else { (work(facts, mount)) }
+        @if let Some(why) = &facts.refused { p.wrong { (messages::NOT_RUN) (why) "." } } @else { (work(facts, mount)) }
         (apps(facts, mount))
         (labels(facts, mount))
         @if let Some(runscript) = &facts.runscript {
-            details { summary { (words::RUNSCRIPT) } pre tabindex="0" { (human::dedented(runscript)) } }
+            details { summary { (messages::RUNSCRIPT) } pre tabindex="0" { (human::dedented(runscript)) } }
         }
         @if let Some(definition) = &facts.metadata.definition {
-            details { summary { (words::DEFINITION) } pre tabindex="0" { (human::dedented(definition)) } }
+            details { summary { (messages::DEFINITION) } pre tabindex="0" { (human::dedented(definition)) } }
         }
         (download(facts, mount))
     };
@@ -61,32 +61,32 @@ fn work(facts: &ImageDetails, mount: &Mount) -> Markup {
         by_post: facts.by_post,
     };
     html! {
-        p.notice #(NOT_RUN) { (words::LED_HERE) }
+        p.notice #(NOT_RUN) { (messages::LED_HERE) }
         div.work {
             section aria-labelledby="run" {
-                h2 #run { (words::RUN_IT) }
-                @if !asked.errors.is_empty() { p.wrong role="alert" { (words::MEND) } }
+                h2 #run { (messages::RUN_IT) }
+                @if !asked.errors.is_empty() { p.wrong role="alert" { (messages::CORRECT) } }
                 (form(&facts.spec, &facts.target, mount, &filled))
-                div #told role="status" { (told(&asked.report)) }
+                div #told role="status" { (not_passed(&asked.report)) }
             }
             div {
                 section aria-labelledby="command-title" {
-                    h2 #command-title { (words::COMMAND) }
+                    h2 #command-title { (messages::COMMAND) }
                     div #command {
                         div.copyable { pre tabindex="0" { code { (asked.command) } } }
                         div #link {
-                            @if !asked.errors.is_empty() { p.hint { (words::NOT_YET) } }
+                            @if !asked.errors.is_empty() { p.hint { (messages::NOT_YET) } }
                             (filled_in(&facts.target, asked.report.given(), mount))
                         }
                     }
                 }
                 section #result aria-labelledby="result-title" hidden {
-                    h2 #result-title { (words::RESULT) }
+                    h2 #result-title { (messages::RESULT) }
                     p.state {
                         span #status role="status" {} span #elapsed {}
-                        button.quiet #cancel type="button" hidden { (words::CANCEL) }
+                        button.quiet #cancel type="button" hidden { (messages::CANCEL) }
                     }
-                    progress #progress max="100" hidden aria-label=(words::PROGRESS) {}
+                    progress #progress max="100" hidden aria-label=(messages::PROGRESS) {}
                     div #output {}
                 }
                 (calls(&call, mount))
@@ -101,19 +101,19 @@ pub fn filled_in(target: &Target, given: &[(ArgName, String)], mount: &Mount) ->
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     html! {
         @if !given.is_empty() {
-            p.hint { a href=(format!("{}?{query}", Route::Image(target.clone()).href(mount))) { (words::LINK) } }
+            p.hint { a href=(format!("{}?{query}", Route::Image(target.clone()).href(mount))) { (messages::LINK) } }
         }
     }
 }
 
 /// What was not passed as sent.
-pub fn told(report: &BindReport) -> Markup {
+pub fn not_passed(report: &BindReport) -> Markup {
     html! {
         @if !report.ignored().is_empty() || !report.changed().is_empty() {
-            ul.notes aria-label=(words::NOT_PASSED) {
-                @for name in report.ignored() { li { code { (name) } (words::IGNORED) } }
+            ul.notes aria-label=(messages::NOT_PASSED) {
+                @for name in report.ignored() { li { code { (name) } (messages::IGNORED) } }
                 @for change in report.changed() {
-                    li { code { (change.name.as_str()) } ": " code { (change.before) } (words::BECAME) code { (change.after) } }
+                    li { code { (change.name.as_str()) } ": " code { (change.before) } (messages::BECAME) code { (change.after) } }
                 }
             }
         }
@@ -125,10 +125,10 @@ fn notes(facts: &ImageDetails) -> Markup {
     let elsewhere = elsewhere(facts.metadata.architecture);
     html! {
         @if !facts.metadata.notes.is_empty() || !warnings.is_empty() || elsewhere.is_some() {
-            ul.notes aria-label=(words::NOTES) {
+            ul.notes aria-label=(messages::NOTES) {
                 @if let Some(why) = elsewhere { li.warning { (why) } }
                 @for note in &facts.metadata.notes { li { (note) } }
-                @for warning in warnings { li.warning { (words::FOR_AUTHOR) (warning) } }
+                @for warning in warnings { li.warning { (messages::FOR_AUTHOR) (warning) } }
             }
         }
     }
@@ -138,7 +138,7 @@ fn apps(facts: &ImageDetails, mount: &Mount) -> Markup {
     html! {
         @if facts.target.app.is_none() && !facts.metadata.apps.is_empty() {
             section {
-                h2 { (words::APPS) }
+                h2 { (messages::APPS) }
                 ul {
                     @for app in &facts.metadata.apps {
                         li {
@@ -161,13 +161,13 @@ fn labels(facts: &ImageDetails, mount: &Mount) -> Markup {
     html! {
         @if !facts.labels.is_empty() {
             section aria-labelledby="labels" {
-                h2 #labels { (words::LABELS) }
+                h2 #labels { (messages::LABELS) }
                 @if facts.labels.len() > FILTERED {
-                    input.filter.scripted #filter type="search" placeholder=(words::FILTER) aria-label=(words::FILTER);
+                    input.filter.scripted #filter type="search" placeholder=(messages::FILTER) aria-label=(messages::FILTER);
                 }
                 div.wide tabindex="0" role="group" aria-labelledby="labels" {
                     table #label-table {
-                        thead { tr { th scope="col" { (words::LABEL) } th scope="col" { (words::VALUE) } } }
+                        thead { tr { th scope="col" { (messages::LABEL) } th scope="col" { (messages::VALUE) } } }
                         tbody {
                             @for (name, value) in facts.labels.iter() {
                                 tr { th scope="row" { (name) } td { (folded(value)) } }
@@ -175,7 +175,7 @@ fn labels(facts: &ImageDetails, mount: &Mount) -> Markup {
                         }
                     }
                 }
-                p { (words::AS_JSON) a href=(Route::Labels(facts.target.clone()).href(mount)) { "labels" } ", "
+                p { (messages::AS_JSON) a href=(Route::Labels(facts.target.clone()).href(mount)) { "labels" } ", "
                     a href=(Route::Args(facts.target.clone()).href(mount)) { "arguments" } }
             }
         }
@@ -194,12 +194,12 @@ fn download(facts: &ImageDetails, mount: &Mount) -> Markup {
     html! {
         @if facts.download {
             section {
-                h2 { (words::DOWNLOAD_TITLE) }
+                h2 { (messages::DOWNLOAD_TITLE) }
                 p {
-                    a href=(Route::Download(facts.target.image.clone()).href(mount)) { (words::DOWNLOAD) }
+                    a href=(Route::Download(facts.target.image.clone()).href(mount)) { (messages::DOWNLOAD) }
                     @if let Some(size) = facts.size { " (" span title=(format!("{size} bytes")) { (human::size(size)) } ")" }
                 }
-                p.hint { (words::CHECKSUM) }
+                p.hint { (messages::CHECKSUM) }
                 div.copyable { pre tabindex="0" { code { "sha256sum " (facts.target.image) } } }
             }
         }

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, html};
 use crate::http::Mount;
 use crate::image::{AppName, Architecture, ImageName, Target};
 use crate::routes::{FileName, LOGO, Route};
-use crate::view::{assets, words};
+use crate::view::{assets, messages};
 
 /// How the site calls itself, where it does.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub struct Frame<'a> {
 impl Frame<'_> {
     /// The name of the site.
     pub fn site(&self) -> &str {
-        self.brand.title.unwrap_or(words::SITE)
+        self.brand.title.unwrap_or(messages::SITE)
     }
 
     fn logo(&self) -> String {
@@ -57,7 +57,7 @@ pub fn page(title: &str, frame: &Frame<'_>, body: &Markup) -> Markup {
                 link rel="icon" href=(frame.logo());
             }
             body data-words=(script_words()) {
-                a.skip href="#content" { (words::SKIP) }
+                a.skip href="#content" { (messages::SKIP) }
                 header.site {
                     a.home href=(Route::Home.href(mount)) {
                         img src=(frame.logo()) alt="" height="28";
@@ -66,7 +66,7 @@ pub fn page(title: &str, frame: &Frame<'_>, body: &Markup) -> Markup {
                     @if let Some(link) = frame.brand.link { a href=(link) { (host(link)) } }
                 }
                 main #content { (body) }
-                footer.site { (words::FOOT) }
+                footer.site { (messages::FOOT) }
             }
         }
     }
@@ -80,7 +80,7 @@ fn host(link: &str) -> String {
 
 /// The words of the script, as one attribute: the script has none of its own.
 fn script_words() -> String {
-    let pairs = words::image::SCRIPT.iter().map(|(name, text)| ((*name).to_owned(), (*text).into()));
+    let pairs = messages::image::SCRIPT.iter().map(|(name, text)| ((*name).to_owned(), (*text).into()));
     serde_json::Value::Object(pairs.collect()).to_string()
 }
 
@@ -107,7 +107,7 @@ pub fn outside(text: &str) -> Markup {
 
 /// What to say of an image for another processor than this one.
 pub fn elsewhere(image: Option<Architecture>) -> Option<String> {
-    image.and_then(|image| Some(words::elsewhere(image.as_str(), image.foreign()?)))
+    image.and_then(|image| Some(messages::elsewhere(image.as_str(), image.foreign()?)))
 }
 
 /// A link to an image's page.

@@ -7,15 +7,15 @@ use super::terminal::terminal;
 use crate::problems::Code;
 use crate::reply::Problem;
 use crate::routes::Route;
-use crate::view::words::{image as words, problem as status};
+use crate::view::messages::{image as messages, problem as status};
 
 /// What happened and what to do next.
 pub fn problem(problem: &Problem, frame: &Frame<'_>) -> Markup {
     let mount = frame.mount;
     let row = problem.code.row();
     let body = html! {
-        nav.crumbs aria-label=(words::WHERE) {
-            a href=(Route::Home.href(mount)) { (words::ALL) }
+        nav.crumbs aria-label=(messages::WHERE) {
+            a href=(Route::Home.href(mount)) { (messages::ALL) }
             @if let Some(target) = &problem.target {
                 " / " a href=(Route::Image(target.clone()).href(mount)) { (target.image) }
             }
@@ -27,10 +27,10 @@ pub fn problem(problem: &Problem, frame: &Frame<'_>) -> Markup {
             }
         }
         @if let Some(stdout) = problem.stdout.as_ref().filter(|stdout| !stdout.bytes.is_empty()) {
-            section { h2 { (words::OUTPUT) } pre.output tabindex="0" { (terminal(&String::from_utf8_lossy(&stdout.bytes))) } }
+            section { h2 { (messages::OUTPUT) } pre.output tabindex="0" { (terminal(&String::from_utf8_lossy(&stdout.bytes))) } }
         }
         @if let Some(stderr) = problem.stderr.as_deref().filter(|stderr| !stderr.trim().is_empty()) {
-            section { h2 { (words::MESSAGES) } pre.stderr tabindex="0" { (terminal(stderr.trim_end())) } }
+            section { h2 { (messages::MESSAGES) } pre.stderr tabindex="0" { (terminal(stderr.trim_end())) } }
         }
         p.facts { (status::STATUS) (row.status) " · " a href=(Route::Problem(problem.code).href(mount)) { (row.code) } @if !problem.instance.is_empty() { (status::REQUEST) code { (problem.instance) } } }
     };
@@ -41,7 +41,7 @@ pub fn problem(problem: &Problem, frame: &Frame<'_>) -> Markup {
 pub fn about(code: Code, frame: &Frame<'_>) -> Markup {
     let row = code.row();
     let body = html! {
-        nav.crumbs aria-label=(words::WHERE) { a href=(Route::Home.href(frame.mount)) { (words::ALL) } }
+        nav.crumbs aria-label=(messages::WHERE) { a href=(Route::Home.href(frame.mount)) { (messages::ALL) } }
         h1 { (row.title) }
         p { (code_words(row.about)) }
         p.facts { (status::STATUS) (row.status) " · " code { (row.code) } }

@@ -6,14 +6,14 @@ use maud::{Markup, html};
 
 use super::calls::{Call, calls};
 use super::form::{Filled, form};
-use super::image::{filled_in, told};
+use super::image::{filled_in, not_passed};
 use super::layout::{self, Frame, image_route};
 use super::terminal::terminal;
 use crate::routes::Route;
 use crate::service::FinishedRun;
 use crate::view::human;
+use crate::view::messages::image as messages;
 use crate::view::outcome::{failure, media};
-use crate::view::words::image as words;
 
 /// Command, output, and the form to run it again.
 pub fn result(ran: &FinishedRun, frame: &Frame<'_>) -> Markup {
@@ -24,31 +24,31 @@ pub fn result(ran: &FinishedRun, frame: &Frame<'_>) -> Markup {
     let call =
         Call { target: &ran.target, spec: &ran.spec, argv: &ran.argv, command: &ran.command, by_post: ran.by_post };
     let body = html! {
-        nav.crumbs aria-label=(words::WHERE) {
-            a href=(Route::Home.href(mount)) { (words::ALL) } " / "
+        nav.crumbs aria-label=(messages::WHERE) {
+            a href=(Route::Home.href(mount)) { (messages::ALL) } " / "
             a href=(image_route(&ran.target.image, ran.target.app.as_ref()).href(mount)) { (name) }
         }
         h1 { (name) }
         div.copyable { pre tabindex="0" { code { (ran.command) } } }
         (filled_in(&ran.target, given, mount))
-        (told(&ran.report))
+        (not_passed(&ran.report))
         @match failure(ran) {
             Some(problem) => { section.wrong role="alert" { h2 { (problem.code.row().title) } p { (problem.detail) } } }
             None => {}
         }
         section aria-labelledby="output" {
-            h2 #output { (words::OUTPUT) }
+            h2 #output { (messages::OUTPUT) }
             (output(ran))
             p.facts {
                 (human::duration(ran.outcome.elapsed)) " · " (human::size(ran.outcome.stdout.len() as u64))
-                @if ran.outcome.truncated { " · " (words::CUT) }
+                @if ran.outcome.truncated { " · " (messages::CUT) }
             }
         }
         @if !ran.stderr.trim().is_empty() {
-            section { h2 { (words::MESSAGES) } pre.stderr tabindex="0" { (terminal(ran.stderr.trim_end())) } }
+            section { h2 { (messages::MESSAGES) } pre.stderr tabindex="0" { (terminal(ran.stderr.trim_end())) } }
         }
         div.work {
-            section { h2 { (words::RUN_AGAIN) } (form(&ran.spec, &ran.target, mount, &filled)) }
+            section { h2 { (messages::RUN_AGAIN) } (form(&ran.spec, &ran.target, mount, &filled)) }
             div { (calls(&call, mount)) }
         }
     };
@@ -59,15 +59,15 @@ fn output(ran: &FinishedRun) -> Markup {
     let stdout = &ran.outcome.stdout;
     let media = media(stdout, ran.output);
     html! {
-        @if stdout.is_empty() { p.none { (words::NOTHING) } }
+        @if stdout.is_empty() { p.none { (messages::NOTHING) } }
         @else if media.starts_with("image/") {
-            img.output alt=(words::PICTURE) src=(data(stdout, media));
+            img.output alt=(messages::PICTURE) src=(data(stdout, media));
         } @else {
             pre.output #printed tabindex="0" data-media=[(stdout.len() <= SHOWN).then_some(media)] { (terminal(&text(stdout, media))) }
-            @if stdout.len() > SHOWN { p.hint { (words::MORE) } }
+            @if stdout.len() > SHOWN { p.hint { (messages::MORE) } }
         }
         @if !stdout.is_empty() && stdout.len() <= SAVED {
-            p { a download=(format!("{}.{}", ran.target.image, ending(media))) href=(data(stdout, media)) { (words::SAVE) } }
+            p { a download=(format!("{}.{}", ran.target.image, ending(media))) href=(data(stdout, media)) { (messages::SAVE) } }
         }
     }
 }

@@ -250,7 +250,7 @@ fn download_answers() -> Value {
 
 fn run_by_get(callable: &Callable, name: &str) -> Value {
     let mut get = json!({ "operationId": format!("run_{name}"), "tags": [name] });
-    merge(&mut get, told(callable, name));
+    merge(&mut get, description(callable, name));
     let parameters: Vec<Value> =
         callable.spec.args().iter().map(|arg| params::parameter(arg, &callable.policy)).collect();
     let mut responses = run_answers(callable, &[]);
@@ -261,7 +261,7 @@ fn run_by_get(callable: &Callable, name: &str) -> Value {
 
 fn run_by_post(callable: &Callable, name: &str) -> Value {
     let mut post = json!({ "operationId": format!("post_run_{name}"), "tags": [name] });
-    merge(&mut post, told(callable, name));
+    merge(&mut post, description(callable, name));
     let args = callable.spec.args();
     let body = |place: Where| {
         let properties: Map<String, Value> =
@@ -284,7 +284,7 @@ fn run_by_post(callable: &Callable, name: &str) -> Value {
 }
 
 /// Summary and help.
-fn told(callable: &Callable, name: &str) -> Value {
+fn description(callable: &Callable, name: &str) -> Value {
     let summary = summary(callable).unwrap_or_else(|| format!("Run {name}"));
     let mut value = json!({ "summary": summary });
     let mut description: Vec<String> = callable.help.iter().map(|help| fenced(help)).collect();

@@ -54,7 +54,7 @@ pub mod image {
     pub const RUN: &str = "Run";
     pub const CANCEL: &str = "Cancel";
     pub const NO_ARGUMENTS: &str = "It takes no arguments.";
-    pub const MEND: &str = "Some values cannot be used; what to do stands beside them.";
+    pub const CORRECT: &str = "Some values cannot be used; what to do stands beside them.";
     pub const REQUIRED: &str = " (required)";
     pub const CHOOSE: &str = "Choose…";
     pub const LEFT_OUT: &str = "— leave it out";
