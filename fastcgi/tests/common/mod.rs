@@ -2,7 +2,9 @@
 //!
 //! Builds and reads records by itself, so that a mistake in the library's own encoding cannot hide here.
 //! Every wait ends after [`HANG`].
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
+
+pub mod records;
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -11,6 +13,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use fastcgi::{Request, Server, ShutdownHandle};
+pub use records::{
+    ABORT, BEGIN, END, GET_VALUES, PARAMS, Record, STDERR, STDIN, STDOUT, UNKNOWN_TYPE, VALUES_RESULT, begin, padded,
+    pair, record, stream,
+};
 use tempfile::TempDir;
 
 /// A test that waits longer than this hangs.
@@ -18,65 +24,13 @@ pub const HANG: Duration = Duration::from_secs(20);
 /// Far more than a server may read for nobody.
 pub const FLOOD: usize = 100_000_000;
 
-pub const BEGIN: u8 = 1;
-pub const ABORT: u8 = 2;
-pub const END: u8 = 3;
-pub const PARAMS: u8 = 4;
-pub const STDIN: u8 = 5;
-pub const STDOUT: u8 = 6;
-pub const STDERR: u8 = 7;
-pub const GET_VALUES: u8 = 9;
-pub const VALUES_RESULT: u8 = 10;
-pub const UNKNOWN_TYPE: u8 = 11;
-
-pub fn padded(kind: u8, id: u16, content: &[u8], padding: u8) -> Vec<u8> {
-    let length = u16::try_from(content.len()).expect("content of one record");
-    let mut bytes = vec![1, kind, (id >> 8) as u8, id as u8, (length >> 8) as u8, length as u8, padding, 0];
-    bytes.extend_from_slice(content);
-    bytes.extend(vec![0xAA; padding.into()]);
-    bytes
-}
-
-pub fn record(kind: u8, id: u16, content: &[u8]) -> Vec<u8> {
-    padded(kind, id, content, 0)
-}
-
-pub fn begin(id: u16, role: u8, keep: bool) -> Vec<u8> {
-    record(BEGIN, id, &[0, role, keep.into(), 0, 0, 0, 0, 0])
-}
-
-pub fn pair(name: &[u8], value: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for part in [name, value] {
-        match part.len() {
-            short @ ..128 => bytes.push(short as u8),
-            long => bytes.extend((long as u32 | 0x8000_0000).to_be_bytes()),
-        }
-    }
-    [bytes.as_slice(), name, value].concat()
-}
-
 pub fn pairs(list: &[(&str, &str)]) -> Vec<u8> {
     list.iter().flat_map(|(name, value)| pair(name.as_bytes(), value.as_bytes())).collect()
-}
-
-/// A stream cut into records, with its end.
-pub fn stream(kind: u8, id: u16, bytes: &[u8]) -> Vec<u8> {
-    let mut records: Vec<u8> = bytes.chunks(0xffff).flat_map(|chunk| record(kind, id, chunk)).collect();
-    records.extend(record(kind, id, b""));
-    records
 }
 
 /// A whole request.
 pub fn request(id: u16, keep: bool, params: &[(&str, &str)], stdin: &[u8]) -> Vec<u8> {
     [begin(id, 1, keep), stream(PARAMS, id, &pairs(params)), stream(STDIN, id, stdin)].concat()
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    pub kind: u8,
-    pub id: u16,
-    pub content: Vec<u8>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -105,18 +59,7 @@ impl<S: Read + Write> Client<S> {
 
     /// The next record; `None`: the connection is closed.
     pub fn record(&mut self) -> Option<Record> {
-        let mut header = [0; 8];
-        match self.0.read_exact(&mut header) {
-            Ok(()) => {}
-            Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => return None,
-            Err(error) => panic!("no record: {error}"),
-        }
-        let [version, kind, id1, id0, length1, length0, padding, _] = header;
-        assert_eq!(version, 1);
-        let mut content = vec![0; u16::from_be_bytes([length1, length0]).into()];
-        self.0.read_exact(&mut content).expect("content");
-        self.0.read_exact(&mut vec![0; padding.into()]).expect("padding");
-        Some(Record { kind, id: u16::from_be_bytes([id1, id0]), content })
+        Record::read(&mut self.0).unwrap_or_else(|error| panic!("no record: {error}"))
     }
 
     /// Everything up to the END_REQUEST for this request; no record may be for anybody else.
