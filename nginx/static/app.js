@@ -276,11 +276,9 @@ function problem(facts, status, output) {
 
 /* ---- What came out, by kind */
 
-const ENDINGS = { "application/json": "json", "text/csv": "csv", "text/tab-separated-values": "tsv", "image/svg+xml": "svg" };
-
 // A tree for JSON, a table for CSV, nothing for other texts.
 function laidOut(text, media) {
-  const value = json(text);
+  const value = media === "application/json" ? json(text) : undefined;
   if (value !== undefined) return make("div", { class: "tree output", tabindex: "0", role: "group", "aria-label": words.output }, tree(value));
   if (media.startsWith("text/csv")) return table(rows(text, ","));
   if (media.startsWith("text/tab-separated-values")) return table(rows(text, "\t"));
@@ -289,8 +287,9 @@ function laidOut(text, media) {
 async function show(blob, text, output) {
   const declared = form.getAttribute("data-output") ?? "";
   if (blob.size === 0) return output.replaceChildren(make("p", { class: "none" }, words.nothing));
-  const media = json(text) !== undefined ? "application/json" : declared;
-  const name = "output." + (ENDINGS[media] ?? (media.startsWith("image/") ? media.slice(6) : "txt"));
+  const isJson = !declared && json(text) !== undefined;
+  const media = isJson ? "application/json" : declared;
+  const name = `${form.dataset.file}.${form.dataset.ending ?? (isJson ? "json" : text ? "txt" : "bin")}`;
   const picture = media.startsWith("image/");
   if (picture) {
     output.firstChild.replaceWith(make("img", { class: "output", alt: words.picture, src: await dataUrl(new Blob([blob], { type: media })) }));

@@ -11,6 +11,7 @@ mod answer;
 pub mod assets;
 mod events;
 mod file;
+mod file_name;
 mod html;
 mod human;
 mod json;

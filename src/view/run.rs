@@ -7,6 +7,7 @@
 use serde_json::{Value, json};
 
 use super::answer::{SANDBOX, html_page, json_bytes, varied};
+use super::file_name::output_name;
 use super::html::{self, Frame};
 use super::json::{merge, output};
 use super::outcome::{end_code, failure, media};
@@ -47,7 +48,9 @@ fn raw(ran: FinishedRun, request: &Request, frame: &Frame<'_>, lifetime: &str) -
         return with_run_fields(show_problem(&problem, request, frame), &ran);
     }
     let media = media(&ran.outcome.stdout, ran.output);
+    let name = output_name(&ran.target, &ran.spec, ran.report.given(), media);
     let mut response = with_run_fields(varied(Response::new(200, media, Vec::new())), &ran)
+        .with("Content-Disposition", format!("inline; filename=\"{name}\""))
         .with("Content-Security-Policy", SANDBOX)
         .with("Cache-Control", lifetime);
     response.payload = Payload::Bytes(ran.outcome.stdout.into());

@@ -229,3 +229,23 @@ fn labels_of_an_image_are_not_read_by_the_runtime() {
         assert_eq!(site.ask(&get(RUN)).json(), Value::Array(none));
     });
 }
+
+/// A saved output has a name of its own, which no image has, and nothing that a visitor wrote freely is in it.
+#[test]
+fn the_output_has_a_file_name() {
+    on_both_wires(|wire| {
+        let labels = [
+            ("SINGULARITY_RUNSCRIPT_ARG_FLOAT", "r0"),
+            ("SINGULARITY_RUNSCRIPT_ARG_STR", "name"),
+            ("SINGULARITY_RUNSCRIPT_ARG_SCHEMA", r#"{"r0": {"default": 2.5}}"#),
+            ("SINGULARITY_RUNSCRIPT_OUTPUT", "text/csv"),
+        ];
+        let site = Site::new(wire).prints("print.sif", b"a,b\n").image("print.sif", &labels);
+        for (query, name) in [("", "print.csv"), ("?r0=3&name=Amy", "print_r0-3.csv"), ("?r0=2.50", "print.csv")] {
+            let answer = site.ask(&get(&format!("{PRINT}{query}")));
+            assert_eq!(answer.header("Content-Disposition"), Some(format!("inline; filename=\"{name}\"").as_str()));
+            let page = site.ask(&get(&format!("{PRINT}{query}")).accept(BROWSER)).good();
+            assert!(page.contains(&format!("download=\"{name}\"")), "{page}");
+        }
+    });
+}

@@ -7,6 +7,7 @@ use crate::args::{Arg, ArgError, ArgName, ArgSpec, ArgType, ValueError, plain_te
 use crate::http::Mount;
 use crate::image::Target;
 use crate::routes::Route;
+use crate::view::file_name::{ending, stem};
 use crate::view::messages::{bounds, image as messages};
 
 /// What was typed, and what is wrong with it.
@@ -34,7 +35,8 @@ pub fn form(spec: &ArgSpec, target: &Target, mount: &Mount, filled: &Filled<'_>)
     let output = spec.output().map(|output| output.as_str());
     html! {
         form.run #form method=(if filled.by_post { "post" } else { "get" }) action=(Route::Run(target.clone()).href(mount))
-            data-page=(Route::Image(target.clone()).href(mount)) data-output=[output] {
+            data-page=(Route::Image(target.clone()).href(mount)) data-output=[output]
+            data-file=(stem(target)) data-ending=[output.map(ending)] {
             @for arg in spec.args() { (field(arg, filled)) }
             @if spec.args().is_empty() { p.none { (messages::NO_ARGUMENTS) } }
             p.actions {

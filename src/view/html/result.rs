@@ -11,6 +11,7 @@ use super::layout::{self, Frame, image_route};
 use super::terminal::terminal;
 use crate::routes::Route;
 use crate::service::FinishedRun;
+use crate::view::file_name::output_name;
 use crate::view::human;
 use crate::view::messages::image as messages;
 use crate::view::outcome::{failure, media};
@@ -67,7 +68,7 @@ fn output(ran: &FinishedRun) -> Markup {
             @if stdout.len() > SHOWN { p.hint { (messages::MORE) } }
         }
         @if !stdout.is_empty() && stdout.len() <= SAVED {
-            p { a download=(format!("{}.{}", ran.target.image, ending(media))) href=(data(stdout, media)) { (messages::SAVE) } }
+            p { a download=(output_name(&ran.target, &ran.spec, ran.report.given(), media)) href=(data(stdout, media)) { (messages::SAVE) } }
         }
     }
 }
@@ -75,17 +76,6 @@ fn output(ran: &FinishedRun) -> Markup {
 /// The bytes as an address: shown or saved without a second run.
 fn data(stdout: &[u8], media: &str) -> String {
     format!("data:{};base64,{}", media.replace("; ", ";"), BASE64.encode(stdout))
-}
-
-/// What a file of this type is called at its end.
-fn ending(media: &str) -> &str {
-    let kind = media.split(['/', ';']).nth(1).unwrap_or_default();
-    match kind {
-        "plain" => "txt",
-        "svg+xml" => "svg",
-        "tab-separated-values" => "tsv",
-        _ => kind,
-    }
 }
 
 /// Most bytes of an output that the page itself offers as a file.
