@@ -47,6 +47,10 @@ pub enum Error {
     NoDownload,
     #[error("content of an unknown type")]
     MediaType,
+    #[error("content with an encoding: {0}")]
+    ContentEncoding(String),
+    #[error("a query beside content, with {0}")]
+    QueryBesideContent(String),
     #[error("content too large")]
     BodyTooLarge,
     #[error("content without a length")]
@@ -84,13 +88,10 @@ impl Error {
     pub fn code(&self) -> Code {
         match self {
             Error::Request(RequestError::Query) => Code::QueryTooLong,
+            Error::Request(RequestError::Field) => Code::FieldTooLarge,
             Error::Request(RequestError::Path) | Error::NoRoute => Code::NoSuchAddress,
             Error::Request(
-                RequestError::NoMethod
-                | RequestError::Mount(_)
-                | RequestError::Host
-                | RequestError::Length
-                | RequestError::Field,
+                RequestError::NoMethod | RequestError::Mount(_) | RequestError::Host | RequestError::Length,
             ) => Code::BadRequest,
             Error::Method(_) | Error::RunMethod(_) => Code::MethodNotAllowed,
             Error::Host => Code::UnknownHost,
@@ -100,18 +101,21 @@ impl Error {
             Error::Find(FindError::NotFound) => Code::NoSuchImage,
             Error::Find(FindError::Io(_)) => Code::ImageUnavailable,
             Error::Find(FindError::Denied) | Error::Metadata(_) => Code::UnreadableImage,
-            Error::NotRun(_) => Code::NotRunHere,
+            Error::NotRun(_) | Error::Runtime(RuntimeError::Evaluates(_)) => Code::NotRunHere,
             Error::Page(_) => Code::BadPage,
             Error::NoApp => Code::NoSuchApp,
             Error::Distrust(_) => Code::NotTrusted,
             Error::NoDownload => Code::NotOffered,
-            Error::MediaType => Code::UnknownContent,
+            Error::MediaType | Error::ContentEncoding(_) => Code::UnknownContent,
+            Error::QueryBesideContent(_) => Code::QueryBesideContent,
             Error::BodyTooLarge | Error::Arguments(BindError::Input(InputError::BodyTooLong)) => Code::ContentTooLarge,
             Error::BodyNoLength => Code::LengthRequired,
             Error::BodyIncomplete => Code::ContentIncomplete,
             Error::Arguments(BindError::Input(InputError::QueryTooLong)) => Code::QueryTooLong,
             Error::Arguments(BindError::Input(InputError::TooMany)) => Code::TooManyParameters,
-            Error::Arguments(BindError::Input(InputError::NotJson { .. })) => Code::NotJson,
+            Error::Arguments(BindError::Input(InputError::NotJson { .. } | InputError::NotUtf8 { .. })) => {
+                Code::NotJson
+            }
             Error::Arguments(BindError::Input(InputError::NotAnObject)) => Code::NotAnObject,
             Error::Arguments(BindError::Rejected(_)) => Code::BadArguments,
             Error::Busy => Code::Busy,
@@ -175,6 +179,12 @@ impl Error {
             Error::NoDownload => {
                 "This site does not offer this image as a file; its owner can (`download`).".to_owned()
             }
+            Error::ContentEncoding(encoding) => {
+                format!("Send the content as it is, without `Content-Encoding`: `{encoding}` is not taken.")
+            }
+            Error::QueryBesideContent(names) => {
+                format!("A POST has its arguments in its content: leave the query out of the address ({names}).")
+            }
             Error::MediaType => {
                 "Send the arguments as application/x-www-form-urlencoded or as an application/json object.".to_owned()
             }
@@ -208,6 +218,11 @@ impl Error {
             Error::Runtime(RuntimeError::Unknown(..) | RuntimeError::Asking) => {
                 "It is being found out how well this host can keep containers apart: try again in some seconds. Nothing \
                  is run before that is known."
+                    .to_owned()
+            }
+            Error::Runtime(RuntimeError::Evaluates(_)) => {
+                "The container runtime of this site is too old to pass this choice as it is. Its owner can install Apptainer \
+                 1.1 or SingularityCE 3.10, or a later one."
                     .to_owned()
             }
             Error::Runtime(_) => {

@@ -42,7 +42,7 @@ macro_rules! problems {
 
 problems! {
     BadRequest 400 "bad-request" "The request cannot be understood"
-        "Something that the web server passed on is no request: a header field that is too long, a length that is no number, several names in `Host`."
+        "Something that the web server passed on is no request: a length that is no number, several names in `Host`."
     BadArguments 400 "bad-arguments" "Some arguments cannot be used"
         "`errors` names each argument and says what to write instead. Nothing has run."
     TooManyParameters 400 "too-many-parameters" "There are too many parameters"
@@ -51,6 +51,8 @@ problems! {
         "Send one JSON object whose members are the arguments. `detail` says where it goes wrong."
     NotAnObject 400 "not-an-object" "The content is JSON, but no object"
         "Send one JSON object whose members are the arguments."
+    QueryBesideContent 400 "query-beside-content" "The address has a query beside the content"
+        "A POST has its arguments in its content. Leave the query out of the address. Nothing has run."
     BadPage 400 "bad-page" "The list has no such page"
         "Send `page` as a whole number, or leave it out."
     ContentIncomplete 400 "content-incomplete" "The content ended too early"
@@ -89,6 +91,8 @@ problems! {
         "The web server bounds how many requests one address has under way and how many begin in a second. Wait for the seconds of `Retry-After`."
     VisitorBusy 429 "visitor-busy" "Too much at once from your address"
         "One address may have so many runs, and answers of runs, at the same time. Whoever shares your address counts too."
+    FieldTooLarge 431 "field-too-large" "A header field is too large"
+        "Send at most 8 KiB in each header field."
     Internal 500 "internal" "Something went wrong here"
         "A fault of this program. The site's log has the reason under the request's id (`instance`)."
     ImageUnavailable 500 "image-unavailable" "The image could not be opened"

@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["app", "cli", "config", "run", "service", "wire"]),
     ("cli", &["app", "args", "config", "error", "http", "image", "run", "service", "text", "view", "wire"]),
     ("wire", &["app", "error", "http", "limits", "log", "visitor"]),
-    ("app", &["args", "error", "http", "image", "log", "reply", "routes", "run", "service", "view", "visitor"]),
+    ("app", &["args", "error", "http", "image", "log", "reply", "routes", "run", "service", "text", "view", "visitor"]),
     ("view", &["args", "error", "http", "image", "problems", "reply", "routes", "run", "service"]),
     ("reply", &["args", "error", "image", "problems", "routes", "service"]),
     ("service", &["args", "config", "error", "image", "log", "run", "visitor"]),

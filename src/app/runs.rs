@@ -9,6 +9,7 @@ use crate::image::Target;
 use crate::log;
 use crate::reply::Reply;
 use crate::service::{Caller, Principal};
+use crate::text::{is_obeyed, shown};
 use crate::view;
 
 impl Site {
@@ -77,6 +78,15 @@ fn input(request: &Request) -> Result<Input<'_>, Error> {
     if request.method == Method::Get {
         return Ok(Input::Query { text: request.query.as_bytes(), blank });
     }
+    if let Some(names) = names(&request.query) {
+        return Err(Error::QueryBesideContent(names));
+    }
+    if let Some(encoding) = request.headers.content_encoding.as_deref().map(str::trim)
+        && !encoding.is_empty()
+        && !encoding.eq_ignore_ascii_case("identity")
+    {
+        return Err(Error::ContentEncoding(shown(encoding, MAX_SHOWN, is_obeyed)));
+    }
     let bytes = match &request.body {
         Body::Bytes(bytes) => bytes,
         Body::TooLarge => return Err(Error::BodyTooLarge),
@@ -91,4 +101,17 @@ fn input(request: &Request) -> Result<Input<'_>, Error> {
         "" if bytes.is_empty() => Ok(Input::Form { text: bytes, blank }),
         _ => Err(Error::MediaType),
     }
+}
+
+/// Characters of a visitor's text that an error repeats.
+const MAX_SHOWN: usize = 64;
+/// Names of a query that an error repeats.
+const MAX_NAMES: usize = 8;
+
+/// The first names of a query; nothing of one that is empty.
+fn names(query: &str) -> Option<String> {
+    let mut names = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| shown(&name, MAX_SHOWN, is_obeyed));
+    let first: Vec<String> = names.by_ref().take(MAX_NAMES).map(|name| format!("`{name}`")).collect();
+    let more = if names.next().is_some() { ", …" } else { "" };
+    (!first.is_empty()).then(|| first.join(", ") + more)
 }

@@ -8,7 +8,7 @@ use serde_json::{Number, Value};
 use super::error::{ValueError, excerpt};
 use super::label::ArgType;
 use super::name::ArgName;
-use super::value::ArgValue;
+use super::value::{ArgValue, is_equivalent};
 
 /// One declared argument. What the schema label says of it has been checked: values have the argument's type and
 /// lie within its bounds, numbers of an INT fit i64, texts are one line.
@@ -24,8 +24,8 @@ pub struct Arg {
     pub description: Option<String>,
     /// Shown in the form; not passed unless sent.
     pub default: Option<Value>,
-    /// The only values that may pass (`enum`), unless empty. Words may hold every harmless extra character; a
-    /// site that does not allow one refuses that choice by name.
+    /// The only values that may pass (`enum`), unless empty. Words may hold every printable character, whatever the site
+    /// allows in words of visitors.
     pub choices: Vec<Value>,
     /// INT and FLOAT: the least value.
     pub minimum: Option<Number>,
@@ -54,6 +54,12 @@ impl Arg {
             examples: Vec::new(),
             required: false,
         }
+    }
+
+    /// The author's choice that this text is, as the author wrote it; STR only.
+    pub(super) fn choice(&self, text: &str) -> Option<&str> {
+        let choices = self.choices.iter().filter_map(Value::as_str).filter(|_| self.kind == ArgType::Str);
+        choices.into_iter().find(|choice| is_equivalent(choice, text))
     }
 
     /// Whether a value of the argument's type lies within the author's bounds.

@@ -15,7 +15,7 @@ use super::json::Scalar;
 use super::label::ArgType;
 use super::name::ArgName;
 use super::spec::ArgSpec;
-use super::value::{ArgValue, SanitisePolicy, unwelcome};
+use super::value::{ArgValue, SanitisePolicy, is_equivalent};
 
 /// What the visitor should be told in any case.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -222,14 +222,13 @@ fn whole(number: &str) -> &str {
 }
 
 fn parse(arg: &Arg, text: &str, policy: &SanitisePolicy, report: &mut BindReport) -> Result<ArgValue, ValueError> {
+    if let Some(choice) = arg.choice(text) {
+        return ArgValue::choice(choice);
+    }
     let value = ArgValue::parse(arg.kind, text, policy)?;
     if let ArgValue::Str(word) = &value
-        && word.as_str() != text
+        && !is_equivalent(word.as_str(), text)
     {
-        // A choice of the author's that this site does not allow: say that, not "choose one of" what was chosen.
-        if arg.choices.iter().any(|choice| choice.as_str() == Some(text)) {
-            return Err(ValueError::NotAllowedCharacters(unwelcome(text, policy)));
-        }
         let (before, after) = (text.to_owned(), word.as_str().to_owned());
         report.changed.push(Change { name: arg.name.clone(), before, after });
     }

@@ -22,6 +22,9 @@ pub enum ValueError {
     /// FLOAT: not a decimal number.
     #[error("write a decimal number such as 1.5 or 2e3")]
     NotANumber,
+    /// FLOAT: with a comma where this, with a point, is a number.
+    #[error("use a point: {0}")]
+    DecimalComma(String),
     /// FLOAT: infinity or, though not zero, zero as a 64-bit float.
     #[error("write a number that a 64-bit float can hold")]
     NumberOutOfRange,
@@ -80,7 +83,7 @@ impl ValueError {
         match self {
             ValueError::NotAnInteger => "not-an-integer",
             ValueError::IntegerOutOfRange => "integer-out-of-range",
-            ValueError::NotANumber => "not-a-number",
+            ValueError::NotANumber | ValueError::DecimalComma(_) => "not-a-number",
             ValueError::NumberOutOfRange => "number-out-of-range",
             ValueError::Empty => "empty",
             ValueError::NothingLeft => "nothing-left",

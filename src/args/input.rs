@@ -66,7 +66,17 @@ pub enum InputError {
     /// More than [`MAX_PARAMETERS`].
     #[error("more than {MAX_PARAMETERS} parameters: send only the arguments that the image declares")]
     TooMany,
-    /// Not UTF-8, or not RFC 8259.
+    /// Not UTF-8 (RFC 8259 §8.1).
+    #[error(
+        "the body is not UTF-8 (line {line}, column {column}): send it in UTF-8, not in Latin-1 or another encoding"
+    )]
+    NotUtf8 {
+        /// Counted from 1.
+        line: usize,
+        /// In bytes, counted from 1.
+        column: usize,
+    },
+    /// Not RFC 8259.
     #[error("the body is not JSON (line {line}, column {column}): send one object such as {{\"name\": \"Amy\"}}")]
     NotJson {
         /// Counted from 1.
@@ -115,11 +125,13 @@ fn pairs(text: &[u8], blank: Blank) -> Result<Pairs<'_>, InputError> {
 }
 
 fn members(text: &[u8]) -> Result<Pairs<'_>, InputError> {
+    // a byte order mark may be ignored (RFC 8259 §8.1); some editors and shells write one
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let text = str::from_utf8(text).map_err(|error| {
         let good = text.get(..error.valid_up_to()).unwrap_or_default();
         let mut lines = good.rsplit(|byte| *byte == b'\n');
         let column = lines.next().map_or(0, <[u8]>::len) + 1;
-        InputError::NotJson { line: lines.count() + 1, column }
+        InputError::NotUtf8 { line: lines.count() + 1, column }
     })?;
     let found = json::members(text, MAX_PARAMETERS).map_err(|error| match error.classify() {
         Category::Data => InputError::NotAnObject,

@@ -47,6 +47,8 @@ enum Unusable {
     Twice,
     #[error("write an object of keywords, such as {{\"description\": \"…\"}}")]
     NotAnObject,
+    #[error("a flag that is left out is not set: write false, or leave it out")]
+    FlagIsUnset,
     #[error("an argument of type {0} has none")]
     NotForKind(ArgType),
     #[error("write one line of text, at most {0} characters")]
@@ -153,9 +155,11 @@ fn set(arg: &mut Arg, word: &str, raw: &RawValue, warnings: &mut Warnings) -> Re
             arg.admits(&value).map_err(|_| Unusable::BelowMinimum)?;
             arg.maximum = as_number(maximum);
         }
-        "enum" if arg.kind != ArgType::Bool => arg.choices = values(arg, word, raw, MAX_CHOICES, warnings)?,
+        "enum" if arg.kind == ArgType::Str => arg.choices = list(arg, word, raw, MAX_CHOICES, warnings, choice)?,
+        "enum" if is_number => arg.choices = list(arg, word, raw, MAX_CHOICES, warnings, admitted)?,
+        "default" if arg.kind == ArgType::Bool && raw.get() == "true" => return Err(Unusable::FlagIsUnset),
         "default" => arg.default = Some(admitted(arg, raw)?),
-        "examples" => arg.examples = values(arg, word, raw, MAX_EXAMPLES, warnings)?,
+        "examples" => arg.examples = list(arg, word, raw, MAX_EXAMPLES, warnings, admitted)?,
         _ => return Err(Unusable::NotForKind(arg.kind)),
     }
     Ok(())
@@ -191,17 +195,18 @@ fn as_number(value: Value) -> Option<Number> {
     }
 }
 
-fn values(
+fn list(
     arg: &Arg,
     word: &str,
     raw: &RawValue,
     limit: usize,
     warnings: &mut Warnings,
+    value: impl Fn(&Arg, &RawValue) -> Result<Value, Unusable>,
 ) -> Result<Vec<Value>, Unusable> {
     let list = json::elements(raw).filter(|list| (1..=limit).contains(&list.len())).ok_or(Unusable::NotAList(limit))?;
     let mut good = Vec::new();
     for raw in list {
-        match admitted(arg, raw) {
+        match value(arg, raw) {
             Ok(value) => good.push(value),
             Err(why) => warnings.push(keyword(arg.name.as_str(), word, why)),
         }
@@ -209,8 +214,22 @@ fn values(
     if good.is_empty() { Err(Unusable::NoValueLeft) } else { Ok(good) }
 }
 
+/// A choice that the author offers: every printable word.
+fn choice(arg: &Arg, raw: &RawValue) -> Result<Value, Unusable> {
+    let Scalar::Text(text) = json::scalar(raw) else {
+        return Err(Unusable::WrongType { which: excerpt(raw.get()), kind: arg.kind });
+    };
+    let value = ArgValue::choice(&text).and_then(|value| arg.admits(&value));
+    value.map(|()| Value::String(text)).map_err(|why| refused(raw, why))
+}
+
 /// A value that a visitor could send.
 fn admitted(arg: &Arg, raw: &RawValue) -> Result<Value, Unusable> {
+    if let Scalar::Text(text) = json::scalar(raw)
+        && arg.choice(&text).is_some()
+    {
+        return Ok(Value::String(text));
+    }
     let (value, parsed) = typed(arg.kind, raw)?;
     if value != Value::Bool(false) {
         arg.admits(&parsed).map_err(|why| refused(raw, why))?;

@@ -1,14 +1,16 @@
 //! One value of one argument: text and a type in, an [`ArgValue`] that may stand in an argv out, or why not.
 //!
 //! The rules (the contract's "visitor's side"):
+//! - White space around a number is left out.
 //! - INT: `[+-]?[0-9]+` that fits i64, passed as that number in its shortest form: `+5` is `5` and `007` is `7`,
 //!   since shells read `010` as eight. Never a changed number.
 //! - FLOAT: `[+-]?([0-9]+|[0-9]*\.[0-9]+)([eE][+-]?[0-9]+)?`, passed as typed. A negative one with an exponent is
 //!   written out plainly, digit by digit, because option parsers take `-1e3` for an option; for the same reason
 //!   `5.` is refused and `.5` is not. What a 64-bit float cannot tell from infinity or, unless it is zero, from
 //!   zero is out of range.
-//! - STR: one word of Unicode letters and digits, `.`, `_`, `-` and what the site adds from [`HARMLESS`]; the rest
-//!   and leading `-` are stripped, or refused ([`SanitiseMode`]).
+//! - STR: brought to Unicode Normalization Form C (UAX #15), then one word of letters with the marks that follow them,
+//!   digits, `.`, `_`, `-` and what the site adds from [`HARMLESS`]; the rest and leading `-` are stripped, or refused
+//!   ([`SanitiseMode`]). A value that is one of the author's choices is passed as the author wrote it.
 //! - BOOL: a flag has no value.
 //!
 //! Never: no control character, white space, quote or shell metacharacter gets through, and no leading `-` other
@@ -17,6 +19,8 @@
 use std::num::IntErrorKind;
 
 use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use super::error::{ValueError, excerpt};
 use super::label::ArgType;
@@ -77,8 +81,11 @@ impl SanitisePolicy {
         SanitisePolicy { mode: SanitiseMode::Reject, extra: ExtraCharacters(HARMLESS.to_owned()) }
     }
 
+    /// Whether it may stand there by itself; a mark may follow a letter or another mark, too.
     fn allows(&self, character: char) -> bool {
-        character.is_alphanumeric() || matches!(character, '.' | '_' | '-') || self.extra.0.contains(character)
+        (character.is_alphanumeric() && !is_combining_mark(character))
+            || matches!(character, '.' | '_' | '-')
+            || self.extra.0.contains(character)
     }
 }
 
@@ -126,30 +133,30 @@ impl Decimal {
 }
 
 impl ArgValue {
-    /// The one door for visitors' text.
+    /// The only constructor for visitors' text.
     pub fn parse(kind: ArgType, text: &str, policy: &SanitisePolicy) -> Result<ArgValue, ValueError> {
         if kind == ArgType::Bool {
             return Ok(ArgValue::Bool);
         }
-        let limit = if kind == ArgType::Str { MAX_WORD_CHARS } else { MAX_NUMBER_CHARS };
-        if text.is_empty() {
-            return Err(ValueError::Empty);
-        }
-        if text.chars().nth(limit).is_some() {
-            return Err(ValueError::TooLong(limit));
-        }
-        // The decoders above put this character where bytes were not UTF-8.
-        if text.contains(char::REPLACEMENT_CHARACTER) {
-            return Err(ValueError::NotText);
-        }
-        if text.contains(char::is_control) {
-            return Err(ValueError::ControlCharacter);
-        }
+        let (text, limit) = match kind {
+            ArgType::Str => (text, MAX_WORD_CHARS),
+            _ => (text.trim(), MAX_NUMBER_CHARS),
+        };
+        check_text(text, limit)?;
         match kind {
             ArgType::Str => word(text, policy).map(ArgValue::Str),
             ArgType::Int => integer(text).map(ArgValue::Int),
             ArgType::Float => decimal(text).map(ArgValue::Float),
             ArgType::Bool => Ok(ArgValue::Bool),
+        }
+    }
+
+    /// A choice of the author's, which may hold every printable character and no leading `-`.
+    pub(super) fn choice(text: &str) -> Result<ArgValue, ValueError> {
+        check_text(text, MAX_WORD_CHARS)?;
+        match text.starts_with('-') {
+            true => Err(ValueError::NotAllowedCharacters("the leading `-`".to_owned())),
+            false => Ok(ArgValue::Str(StrValue(text.to_owned()))),
         }
     }
 
@@ -164,6 +171,29 @@ impl ArgValue {
     }
 }
 
+/// One line of text within a bound.
+fn check_text(text: &str, limit: usize) -> Result<(), ValueError> {
+    if text.is_empty() {
+        return Err(ValueError::Empty);
+    }
+    if text.chars().nth(limit).is_some() {
+        return Err(ValueError::TooLong(limit));
+    }
+    // the decoders above put this character where bytes were not UTF-8
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(ValueError::NotText);
+    }
+    if text.contains(char::is_control) {
+        return Err(ValueError::ControlCharacter);
+    }
+    Ok(())
+}
+
+/// Whether two texts are the same letters, however their accents are encoded.
+pub(super) fn is_equivalent(one: &str, other: &str) -> bool {
+    one == other || one.nfc().eq(other.nfc())
+}
+
 fn integer(text: &str) -> Result<i64, ValueError> {
     text.parse::<i64>().map_err(|error| match error.kind() {
         IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => ValueError::IntegerOutOfRange,
@@ -172,6 +202,10 @@ fn integer(text: &str) -> Result<i64, ValueError> {
 }
 
 fn decimal(text: &str) -> Result<Decimal, ValueError> {
+    if text.contains(',') && !text.contains('.') && text.matches(',').count() == 1 {
+        let pointed = text.replace(',', ".");
+        return Err(decimal(&pointed).map_or(ValueError::NotANumber, |_| ValueError::DecimalComma(pointed)));
+    }
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
@@ -225,19 +259,33 @@ fn plainly(mantissa: &str, exponent: i32) -> String {
 }
 
 fn word(text: &str, policy: &SanitisePolicy) -> Result<StrValue, ValueError> {
-    let kept: String = text.chars().filter(|character| policy.allows(*character)).collect();
+    let (kept, lost) = sift(text, policy);
     let word = kept.trim_start_matches('-');
     match policy.mode {
-        SanitiseMode::Reject if word != text => Err(ValueError::NotAllowedCharacters(unwelcome(text, policy))),
+        SanitiseMode::Reject if !lost.is_empty() || word != kept => {
+            Err(ValueError::NotAllowedCharacters(unwelcome(&lost)))
+        }
         _ if word.is_empty() => Err(ValueError::NothingLeft),
         _ => Ok(StrValue(word.to_owned())),
     }
 }
 
-/// The characters of a value that may not pass, each once.
-pub(super) fn unwelcome(text: &str, policy: &SanitisePolicy) -> String {
+/// A text in Normalization Form C without what may not pass, and that.
+fn sift(text: &str, policy: &SanitisePolicy) -> (String, String) {
+    let (mut kept, mut lost) = (String::new(), String::new());
+    let mut after_letter = false;
+    for character in text.nfc() {
+        let passes = policy.allows(character) || (after_letter && is_combining_mark(character));
+        after_letter = passes && (character.is_alphabetic() || is_combining_mark(character));
+        if passes { &mut kept } else { &mut lost }.push(character);
+    }
+    (kept, lost)
+}
+
+/// The characters that may not pass, each once.
+fn unwelcome(lost: &str) -> String {
     let mut found = String::new();
-    for character in text.chars().filter(|character| !policy.allows(*character)) {
+    for character in lost.chars() {
         if !found.contains(character) {
             found.push(character);
         }

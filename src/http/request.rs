@@ -125,8 +125,10 @@ impl Method {
 #[allow(missing_docs)]
 pub struct Headers {
     pub accept: Option<String>,
+    pub content_encoding: Option<String>,
     pub content_type: Option<String>,
     pub host: Option<String>,
+    pub if_modified_since: Option<String>,
     pub if_none_match: Option<String>,
     pub if_range: Option<String>,
     pub last_event_id: Option<String>,

@@ -49,6 +49,9 @@ pub enum RuntimeError {
     /// Something that a run needs could not be found out.
     #[error("nothing is run while it is not known whether {code} holds here: {1}", code = .0.code())]
     Unknown(HostFeature, String),
+    /// A shell of it would change an argument that an author offers.
+    #[error("the container runtime {0} does not offer --no-eval: a shell would evaluate an argument of this run")]
+    Evaluates(PathBuf),
     /// Somebody is finding out what the runtime can do here.
     #[error("nothing is run while it is found out what the runtime can do here")]
     Asking,

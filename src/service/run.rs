@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::{Caller, FinishedRun, Opened, Service};
-use crate::args::{ArgSpec, Arguments};
+use crate::args::{ArgSpec, Arguments, HARMLESS};
 use crate::config::ImageSettings;
 use crate::error::Error;
 use crate::run::{
     self, Busy, Client, End, Host, HostCache, HostFeature, Invocation, InvocationOptions, Limits, Network, Outcome,
-    Run, Runtime, Slot, Slots, StartError,
+    Run, Runtime, RuntimeError, Slot, Slots, StartError,
 };
 use crate::visitor::Visitor;
 
@@ -142,6 +142,9 @@ impl Service {
             launcher: &settings.launcher,
             locale: !opened.image.sets_locale(),
         };
+        if !host.flags.no_eval && argv.iter().any(|word| !word.chars().all(is_left_alone)) {
+            return Err(RuntimeError::Evaluates(runtime.path().to_owned()).into());
+        }
         let app = opened.target.app.as_ref().map(|app| app.as_str());
         Ok(Invocation::new(&options, (name, opened.image.path()), app, argv))
     }
@@ -173,6 +176,12 @@ fn needed(settings: &ImageSettings) -> Vec<HostFeature> {
         _ => true,
     };
     HostFeature::ALL.into_iter().filter(needs).collect()
+}
+
+/// Whether a shell that evaluates an argument leaves this character as it is: those that visitors may send. A choice of an
+/// author may hold others.
+fn is_left_alone(character: char) -> bool {
+    character.is_alphanumeric() || !character.is_ascii() || "._-".contains(character) || HARMLESS.contains(character)
 }
 
 /// Seconds for which an answer may be cached. A launcher's exit status proves nothing of the container's, so that an

@@ -3,7 +3,7 @@
 //! nginx sends the bytes where it is told to (`X-Accel-Redirect`), and makes
 //! tag, date and ranges itself; elsewhere the answer holds the open file.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::answer::SANDBOX;
 use crate::http::{ByteRange, Request, Response, matches};
@@ -33,7 +33,11 @@ pub fn show(download: Download, request: &Request) -> Response {
             .with("Cache-Control", "no-cache")
             .with("Vary", "Origin")
     };
-    if headers.if_none_match.as_deref().is_some_and(|field| matches(field, &tag)) {
+    let seen = match headers.if_none_match.as_deref() {
+        Some(field) => matches(field, &tag),
+        None => headers.if_modified_since.as_deref().is_some_and(|field| is_unmodified(field, modified)),
+    };
+    if seen {
         return dated(Response::empty(304));
     }
     let unchanged = headers.if_range.as_deref().is_none_or(|field| field == tag || field == date);
@@ -45,6 +49,12 @@ pub fn show(download: Download, request: &Request) -> Response {
         ByteRange::Beyond => return dated(Response::empty(416)).with("Content-Range", format!("bytes */{size}")),
     };
     dated(named(response))
+}
+
+/// Whether nothing has changed since the time of an `If-Modified-Since` field (RFC 9110 §13.1.3), which counts seconds. A
+/// field that is no date counts for nothing.
+fn is_unmodified(field: &str, modified: SystemTime) -> bool {
+    httpdate::parse_http_date(field).is_ok_and(|since| modified < since + Duration::from_secs(1))
 }
 
 /// As nginx makes it: the time of the last change and the size, in hex.

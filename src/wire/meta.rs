@@ -35,7 +35,7 @@ pub struct MetaVariables {
 }
 
 /// RFC 3875 §4.1.18 turns a field's name into `HTTP_…`.
-const READ: [&str; 25] = [
+const READ: [&str; 27] = [
     "REQUEST_METHOD",
     "SCRIPT_NAME",
     "PATH_INFO",
@@ -44,7 +44,9 @@ const READ: [&str; 25] = [
     "CONTENT_LENGTH",
     "REQUEST_ID",
     "HTTP_ACCEPT",
+    "HTTP_CONTENT_ENCODING",
     "HTTP_HOST",
+    "HTTP_IF_MODIFIED_SINCE",
     "HTTP_IF_NONE_MATCH",
     "HTTP_IF_RANGE",
     "HTTP_LAST_EVENT_ID",
@@ -154,8 +156,10 @@ impl MetaVariables {
     fn headers(&self) -> Headers {
         Headers {
             accept: self.text("HTTP_ACCEPT"),
+            content_encoding: self.text("HTTP_CONTENT_ENCODING"),
             content_type: self.text("CONTENT_TYPE"),
             host: self.text("HTTP_HOST"),
+            if_modified_since: self.text("HTTP_IF_MODIFIED_SINCE"),
             if_none_match: self.text("HTTP_IF_NONE_MATCH"),
             if_range: self.text("HTTP_IF_RANGE"),
             last_event_id: self.text("HTTP_LAST_EVENT_ID"),

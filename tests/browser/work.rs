@@ -208,7 +208,7 @@ fn a_terminal_in_the_page() {
     stack.go("/container/terminal.sif");
     record(browser, "#result");
     browser.click(RUN);
-    browser.wait_for("#status", "It failed with exit status 3");
+    browser.wait_for("#status", "terminal.sif ended with exit status 3. What it wrote to stderr may say why.");
     let seen = recorded(browser);
     let live = |part: &str| seen.iter().any(|(text, _)| text.contains(part) && !text.contains("99 %"));
     assert!(live("progress 50 %") && live("a message"), "both are live: {seen:?}");

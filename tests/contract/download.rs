@@ -108,6 +108,15 @@ fn download_resumes_only_what_has_not_changed() {
         for (status, tags) in [(304, tag.as_str()), (304, "*"), (200, "\"other\"")] {
             assert_eq!(site.ask(&get(FILE).header("If-None-Match", tags)).status, status, "{tags}");
         }
+        // by the time, too, unless a tag is asked for
+        let future = "Fri, 01 Jan 2100 00:00:00 GMT";
+        for (status, since) in
+            [(304, date.as_str()), (304, future), (200, "Sat, 01 Jan 2000 00:00:00 GMT"), (200, "yesterday"), (200, "")]
+        {
+            let question = get(FILE).header("If-Modified-Since", since);
+            assert_eq!(site.ask(&question).status, status, "{since}");
+            assert_eq!(site.ask(&question.header("If-None-Match", "\"other\"")).status, 200, "{since}");
+        }
         let longer = [&bytes[..], b"more"].concat();
         fs::write(site.data().join("argv.sif"), &longer).unwrap();
         let again = rest(&tag);

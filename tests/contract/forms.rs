@@ -47,11 +47,49 @@ fn post_takes_a_json_object() {
 fn post_reads_its_arguments_from_the_body_only() {
     on_both_wires(|wire| {
         let site = hello(wire);
-        for (media, content) in [(FORM, "age=1"), (JSON, "{\"age\": 1}")] {
-            let answer = site.ask(&post(&format!("{RUN}?name=Query&age=2&is_dino"), media, content));
-            assert_eq!(answer.json(), json!(["--age", "1"]), "{media}");
+        for (media, content) in [(FORM, "age=1"), (JSON, "{\"age\": 1}"), (FORM, "")] {
+            let (code, problem) =
+                site.ask(&post(&format!("{RUN}?name=Query&age=2&is_dino"), media, content)).problem(400);
+            assert_eq!(code, "query-beside-content", "{media}");
+            let detail = problem["detail"].as_str().expect("words");
+            assert!(detail.contains("`name`, `age`, `is_dino`"), "{detail}");
+            assert_eq!(site.ask(&post(&format!("{RUN}?"), media, content)).status, 200, "an empty query is none");
         }
-        assert_eq!(site.ask(&post(&format!("{RUN}?name=Query"), FORM, "")).json(), json!([]));
+        let many = format!("{RUN}?{}=1&{}", "x".repeat(200), "a&".repeat(50));
+        let (_, problem) = site.ask(&post(&many, FORM, "")).problem(400);
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() < 300), "{problem}");
+    });
+}
+
+/// Shells and editors of some systems write a mark before UTF-8, or another encoding.
+#[test]
+fn json_may_begin_with_a_mark_and_is_utf_8() {
+    on_both_wires(|wire| {
+        let site = hello(wire);
+        let marked = b"\xef\xbb\xbf{\"age\": 5}".to_vec();
+        assert_eq!(site.ask(&post(RUN, JSON, marked)).json(), json!(["--age", "5"]));
+        let latin = b"{\"name\": \"Zo\xeb\"}".to_vec();
+        let (code, problem) = site.ask(&post(RUN, JSON, latin)).problem(400);
+        assert_eq!(code, "not-json");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("not in Latin-1")), "{problem}");
+    });
+}
+
+#[test]
+fn encoded_content_is_415() {
+    on_both_wires(|wire| {
+        let site = hello(wire);
+        for encoding in ["gzip", "br", "x-strange"] {
+            let (code, problem) = site.ask(&post(RUN, JSON, "\x1f").header("Content-Encoding", encoding)).problem(415);
+            assert_eq!(code, "unknown-content");
+            let detail = problem["detail"].as_str().expect("words");
+            assert!(detail.contains(&format!("`{encoding}` is not taken")), "{detail}");
+        }
+        assert_eq!(
+            site.ask(&post(RUN, FORM, "age=1").header("Content-Encoding", "identity")).json(),
+            json!(["--age", "1"])
+        );
+        assert_eq!(site.runs().len(), 1);
     });
 }
 

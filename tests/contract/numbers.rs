@@ -42,7 +42,9 @@ fn int_is_a_sign_and_digits_that_fit() {
         ("1e3", Err("not-an-integer")),
         ("0x10", Err("not-an-integer")),
         ("ten", Err("not-an-integer")),
-        (" 1", Err("not-an-integer")),
+        (" 1", Ok("1")),
+        ("\u{a0}-1 ", Ok("-1")),
+        ("1 000", Err("not-an-integer")),
         ("", Err("empty")),
     ];
     on_both_wires(|wire| check(wire, "age", &table));
@@ -207,5 +209,33 @@ fn argv_is_runtime_run_flags_image_arguments() {
         assert!(argv[1..at].contains(&"run".to_owned()), "{argv:?}");
         assert_eq!(argv[at + 1..], ["--name", "Amy", "--age", "10", "--is_dino"]);
         assert!(!argv.iter().any(|word| word.contains("sh -c")), "{argv:?}");
+    });
+}
+
+/// What an author offers passes as the author wrote it, on every face the same list; a runtime that would let a shell
+/// evaluate it runs nothing.
+#[test]
+fn a_choice_passes_as_its_author_wrote_it() {
+    const CHOICES: [&str; 5] = ["C++", "New York", "a/b", "R&D", "it's $(id)"];
+    let schema = json!({ "name": { "enum": CHOICES, "default": "New York" } }).to_string();
+    on_both_wires(|wire| {
+        let mut labels = crate::HELLO.to_vec();
+        labels.push((crate::SCHEMA, &schema));
+        let site = crate::support::Site::new(wire).image("argv.sif", &labels);
+        for choice in CHOICES {
+            assert_eq!(told(&site, "name", choice), Ok(choice.to_owned()));
+            let sent = crate::support::post(RUN, crate::JSON, json!({ "name": choice }).to_string());
+            assert_eq!(site.ask(&sent).json(), json!(["--name", choice]));
+        }
+        assert_eq!(told(&site, "name", "R&E"), Err("not-one-of".to_owned()));
+        let page = site.ask(&get(crate::IMAGE).accept(crate::support::request::BROWSER)).good();
+        let image = site.ask(&get(crate::IMAGE)).json();
+        let document = site.ask(&get("/container/openapi/argv.sif.json")).text();
+        for choice in CHOICES {
+            let escaped = choice.replace('&', "&amp;");
+            assert!(page.contains(&format!(">{escaped}</option>")) || page.contains(&escaped), "{choice}: {page}");
+            assert!(image.to_string().contains(&json!(choice).to_string()), "{choice}: {image}");
+            assert!(document.contains(&json!(choice).to_string()), "{choice}: {document}");
+        }
     });
 }

@@ -164,6 +164,19 @@ fn status_415_unknown_content() {
 }
 
 #[test]
+fn status_431_an_oversized_field() {
+    on_both_wires(|wire| {
+        let site = hello(wire);
+        let long = "x".repeat(9000);
+        for (name, value) in [("Accept", long.as_str()), ("If-None-Match", &long), ("Content-Encoding", &long)] {
+            problem(&site, &get(IMAGE).header(name, value), 431, "field-too-large");
+        }
+        // what nobody here reads is nobody's matter
+        site.ask(&get(IMAGE).header("X-Other", &long)).good();
+    });
+}
+
+#[test]
 fn status_421_unknown_host() {
     on_both_wires(|wire| {
         let site = hello(wire).set("hosts", "localhost,images.example:8443");

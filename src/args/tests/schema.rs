@@ -105,9 +105,13 @@ fn bounds_judge_choices_and_defaults() {
 /// A slip in one choice must not open the argument to every value.
 #[test]
 fn of_an_enum_only_wrong_values_are_dropped() {
-    let spec = dino(r#"{"name": {"enum": ["red", "dark red", "$(id)", 5, "a/b"]}}"#);
-    assert_eq!(arg(&spec, "name").choices, [json!("red"), json!("a/b")]);
-    assert_eq!(warnings(&spec).len(), 3);
+    let spec = dino(r#"{"name": {"enum": ["red", "dark red", "-x", "two\nlines", 5, ""]}}"#);
+    assert_eq!(arg(&spec, "name").choices, [json!("red"), json!("dark red")]);
+    assert_eq!(warnings(&spec).len(), 4);
+    let spec = dino(r#"{"is_dino": {"default": true}, "age": {"default": 5}}"#);
+    assert_eq!(arg(&spec, "is_dino").default, None);
+    assert!(warnings(&spec)[0].contains("a flag that is left out is not set"), "{:?}", warnings(&spec));
+    assert_eq!(arg(&dino(r#"{"is_dino": {"default": false}}"#), "is_dino").default, Some(json!(false)));
 }
 
 #[test]

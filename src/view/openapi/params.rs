@@ -79,6 +79,8 @@ fn bare(arg: &Arg, policy: &SanitisePolicy, place: Where) -> Value {
 
 fn typed(arg: &Arg, policy: &SanitisePolicy, place: Where) -> Value {
     let mut schema = match arg.kind {
+        // a choice passes as its author wrote it
+        ArgType::Str if !arg.choices.is_empty() => json!({ "type": "string" }),
         ArgType::Str => json!({
             "type": "string", "minLength": 1, "maxLength": arg.max_length.unwrap_or(MAX_WORD_CHARS),
             "pattern": pattern(policy),
@@ -116,6 +118,9 @@ fn nullable(arg: &Arg, place: Where) -> bool {
 
 /// Whether the site takes a value as it is.
 fn is_sendable(arg: &Arg, value: &Value, policy: &SanitisePolicy) -> bool {
+    if arg.choices.contains(value) {
+        return true;
+    }
     let strict = SanitisePolicy { mode: SanitiseMode::Reject, extra: policy.extra.clone() };
     ArgValue::parse(arg.kind, &plain_text(value), &strict).is_ok()
 }
