@@ -108,7 +108,6 @@ fn status_400_request_that_makes_no_sense() {
             get(IMAGE).without("REQUEST_METHOD"),
             get(IMAGE).var("SCRIPT_NAME", "relative"),
             post(RUN, FORM, "a=b").var("CONTENT_LENGTH", "-1"),
-            get(IMAGE).accept(&"x".repeat(9000)),
         ] {
             assert_eq!(site.ask(&request).problem(400).0, "bad-request");
         }
@@ -168,9 +167,10 @@ fn status_431_an_oversized_field() {
     on_both_wires(|wire| {
         let site = hello(wire);
         let long = "x".repeat(9000);
-        for (name, value) in [("Accept", long.as_str()), ("If-None-Match", &long), ("Content-Encoding", &long)] {
+        for (name, value) in [("If-None-Match", long.as_str()), ("Content-Encoding", &long)] {
             problem(&site, &get(IMAGE).header(name, value), 431, "field-too-large");
         }
+        assert_eq!(site.ask(&get(IMAGE).accept(&long)).problem(431).0, "field-too-large");
         // what nobody here reads is nobody's matter
         site.ask(&get(IMAGE).header("X-Other", &long)).good();
     });
