@@ -230,11 +230,13 @@ fn a_full_house_lets_callers_wait() {
 #[test]
 fn the_drain_finishes_what_runs_and_closes_what_idles() {
     let (sender, running) = channel();
-    let sender = Mutex::new(sender);
+    let (go, wait) = channel();
+    let both = Mutex::new((sender, wait));
     let mut site = Site::start(move |request| {
-        sender.lock().unwrap().send(()).unwrap();
+        let (sender, wait) = &*both.lock().unwrap();
+        sender.send(()).unwrap();
         if request.param("SLOW").is_some() {
-            std::thread::sleep(Duration::from_millis(300));
+            wait.recv_timeout(HANG).unwrap();
         }
         echo(request);
     });
@@ -249,6 +251,7 @@ fn the_drain_finishes_what_runs_and_closes_what_idles() {
     assert!(site.stop.is_draining());
     idle.closed();
     fresh.closed();
+    go.send(()).unwrap();
     assert_eq!(busy.answer(1).stdout, "SLOW=\nbody=3\n");
     busy.closed();
     site.finish().unwrap();

@@ -101,6 +101,16 @@ impl Program {
         line.trim_matches(|c: char| !c.is_ascii_digit()).parse::<u64>().unwrap() * 1024
     }
 
+    /// How often its threads have gone to sleep.
+    fn switches(&self) -> u64 {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let status = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+        let number = |text: &str| {
+            text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?.trim().parse::<u64>().ok()
+        };
+        threads.flatten().filter_map(|thread| number(&status(thread))).sum::<u64>()
+    }
+
     fn limit(&self, resource: Resource, limit: Option<u64>) {
         let maximum = getrlimit(resource).maximum;
         prlimit(Some(self.pid()), resource, Rlimit { current: limit, maximum }).unwrap();
@@ -164,8 +174,12 @@ fn running_out_of_descriptors_makes_callers_wait() {
     program.limit(Resource::Nofile, free);
     let mut client = program.connect();
     client.send(&request(1, true, &[("a", "1")], b""));
-    client.0.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    // The server tries again and again; one that has got a descriptor answers and sleeps.
+    let begun = program.switches();
+    until(|| program.switches() > begun + 5);
+    client.0.set_nonblocking(true).unwrap();
     assert!(client.0.read(&mut [0]).is_err(), "the limit has no effect");
+    client.0.set_nonblocking(false).unwrap();
     program.limit(Resource::Nofile, Some(1024));
     client.0.set_read_timeout(Some(HANG)).unwrap();
     assert_eq!(client.answer(1).stdout, "a=1\nbody=0\n");

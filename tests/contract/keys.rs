@@ -43,8 +43,7 @@ fn key_wait_lets_visitors_wait_for_a_slot() {
             site.wait_for_runs(1);
             let asked = site.open(&get(RUN));
             if wait > 0 {
-                // time to be refused in, if nobody waited
-                std::thread::sleep(std::time::Duration::from_millis(300));
+                site.wait_for_a_waiting_visitor();
                 site.go();
             }
             assert_eq!(asked.finish().status, second, "wait = {wait}");

@@ -1,7 +1,5 @@
 //! 40 to 43: how much may run at once.
 
-use std::time::Duration;
-
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -329,7 +327,7 @@ fn hostile_42_who_leaves_waits_no_longer() {
     until("each of them is answered", HANG, || site.log().matches("event=request ").count() > WAITING);
     std::thread::scope(|scope| {
         let patient = scope.spawn(|| site.ask(&asking));
-        std::thread::sleep(Duration::from_secs(1));
+        site.wait_for_a_waiting_visitor();
         assert!(!patient.is_finished(), "no room to wait in");
         drop(holding.leave());
         patient.join().expect("an answer").good();
@@ -339,7 +337,7 @@ fn hostile_42_who_leaves_waits_no_longer() {
 }
 
 /// Two servers of one site behind nginx; the first never answers, or dies while it runs. How many runs there were,
-/// once there are as many as `expected` and a moment has passed in which there could be more.
+/// once there are as many as `expected`, the visitor is answered, and the second server has ended.
 fn runs_behind_two_upstreams(dies: bool, expected: usize, change: impl Fn(&str, String) -> String) -> Option<usize> {
     let site = Site::new(Wire::FastCgi).image("hang.sif", &[]).set("deadline", 20).set("slots", 4);
     site.start();
@@ -351,7 +349,7 @@ fn runs_behind_two_upstreams(dies: bool, expected: usize, change: impl Fn(&str, 
         "pass.conf" => change(name, text.replace("fastcgi_read_timeout 75s", "fastcgi_read_timeout 2s")),
         _ => change(name, text),
     });
-    let runs = front.map(|front| {
+    let front = front.map(|front| {
         let mut visitor = front.open("/container/run/hang.sif", "*/*");
         site.wait_for_runs(1);
         if dies {
@@ -360,12 +358,11 @@ fn runs_behind_two_upstreams(dies: bool, expected: usize, change: impl Fn(&str, 
         let answer = visitor.answer();
         assert!(matches!(answer.status, 502 | 504), "{}", answer.status);
         site.wait_for_runs(expected);
-        std::thread::sleep(Duration::from_millis(300));
-        site.runs().len()
     });
+    // it ends when it has finished what it was sent: then no further run begins
     let _ = kill_process(Pid::from_child(&other), Signal::TERM);
     other.wait().expect("a child");
-    runs
+    front.map(|()| site.runs().len())
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The images of the corpus, beside what a real container runtime says of them.
 //!
 //! `tests/images/make` builds them with the real tools; `apptainer inspect` is the oracle for labels, runscript, help,
-//! definition file and apps. Skipped, with the reason printed, where there is no runtime or where this is root (a
-//! runtime inspects as a plain user).
+//! definition file and apps. Needs a runtime and a plain user, because a runtime inspects as one.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use singularity_nginx::image::{Catalog, Labels, Metadata};
+use support::skip;
 
 const RUNTIMES: [&str; 4] =
     ["/usr/local/bin/apptainer", "/usr/bin/apptainer", "/usr/local/bin/singularity", "/usr/bin/singularity"];
@@ -22,7 +25,7 @@ fn run(program: &Path, arguments: &[&str], home: &Path) -> Output {
     command.env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin").output().unwrap()
 }
 
-/// The runtime, or why the comparison is skipped.
+/// The runtime, or why there is nothing to compare with.
 fn runtime(home: &Path) -> Result<PathBuf, String> {
     if rustix::process::geteuid().is_root() {
         return Err("this is root; run it as a plain user".to_owned());
@@ -95,7 +98,7 @@ fn each_format_can_do_everything() {
     let home = folder.path();
     let images = match runtime(home).and_then(|_| corpus(home)) {
         Ok(images) => images,
-        Err(why) => return println!("skipped: {why}"),
+        Err(why) => return skip(&why),
     };
     let list: Value = serde_json::from_slice(&program(&images, &["list", "--json"], home).stdout).unwrap();
     println!(
@@ -148,11 +151,11 @@ fn the_runtime_says_the_same() {
     let home = folder.path();
     let runtime = match runtime(home) {
         Ok(runtime) => runtime,
-        Err(why) => return println!("skipped: {why}"),
+        Err(why) => return skip(&why),
     };
     let images = match corpus(home) {
         Ok(images) => images,
-        Err(why) => return println!("skipped: {why}"),
+        Err(why) => return skip(&why),
     };
     let catalog = Catalog::open(&images).unwrap();
     let (mut compared, mut refused) = (0, Vec::new());

@@ -10,6 +10,7 @@ use crate::support::{Site, Wire};
 pub const OWN: &str = r"
 daemon off;
 pid nginx.pid;
+error_log error.log warn;
 worker_processes 1;
 events { worker_connections 256; }
 http {

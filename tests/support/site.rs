@@ -282,6 +282,17 @@ impl Site {
         until(&format!("{count} runs"), HANG, || self.runs().len() >= count);
     }
 
+    /// Waits until somebody waits for a slot: it has looked for one, found none, and looks again. Nobody else may ask
+    /// for slots meanwhile.
+    pub fn wait_for_a_waiting_visitor(&self) {
+        let turn = self.path("state/slot-take.lock");
+        // whoever looks makes the file that is gone; who is refused looks once
+        for _ in 0..3 {
+            fs::remove_file(&turn).expect("the file that serialises looking");
+            until("somebody looks for a slot", HANG, || turn.exists());
+        }
+    }
+
     /// Lets runs of `wait….sif` go on, now and from now on.
     pub fn go(&self) {
         fs::write(self.path("runtime/go"), "").expect("a file");

@@ -5,6 +5,8 @@ use super::super::metadata::Metadata;
 use super::super::testing::corpus;
 use super::*;
 
+mod trees;
+
 /// A superblock's fields by name; the image's metadata is stored plainly, so that later fields can be found, too.
 fn stored() -> Vec<u8> {
     corpus("squashfs-stored.sqfs")
