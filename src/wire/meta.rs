@@ -120,16 +120,17 @@ impl MetaVariables {
 
     fn fill(&self, request: &mut Request, input: &mut dyn Read) -> Result<(), RequestError> {
         let too_long = |name: &&str| self.raw(name).len() > MAX_FIELD;
-        if READ.iter().filter(|name| name.starts_with("HTTP_")).any(too_long) {
-            return Err(RequestError::Field);
-        }
-        request.headers = self.headers();
-        if request.method != Method::Options {
-            request.representation = Representation::of(request.headers.accept.as_deref());
+        // first, so that a refusal comes in the form that is wanted
+        if request.method != Method::Options && !too_long(&"HTTP_ACCEPT") {
+            request.representation = Representation::of(self.text("HTTP_ACCEPT").as_deref());
         }
         if request.representation == Representation::Page {
             request.source = Source::Form;
         }
+        if READ.iter().filter(|name| name.starts_with("HTTP_")).any(too_long) {
+            return Err(RequestError::Field);
+        }
+        request.headers = self.headers();
         if self.raw("QUERY_STRING").len() > MAX_QUERY_BYTES {
             return Err(RequestError::Query);
         }
