@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 
 use proptest::prelude::*;
-use singularity_nginx::run::{Busy, Slot, Slots, Visitor};
+use singularity_nginx::run::{Busy, Slot, Slots, VisitorQuota};
 
 /// What can happen. Numbers choose among what there is.
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ impl Model {
     }
 
     fn take(&mut self, server: usize, visitor: Option<usize>) {
-        let who = visitor.map(|number| Visitor { key: format!("203.0.113.{number}"), limit: self.limit });
+        let who = visitor.map(|number| VisitorQuota { key: format!("203.0.113.{number}"), limit: self.limit });
         let expected = self.expected(visitor);
         let taken = self.servers[server].take(who.as_ref()).unwrap();
         let at = |slot: &Slot| {

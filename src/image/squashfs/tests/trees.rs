@@ -13,7 +13,7 @@ use std::process::Command;
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
-use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::fs::{CWD, FileType as NodeType, Mode, mknodat};
 
 use super::super::super::tree::Tree;
 use super::super::super::window::Window;
@@ -144,49 +144,49 @@ fn write(nodes: &BTreeMap<Vec<u8>, Node>, folder: &Path, first: &mut Option<Path
                 Some(first) => fs::hard_link(first, path).unwrap(),
                 None => fs::write(path, "").unwrap(),
             },
-            Node::Fifo => mknodat(CWD, &path, FileType::Fifo, Mode::RUSR, 0).unwrap(),
+            Node::Fifo => mknodat(CWD, &path, NodeType::Fifo, Mode::RUSR, 0).unwrap(),
         }
     }
 }
 
 /// What is at a path: the kind, and a file's bytes or a link's target.
-type Facts = BTreeMap<Vec<u8>, (Kind, Vec<u8>)>;
+type Contents = BTreeMap<Vec<u8>, (FileType, Vec<u8>)>;
 
 fn below(path: &[u8], name: &[u8]) -> Vec<u8> {
     [path, b"/", name].concat()
 }
 
 /// What is on the disk.
-fn on_disk(folder: &Path, path: &[u8], found: &mut Facts) {
+fn on_disk(folder: &Path, path: &[u8], found: &mut Contents) {
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let (kind, here) = (entry.file_type().unwrap(), below(path, entry.file_name().as_bytes()));
         let facts = if kind.is_dir() {
             on_disk(&entry.path(), &here, found);
-            (Kind::Directory, Vec::new())
+            (FileType::Directory, Vec::new())
         } else if kind.is_symlink() {
-            (Kind::Link, fs::read_link(entry.path()).unwrap().as_os_str().as_bytes().to_vec())
+            (FileType::Link, fs::read_link(entry.path()).unwrap().as_os_str().as_bytes().to_vec())
         } else if kind.is_fifo() {
-            (Kind::Other, Vec::new())
+            (FileType::Other, Vec::new())
         } else {
-            (Kind::File, fs::read(entry.path()).unwrap())
+            (FileType::File, fs::read(entry.path()).unwrap())
         };
         found.insert(here, facts);
     }
 }
 
 /// What our reader finds: each name is listed once, and looked up.
-fn in_image(image: &mut Squashfs<'_>, folder: &Inode, path: &[u8], found: &mut Facts) {
+fn in_image(image: &mut Squashfs<'_>, folder: &Inode, path: &[u8], found: &mut Contents) {
     for name in image.names(folder, MOST).unwrap() {
         let here = below(path, &name);
         let node = image.child(folder, &name).unwrap().unwrap();
         let facts = match image.kind(&node) {
-            Kind::Directory => {
+            FileType::Directory => {
                 in_image(image, &node, &here, found);
                 Vec::new()
             }
-            Kind::Link => image.target(&node).unwrap(),
-            Kind::File => image.content(&node, MOST, Part::FileSystem).unwrap(),
-            Kind::Other => Vec::new(),
+            FileType::Link => image.target(&node).unwrap(),
+            FileType::File => image.content(&node, MOST, ImagePart::FileSystem).unwrap(),
+            FileType::Other => Vec::new(),
         };
         let before = found.insert(here, (image.kind(&node), facts));
         assert!(before.is_none(), "{} is listed twice", name.escape_ascii());
@@ -202,8 +202,8 @@ fn run(command: &mut Command) {
 }
 
 /// What differs, by path and kind, in place of all bytes.
-fn compare(what: &str, ours: &Facts, theirs: &Facts) {
-    let names = |facts: &Facts| facts.keys().map(|name| name.escape_ascii().to_string()).collect::<Vec<_>>();
+fn compare(what: &str, ours: &Contents, theirs: &Contents) {
+    let names = |facts: &Contents| facts.keys().map(|name| name.escape_ascii().to_string()).collect::<Vec<_>>();
     assert_eq!(names(ours), names(theirs), "{what}");
     for (name, (kind, bytes)) in ours {
         let (their_kind, their_bytes) = &theirs[name];
@@ -217,7 +217,7 @@ fn holds((nodes, how): Case) {
     let folder = tempfile::tempdir().unwrap();
     let (root, image, unpacked) = (folder.path().join("root"), folder.path().join("image"), folder.path().join("out"));
     write(&nodes, &root, &mut None);
-    let mut written = Facts::new();
+    let mut written = Contents::new();
     on_disk(&root, b"", &mut written);
     for (method, (block, options)) in METHODS.into_iter().zip(how) {
         let what = format!("{method} -b {block} {options:?}");
@@ -225,7 +225,7 @@ fn holds((nodes, how): Case) {
         let plain = ["-comp", method, "-b", &block, "-noappend", "-quiet", "-no-progress", "-no-xattrs"];
         run(Command::new("mksquashfs").args([&root, &image]).args(plain).args(options));
         run(Command::new("unsquashfs").args(["-n", "-q", "-no-xattrs", "-d"]).args([&unpacked, &image]));
-        let (mut theirs, mut ours) = (Facts::new(), Facts::new());
+        let (mut theirs, mut ours) = (Contents::new(), Contents::new());
         on_disk(&unpacked, b"", &mut theirs);
         compare(&format!("{what}: unsquashfs and what was packed"), &theirs, &written);
         let bytes = fs::read(&image).unwrap();
