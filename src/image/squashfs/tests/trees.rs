@@ -247,5 +247,5 @@ fn trees_by_mksquashfs() {
 #[test]
 #[ignore = "long"]
 fn trees_by_mksquashfs_long() {
-    properties::check_long(400, case(), holds);
+    properties::check_long(150, case(), holds);
 }
