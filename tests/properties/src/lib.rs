@@ -12,8 +12,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-/// Values that are tried to make a failing one smaller.
-const MAX_SHRINKS: u32 = 512;
+/// How long a failing value is made smaller, in milliseconds.
+const SHRINKING: u32 = 20_000;
 
 /// Checks `cases` values, the same ones each time.
 pub fn check<V: Debug>(cases: u32, values: impl Strategy<Value = V>, holds: impl Fn(V)) {
@@ -36,7 +36,8 @@ fn run<V: Debug>(cases: u32, seed: u64, values: &impl Strategy<Value = V>, holds
     let config = Config {
         cases,
         rng_seed: RngSeed::Fixed(seed),
-        max_shrink_iters: MAX_SHRINKS,
+        max_shrink_time: SHRINKING,
+        max_shrink_iters: u32::MAX,
         failure_persistence: None,
         ..Config::default()
     };

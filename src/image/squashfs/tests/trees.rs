@@ -241,11 +241,11 @@ fn holds((nodes, how): Case) {
 #[test]
 #[ignore = "needs squashfs-tools: part of scripts/test system"]
 fn trees_by_mksquashfs() {
-    properties::check(8, case(), holds);
+    properties::check(5, case(), holds);
 }
 
 #[test]
 #[ignore = "long"]
 fn trees_by_mksquashfs_long() {
-    properties::check_long(400, case(), holds);
+    properties::check_long(80, case(), holds);
 }
