@@ -46,7 +46,7 @@ pub enum ValueError {
     #[error("send it as UTF-8 text")]
     NotText,
     /// The name is there more than once.
-    #[error("give it once")]
+    #[error("send it only once")]
     GivenTwice,
     /// The author requires it.
     #[error("this argument is required")]
@@ -68,7 +68,7 @@ pub enum ValueError {
 pub(super) fn wanted(kind: Kind) -> &'static str {
     match kind {
         Kind::Str => "a JSON string",
-        Kind::Int => "a JSON number that is whole",
+        Kind::Int => "a whole JSON number",
         Kind::Float => "a JSON number",
         Kind::Bool => "true or false",
     }

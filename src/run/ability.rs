@@ -68,19 +68,22 @@ impl Ability {
     pub fn buys(self) -> &'static str {
         match self {
             Ability::Release => {
-                "arguments reach an image as they are, with no shell in between (--no-eval), and nothing of the host is mounted (--no-mount)"
+                "arguments reach an image unchanged, without a shell (--no-eval), and nothing of the host is mounted \
+                 (--no-mount)"
             }
             Ability::UserNamespaces => "containers run without any privilege of the host",
             Ability::NetworkNamespaces => "containers have no network unless the site allows it",
             Ability::ProcessNamespaces => "containers do not see, and cannot signal, other processes of the account",
             Ability::Filter => {
-                "containers reach less of the kernel: no sockets to the hypervisor, no keyrings, io_uring, bpf"
+                "containers reach less of the kernel: no sockets to the hypervisor, no keyrings, no io_uring, no bpf"
             }
-            Ability::Fuse => "images are mounted instead of unpacked for each run",
-            Ability::Counting => "a run that makes many processes or namespaces takes none from the others",
-            Ability::ProcessTree => "the kernel ends all of a run with its supervisor, whatever is killed",
+            Ability::Fuse => "images are mounted, not unpacked for each run",
+            Ability::Counting => "a run that makes many processes or namespaces takes none from other runs",
+            Ability::ProcessTree => {
+                "the kernel ends every process of a run when its supervisor ends, whatever is killed"
+            }
             Ability::Nesting => {
-                "containers cannot make user namespaces, in which they could mount file systems in memory without bound"
+                "containers cannot make user namespaces, where they could mount file systems in memory without a limit"
             }
             Ability::Home => "containers have a home and a working directory of their own, empty and writable",
             Ability::Cgroups => "limits of memory and processors hold for a run as a whole",
@@ -91,11 +94,11 @@ impl Ability {
     pub fn without(self) -> &'static str {
         match self {
             Ability::Release => {
-                "what the runtime does not offer is not used: without --no-eval a shell in the image evaluates the arguments, from \
-                 which everything is stripped that it would look at; without --no-mount the bind paths of the runtime's own \
-                 configuration are mounted"
+                "the program uses only the flags that the runtime offers. Without --no-eval a shell in the image \
+                 evaluates the arguments, so every character with a meaning to a shell is removed from them. Without \
+                 --no-mount the bind paths of the runtime's own configuration are mounted"
             }
-            Ability::UserNamespaces => "only a runtime that is installed setuid can run anything",
+            Ability::UserNamespaces => "only a setuid runtime can run anything",
             Ability::NetworkNamespaces => "containers reach the host's network",
             Ability::ProcessNamespaces => "containers see the other processes of the account",
             Ability::Filter => {
@@ -103,18 +106,20 @@ impl Ability {
             }
             Ability::Fuse => "each run unpacks its image first, into /tmp, or fails",
             Ability::Counting => {
-                "processes and namespaces are counted for the whole account, so runs can take them from each other"
+                "the kernel counts processes and namespaces for the whole account, so runs can take them from each \
+                 other"
             }
             Ability::ProcessTree => {
-                "a run goes on when its supervisor and the server are killed at the same moment; else what is left is found and ended"
+                "a run goes on if its supervisor and the server are killed at the same moment. In other cases the \
+                 server finds and ends what is left"
             }
             Ability::Nesting => {
                 "a container can mount file systems in memory, of any size, in user namespaces of its own (at most 32)"
             }
             Ability::Home => "programs that write to their home or working directory fail",
             Ability::Cgroups => {
-                "memory is limited for each process by itself, and only what is private to it: not memfd_create(2), not System V \
-                 shared memory; processors are assigned, not enforced; with `memory` set, `strict` refuses to run"
+                "`memory` limits only the private memory of each process, not memfd_create(2) and not System V shared \
+                 memory. Processors are assigned, but not enforced. If `memory` is set, `strict` refuses to run"
             }
         }
     }
@@ -123,7 +128,8 @@ impl Ability {
     pub fn get(self) -> &'static str {
         match self {
             Ability::Release => {
-                "Debian, Ubuntu: scripts/install-runtime; RHEL: dnf install apptainer (EPEL): Apptainer 1.2 or SingularityCE 3.11 at least"
+                "Debian, Ubuntu: scripts/install-runtime; RHEL: dnf install apptainer (EPEL); at least Apptainer 1.2 \
+                    or SingularityCE 3.11"
             }
             Ability::UserNamespaces => {
                 "Debian: sysctl kernel.unprivileged_userns_clone=1; Ubuntu 24.04 and later: install the runtime's own \
@@ -136,7 +142,8 @@ impl Ability {
                 "Debian, Ubuntu, RHEL: nothing to do on the host itself; in Docker --security-opt systempaths=unconfined"
             }
             Ability::Filter => {
-                "Debian, Ubuntu, RHEL: nothing to do on x86-64 and 64-bit ARM, where user namespaces are; other processors have no list yet"
+                "Debian, Ubuntu, RHEL: nothing to do on x86-64 and 64-bit ARM with user namespaces; there is no \
+                    filter for other processors yet"
             }
             Ability::Fuse => {
                 "Debian, Ubuntu: apt install fuse3; RHEL: dnf install fuse3; then chmod 666 /dev/fuse; in Docker --device /dev/fuse"
@@ -146,11 +153,11 @@ impl Ability {
                 "Debian, Ubuntu, RHEL: Linux 5.14 or later, and user namespaces; in Docker --security-opt systempaths=unconfined"
             }
             Ability::Nesting => {
-                "a runtime that makes one user namespace for a run (Apptainer 1.4 does), and /proc/sys that can be written: in \
+                "a runtime that makes one user namespace for a run (Apptainer 1.4 does), and a writable /proc/sys; in \
                  Docker --security-opt systempaths=unconfined"
             }
             Ability::Home => {
-                "a runtime that takes --scratch and --home together (Apptainer 1.4 does), and an overlay of file systems"
+                "a runtime that accepts --scratch and --home together (Apptainer 1.4 does), and an overlay file system"
             }
             Ability::Cgroups => {
                 "Debian 11, Ubuntu 21.10, RHEL 9 and later with systemd: run the service in a user session, or with Delegate=yes"

@@ -47,45 +47,44 @@ fn reason(ran: &Ran) -> Option<(Code, String)> {
         _ if ran.carried && ran.outcome.truncated => (
             Code::OutputCut,
             format!(
-                "The output of {name} is longer than this site keeps, and what carried the run elsewhere cannot say \
-                 whether it did its work. Ask for less."
+                "The output of {name} is longer than this site allows, and the launcher cannot say whether the \
+                 container finished its work. Ask for less."
             ),
         ),
         End::Exited(0) | End::OutputLimit => return None,
         End::Exited(255) if ran.stderr.lines().any(|line| line.starts_with("FATAL:")) => (
             Code::RuntimeFailed,
             format!(
-                "The container runtime could not run {name}. Its message says why; the site's owner or the image's \
-                 author can tell more."
+                "The container runtime could not run {name}. Its message says why. The site's owner or the image's \
+                    author can tell you more."
             ),
         ),
         End::Exited(status) => (
             Code::ContainerFailed,
             format!(
-                "{name} ended with exit status {status}. What it wrote to stderr says why; the image's author can tell \
-                 more."
+                "{name} ended with exit status {status}. Its output on stderr says why. The image's author can tell \
+                    you more."
             ),
         ),
         End::Signalled(signal) => (
             Code::ContainerKilled,
             format!(
-                "{name} was killed by signal {signal}. Often this means that it used too much memory; the image's \
-                 author can tell more."
+                "{name} was killed by signal {signal}. Often this means that it used too much memory. The image's \
+                    author can tell you more."
             ),
         ),
         End::Deadline => (
             Code::Deadline,
             format!(
-                "{name} did not finish in time: it was ended after {} s. Ask for less work.",
+                "{name} did not finish in time. It was ended after {} s. Ask for less work.",
                 ran.outcome.elapsed.as_secs()
             ),
         ),
-        End::Cancelled => (Code::Cancelled, format!("{name} was ended. Nobody waited for it.")),
-        End::NotExecuted(_) => (
-            Code::NoRuntime,
-            "The container runtime cannot be executed. The site's owner finds the reason in the log.".to_owned(),
-        ),
-        End::Lost => (Code::RunLost, format!("The run of {name} was ended from outside; try again.")),
+        End::Cancelled => (Code::Cancelled, format!("{name} was ended, because nobody was waiting for it.")),
+        End::NotExecuted(_) => {
+            (Code::NoRuntime, "The container runtime cannot be executed. The site's log has the reason.".to_owned())
+        }
+        End::Lost => (Code::RunLost, format!("Something outside this program ended the run of {name}. Try again.")),
     };
     Some(reason)
 }

@@ -155,7 +155,7 @@ fn refused(before: &str, policy: &Policy) -> String {
 fn description(arg: &Arg, place: Where) -> Option<String> {
     let ours = match (arg.kind, place) {
         (Kind::Bool, Where::Query | Where::Form) => {
-            "A flag: passed when it is there, whatever its value; leave it out if not."
+            "A flag. It is passed if it is present, whatever its value. Leave it out if you do not want it."
         }
         _ => "",
     };
