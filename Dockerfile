@@ -1,9 +1,9 @@
-# Dockerfile: the application, nginx and the container runtime in one image, for one account without rights.
+# Dockerfile: the application, nginx and the container runtime in one image. All run as one account without rights.
 #
-#     docker build --tag singularity-nginx .          then see compose.yaml, or, with the same options by hand:
+#     docker build --tag singularity-nginx .          then start it with compose.yaml, or by hand with the same options
 #
-# In: this repository. Out: an image that serves /data at port 8080. Never: root, a package source or a secret of the
-# machine that builds it. Whatever is written while it runs goes to /run/singularity-nginx and /tmp.
+# In: this repository. Out: an image that serves /data at port 8080. It never runs as root. It contains no package source
+# and no secret of the machine that builds it. A running container writes only to /run/singularity-nginx and /tmp.
 
 FROM rust:1-slim-bookworm AS build
 WORKDIR /build
@@ -11,7 +11,7 @@ COPY . .
 RUN scripts/build
 
 FROM debian:bookworm-slim
-# The number is fixed, so that a tmpfs can be given to the account by it.
+# The id is fixed, so that a tmpfs can be given to the account by its id.
 RUN groupadd --gid 990 singularity-nginx \
     && useradd --uid 990 --gid 990 --home-dir /var/lib/singularity-nginx --shell /usr/sbin/nologin singularity-nginx
 COPY scripts/lib.sh scripts/install-runtime /tmp/scripts/
@@ -23,7 +23,7 @@ RUN apt-get -qq update \
     && install -d -m 0750 -o singularity-nginx -g singularity-nginx /run/singularity-nginx \
     && install -d -m 0755 /data
 COPY nginx/ /etc/nginx/singularity-nginx/
-# The complete nginx of an ordinary user, at every address of the container.
+# The complete nginx for an ordinary user. It listens on every address of the container.
 RUN mv /etc/nginx/singularity-nginx/nginx.conf /etc/nginx/nginx.conf \
     && rm /etc/nginx/singularity-nginx/listen-ipv6.conf \
     && sed -i 's|listen 127.0.0.1:8080|listen 8080|; s|include singularity-nginx/listen|include /run/singularity-nginx/listen|' \

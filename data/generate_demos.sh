@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # generate_demos.sh [NAME…]: builds the demo images, NAME.def → NAME.sif, in this folder.
 #
-# Built is what is missing or older than its files (NAME.* and base.sh); all of them unless named. No container
-# registry is asked: the images are made of Debian packages (see base.sh).
-# Needs apptainer or singularity (scripts/install-runtime) and Debian's apt, but no rights: called as root it
-# builds as the account singularity-nginx. Works in a temporary folder, removed at the end, and puts each
-# finished image in place at once, mode 0644; nothing else changes here.
+# It builds each image that is missing or older than its files (NAME.* and base.sh). Without NAME it looks at all of
+# them. It asks no container registry: the images are made of Debian packages (see base.sh).
+# Needs apptainer or singularity (scripts/install-runtime) and Debian's apt, but no special rights. Called as root, it
+# builds as the account singularity-nginx. It works in a temporary folder that is removed at the end, and renames each
+# finished image into place, mode 0644. Nothing else changes here.
 set -euo pipefail
 data=$(dirname "$(readlink -f "$0")")
 cd "$data"

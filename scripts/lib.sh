@@ -28,12 +28,12 @@ need() {
     for pair; do [[ $pair == /* && -e ${pair%%=*} ]] || command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}"); done
     (( ${#packages[@]} )) || return 0
     if ! may_be_root || ! command -v apt-get >/dev/null; then
-        die "these packages are missing (Debian's names), please install them: ${packages[*]}"
+        die "these packages are missing, please install them (Debian's names): ${packages[*]}"
     fi
     say "installing ${packages[*]}"
     local apt=(env LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive apt-get -qq) said
     # A package source of the machine that does not answer is no concern of ours: the install decides.
-    said=$(as_root "${apt[@]}" update 2>&1) || said+=$'\n'"apt-get update had errors, going on"
+    said=$(as_root "${apt[@]}" update 2>&1) || said+=$'\n'"apt-get update had errors; continuing"
     [[ -z $said ]] || printf '%s\n' "$said" >&2
     as_root "${apt[@]}" install -y --no-install-recommends "${packages[@]}" >/dev/null \
         || die "apt-get could not install: ${packages[*]}.$(apt_advice "$said")"
@@ -49,7 +49,7 @@ need_compiler() {
     command -v cargo >/dev/null || die "cargo is missing: install Rust 1.89 or newer, by rustup for example (Debian 13 and older have an older one)"
     if ! links; then
         need cc=gcc /usr/include/stdio.h=libc6-dev
-        links || die "cc is there and cannot link a C program, which Rust needs: reinstall gcc and libc6-dev (Debian's names)"
+        links || die "cc is installed but cannot link a C program, which Rust needs: reinstall gcc and libc6-dev (Debian's names)"
     fi
 }
 links() {

@@ -27,7 +27,7 @@ pub enum Error {
     Host,
     #[error("a page of another origin asked for a run")]
     CrossSite,
-    #[error("a run was asked for as a part of a page, or ahead of its visitor")]
+    #[error("a run was asked for as a part of a page, or as a prefetch")]
     Embedded,
     #[error("data folder: {0}")]
     Catalog(#[from] CatalogError),
@@ -63,9 +63,9 @@ pub enum Error {
     Busy,
     #[error("this visitor has as many runs as it may")]
     VisitorBusy,
-    #[error("as many answers of runs are under way as the server can hold")]
+    #[error("the server already sends as many answers of runs as it can")]
     Crowded,
-    #[error("as many answers of runs are under way to this visitor as it may have")]
+    #[error("the server already sends as many answers of runs to this visitor as it may have")]
     VisitorCrowded,
     #[error("the answer cannot be spooled: {0}")]
     Spool(std::io::Error),
@@ -156,19 +156,21 @@ impl Error {
             Error::Request(error) => sentence(error),
             Error::Method(allowed) => format!("Use one of: {allowed}."),
             Error::RunMethod(allowed) => {
-                format!("This image is run by {allowed} only: use the form on its page, or send the arguments by {allowed}.")
+                format!(
+                    "This image runs only by {allowed}. Use the form on its page, or send the arguments by {allowed}."
+                )
             }
             Error::Host => "Use the address that the site's owner gave you.".to_owned(),
-            Error::CrossSite => "A page of another site asked for a run, and this site does not allow that. Its owner \
-                 can add the page's origin to `allow_origins`."
+            Error::CrossSite => "A page of another site asked for a run, and this site does not allow that. The \
+                site's owner can add the page's origin to `allow_origins`."
                 .to_owned(),
-            Error::Embedded => "A run is a page of its own, or fetched by a script: it cannot be a picture, a frame or a \
-                 script in a page, and is never fetched ahead. Link to the image's page instead."
+            Error::Embedded => "Open a run as a page of its own, or fetch it by a script. It cannot be a picture, a \
+                frame or a script in a page, and it cannot be prefetched. Link to the image's page instead."
                 .to_owned(),
             Error::Catalog(error) => sentence(error),
-            Error::Find(FindError::Io(_)) => "The image could not be opened; try again later.".to_owned(),
+            Error::Find(FindError::Io(_)) => "The image could not be opened. Try again later.".to_owned(),
             Error::Find(FindError::NotFound) => {
-                "Look at the list of all images: it is read afresh for each request.".to_owned()
+                "Look at the list of all images. Each request reads it again.".to_owned()
             }
             Error::Find(error) => sentence(error),
             Error::Page(last) => format!("Send `page` as a whole number from 1 to {last}, or leave it out."),
@@ -177,7 +179,7 @@ impl Error {
             Error::NotRun(why) => sentence(why),
             Error::Distrust(why) => format!("The image is not run: {why}."),
             Error::NoDownload => {
-                "This site does not offer this image as a file; its owner can (`download`).".to_owned()
+                "This site does not offer this image as a file. The site's owner can offer it (`download`).".to_owned()
             }
             Error::ContentEncoding(encoding) => {
                 format!("Send the content as it is, without `Content-Encoding`: `{encoding}` is not taken.")
@@ -190,34 +192,37 @@ impl Error {
             }
             Error::BodyTooLarge => "Send at most 64 KiB of arguments.".to_owned(),
             Error::BodyNoLength => {
-                "Say how long the content is (Content-Length): this server takes no chunks.".to_owned()
+                "Send the length of the content (Content-Length). This server accepts no chunked content.".to_owned()
             }
-            Error::BodyIncomplete => "The content ended before its announced length: send it again.".to_owned(),
+            Error::BodyIncomplete => "The content ended before its announced length. Send it again.".to_owned(),
             Error::Arguments(BindError::Input(error)) => sentence(error),
             Error::Arguments(BindError::Rejected(rejected)) => reasons(rejected),
-            Error::Busy => "As many containers as this site allows are running: try again in some seconds.".to_owned(),
-            Error::VisitorBusy => "As many containers as one address may have are running for yours: try again when one of \
-                 them has ended. Whoever shares your address counts too."
-                .to_owned(),
-            Error::Crowded => {
-                "The server waits for as many readers of runs as it can: try again in some seconds.".to_owned()
+            Error::Busy => {
+                "This site already runs as many containers as it allows. Try again in a few seconds.".to_owned()
             }
-            Error::VisitorCrowded => "As many answers of runs as one address may have are on their way to yours: read \
-                 them or close them, then try again. Whoever shares your address counts too."
+            Error::VisitorBusy => "Your address already runs as many containers as one address may. Try again when \
+                one of them has ended. Everybody who shares your address counts."
                 .to_owned(),
-            Error::Spool(_) => "The answer is long, and the server has no room to keep it while it is read: try again \
-                 in some seconds, or ask for less."
+            Error::Crowded => "The server is already sending as many answers of runs as it can. Try again in a few \
+                 seconds."
+                .to_owned(),
+            Error::VisitorCrowded => "The server is already sending as many answers of runs to your address as one \
+                address may have. Read them or close them, then try again. Everybody who shares your address counts."
+                .to_owned(),
+            Error::Spool(_) => "The answer is long, and the server has no room to keep it while you read it. Try \
+                again in a few seconds, or ask for less."
                 .to_owned(),
             Error::Replaced => {
-                "Another file took the image's place while it was asked for: ask again, and look at its arguments first."
+                "The image was replaced by another file during your request. Check its arguments, then ask again."
                     .to_owned()
             }
             Error::Runtime(RuntimeError::Missing | RuntimeError::NotExecutable(_)) => {
-                "The site's owner has to install a container runtime, or to name it.".to_owned()
+                "The site's owner must install a container runtime, or name the one that is there (`runtime`)."
+                    .to_owned()
             }
             Error::Runtime(RuntimeError::Unknown(..) | RuntimeError::Asking) => {
-                "It is being found out how well this host can keep containers apart: try again in some seconds. Nothing \
-                 is run before that is known."
+                "The server is still finding out how well this host can isolate containers. Nothing is run before \
+                 that is known. Try again in a few seconds."
                     .to_owned()
             }
             Error::Runtime(RuntimeError::Evaluates(_)) => {
@@ -226,15 +231,16 @@ impl Error {
                     .to_owned()
             }
             Error::Runtime(_) => {
-                "The site's container runtime cannot be used: `singularity-nginx doctor` tells its owner why.".to_owned()
-            }
-            Error::Strict(..) => {
-                "This host cannot keep all promises of isolation, and this site is strict about them: \
-                 `singularity-nginx doctor` tells its owner what is missing."
+                "The site's container runtime cannot be used. `singularity-nginx doctor` tells the site's owner why."
                     .to_owned()
             }
-            Error::State(_) | Error::Start(_) => "Try again later; the reason is in the site's log.".to_owned(),
-            Error::Panicked => "The reason is in the site's log, under this request's id.".to_owned(),
+            Error::Strict(..) => {
+                "This host cannot keep all promises of isolation, and this site is strict about them. \
+                 `singularity-nginx doctor` tells the site's owner what is missing."
+                    .to_owned()
+            }
+            Error::State(_) | Error::Start(_) => "Try again later. The site's log has the reason.".to_owned(),
+            Error::Panicked => "The site's log has the reason, under this request's id.".to_owned(),
         }
     }
 

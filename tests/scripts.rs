@@ -106,7 +106,7 @@ fn a_cgi_folder_holds_nothing_but_what_starts_the_program() {
     assert_eq!(fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o700);
     let page = home.ask();
     assert!(page.starts_with("Status: 200"), "{page}");
-    assert!(told.contains("any host name is answered"), "{told}");
+    assert!(told.contains("answers to any host name"), "{told}");
     home.install(&["--uninstall", "--cgi", &cgi]);
     assert_eq!(
         (names(&home.path("amy/public_html")), names(&home.path("amy"))),

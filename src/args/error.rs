@@ -49,7 +49,7 @@ pub enum ValueError {
     #[error("send it as UTF-8 text")]
     NotText,
     /// The name is there more than once.
-    #[error("give it once")]
+    #[error("send it only once")]
     GivenTwice,
     /// The author requires it.
     #[error("this argument is required")]
@@ -71,7 +71,7 @@ pub enum ValueError {
 pub(super) fn wanted(kind: ArgType) -> &'static str {
     match kind {
         ArgType::Str => "a JSON string",
-        ArgType::Int => "a JSON number that is whole",
+        ArgType::Int => "a whole JSON number",
         ArgType::Float => "a JSON number",
         ArgType::Bool => "true or false",
     }

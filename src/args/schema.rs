@@ -43,13 +43,13 @@ const WHOLE: &str = "{…}";
 enum Unusable {
     #[error("there is no such keyword; use {}", KEYWORDS.join(", "))]
     Unknown,
-    #[error("it is there twice, the first is used")]
+    #[error("it is there twice; the first one is used")]
     Twice,
     #[error("write an object of keywords, such as {{\"description\": \"…\"}}")]
     NotAnObject,
     #[error("a flag that is left out is not set: write false, or leave it out")]
     FlagIsUnset,
-    #[error("an argument of type {0} has none")]
+    #[error("an argument of type {0} has no such keyword")]
     NotForKind(ArgType),
     #[error("write one line of text, at most {0} characters")]
     NotALine(usize),
@@ -59,7 +59,7 @@ enum Unusable {
     BelowMinimum,
     #[error("write a list of 1 to {0} values")]
     NotAList(usize),
-    #[error("no value of it can be used")]
+    #[error("none of its values can be used")]
     NoValueLeft,
     #[error("value {which}: {why}")]
     Value { which: String, why: ValueError },

@@ -16,7 +16,7 @@ pub const MAX_WARNINGS: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Warning {
     /// Two labels whose names differ only in case.
-    #[error("{0} is there more than once (names differ only in case): the first is used, remove the others")]
+    #[error("{0} is there more than once (names differ only in case). The first is used: remove the others")]
     LabelTwice(&'static str),
     /// A label that looks like one of ours.
     #[error("{0} is not a label of this program: use …_STR, …_INT, …_FLOAT, …_BOOL or …_SCHEMA")]
@@ -33,7 +33,7 @@ pub enum Warning {
         name: String,
     },
     /// A name in labels of two types.
-    #[error("argument `{name}` is declared as {first} and as {second}, so it is refused: declare it once")]
+    #[error("argument `{name}` is declared as {first} and as {second} and is refused: declare it once")]
     TwoTypes {
         /// The argument.
         name: String,

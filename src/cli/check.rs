@@ -95,29 +95,30 @@ fn advice(opened: &Opened) -> Vec<Advice> {
     let declares = !opened.spec.args().is_empty();
     match runscript {
         None if metadata.entrypoint.is_empty() => {
-            found.push(Advice::wrong("it has no runscript: there is nothing to run"))
+            found.push(Advice::wrong("it has no runscript, so there is nothing to run"))
         }
         Some(script) if declares && !passes_on(script) => {
-            found.push(Advice::wrong("its runscript does not pass its arguments on: end the command with \"$@\""));
+            found.push(Advice::wrong("its runscript does not pass on its arguments: end the command with \"$@\""));
         }
         _ => {}
     }
     let help = help.as_deref().unwrap_or_default();
     if help.trim().is_empty() {
-        found.push(Advice::better("it has no %help: visitors do not learn what it is for"));
+        found.push(Advice::better("it has no %help, so visitors do not learn what it is for"));
     }
     let expected = options(help).chain(expected(runscript.as_deref().unwrap_or_default()));
     for name in expected.filter(|name| opened.spec.get(name).is_none()).collect::<BTreeSet<_>>() {
-        found.push(Advice::better(format!("it tells of --{name}, which no label declares: visitors cannot send it")));
+        found
+            .push(Advice::better(format!("it mentions --{name}, which no label declares, so visitors cannot send it")));
     }
     for arg in opened.spec.args().iter().filter(|arg| arg.required && arg.default.is_some()) {
-        let text = format!("{} is required, so its default is never used: take one of the two out", arg.name);
+        let text = format!("{} is required, so its default is never used: remove one of the two", arg.name);
         found.push(Advice::better(text));
     }
     for arg in opened.spec.args().iter().filter(|arg| arg.description.is_none()) {
         if !help.contains(arg.name.as_str()) {
             let label = "SINGULARITY_RUNSCRIPT_ARG_SCHEMA";
-            found.push(Advice::better(format!("nothing describes {}: do it in {label} or in %help", arg.name)));
+            found.push(Advice::better(format!("nothing describes {}: describe it in {label} or in %help", arg.name)));
         }
     }
     match opened.runs_here() {
@@ -168,21 +169,23 @@ fn trial(site: &Service, opened: &Opened) -> Result<Vec<Advice>, CliError> {
     let mut found = Vec::new();
     match &end {
         End::Exited(0) => {}
-        End::Deadline => found.push(Advice::wrong("without arguments it does not end in time")),
+        End::Deadline => found.push(Advice::wrong("without arguments, it does not end in time")),
         End::Exited(code) => found.push(Advice::better(format!(
-            "without arguments it ends with status {code} ({last}): better say how to call it, with status 0"
+            "without arguments, it ends with status {code} ({last}): explain how to call it, and exit with status 0"
         ))),
-        other => found.push(Advice::wrong(format!("without arguments it ended {other} ({last})"))),
+        other => found.push(Advice::wrong(format!("without arguments, it ended {other} ({last})"))),
     }
     if stdout.is_empty() && end == End::Exited(0) {
-        found.push(Advice::better("without arguments it prints nothing: better say how to call it"));
+        found.push(Advice::better("without arguments, it prints nothing: explain how to call it"));
     }
     if stdout.iter().any(|byte| matches!(byte, 0x1b | b'\r')) && opened.spec.output().is_none() {
-        found.push(Advice::wrong("it prints colours or a progress bar: turn them off, they become part of the answer"));
+        found.push(Advice::wrong(
+            "it prints colours or a progress bar: turn them off, because they become part of the answer",
+        ));
     }
     if prints_around_json(&stdout) {
         found
-            .push(Advice::wrong("it prints other things than its JSON answer: take them out, or print them to stderr"));
+            .push(Advice::wrong("it prints other things beside its JSON answer: remove them, or print them to stderr"));
     }
     Ok(found)
 }

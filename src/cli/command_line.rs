@@ -49,7 +49,7 @@ pub fn parse(words: impl Iterator<Item = OsString>) -> Result<CommandLine, CliEr
             Value(word) => asked.words.push(word.string().map_err(usage)?),
             other if asked.command.as_deref() == Some("run") => {
                 let wrong = other.unexpected();
-                return Err(CliError::Usage(format!("{wrong}; arguments of the image are written NAME=VALUE")));
+                return Err(CliError::Usage(format!("{wrong}; write arguments of the image as NAME=VALUE")));
             }
             other => return Err(usage(other.unexpected())),
         }
@@ -60,7 +60,7 @@ pub fn parse(words: impl Iterator<Item = OsString>) -> Result<CommandLine, CliEr
         _ => 0,
     };
     match (&asked.command, asked.words.get(most)) {
-        (Some(command), Some(word)) => Err(CliError::Usage(format!("`{command}` does nothing with `{word}`"))),
+        (Some(command), Some(word)) => Err(CliError::Usage(format!("`{command}` takes no `{word}`"))),
         _ => Ok(asked),
     }
 }
@@ -81,7 +81,7 @@ pub fn target(word: &str, asked: &CommandLine) -> Result<Target, CliError> {
         let command = asked.command.as_deref().unwrap_or_default();
         let folder = if folder.is_empty() { "/" } else { folder };
         return Err(CliError::Usage(format!(
-            "`{word}`: an image is called by its name in the data folder. For another folder: \
+            "`{word}`: name an image as it is called in the data folder. For another folder: \
              SINGULARITY_NGINX_DATA={folder} singularity-nginx {command} {name}"
         )));
     }

@@ -22,7 +22,7 @@ impl From<Error> for CliError {
     fn from(error: Error) -> CliError {
         // its owner may see what visitors may not
         let log = match &error {
-            Error::Catalog(_) => " (`singularity-nginx config` tells where it is looked for)".to_owned(),
+            Error::Catalog(_) => " (`singularity-nginx config` shows where the program looks for it)".to_owned(),
             _ if error.status() >= 500 => format!(" ({error}) `singularity-nginx doctor` tells more."),
             _ => String::new(),
         };
@@ -34,9 +34,10 @@ impl CliError {
     /// What is said about `image` where it is not there: no page is at hand to look at.
     pub fn about(image: &ImageName) -> impl Fn(Error) -> CliError {
         move |error| match error {
-            Error::Find(FindError::NotFound) => {
-                CliError::Failed(format!("{image}: {}. `singularity-nginx list` tells which there are.", error.title()))
-            }
+            Error::Find(FindError::NotFound) => CliError::Failed(format!(
+                "{image}: {}. `singularity-nginx list` shows the images that there are.",
+                error.title()
+            )),
             other => other.into(),
         }
     }
@@ -56,9 +57,11 @@ impl From<io::Error> for CliError {
 pub fn allowed(config: Result<Config, ConfigError>) -> Result<Config, String> {
     let config = config.map_err(|error| error.to_string())?;
     if rustix::process::geteuid().is_root() && !config.allow_root {
-        return Err("refuses to run as root: containers would run as root too. Start it as an ordinary account \
-             (or set `allow_root = true` if you must)"
-            .to_owned());
+        return Err(
+            "refuses to run as root, because containers would run as root too. Start it as an ordinary account \
+            (or set `allow_root = true` if you must)"
+                .to_owned(),
+        );
     }
     Ok(config)
 }

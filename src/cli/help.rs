@@ -8,32 +8,48 @@ use crate::config::{KEYS, Key};
 
 /// A command: its name, what follows it, what it does.
 const COMMANDS: &[(&str, &str, &str)] = &[
-    ("fastcgi", "[--listen unix:PATH|ADDRESS:PORT]", "serves FastCGI; without --listen on a socket that was passed"),
-    ("list", "", "the images, and what is not served and why"),
-    ("inspect", "IMAGE[/APP]", "what an image says of itself; --json as the runtime's own inspect"),
-    ("openapi", "[IMAGE]", "what can be asked of the folder, or of an image, as an OpenAPI document"),
-    ("check", "[IMAGE[/APP]]... [--run]", "what the author of an image should improve"),
-    ("run", "IMAGE[/APP] [NAME=VALUE]... [--dry-run]", "runs an image as a visitor would, or prints the command"),
-    ("doctor", "", "what holds on this host, what it buys, how to get it"),
-    ("config", "", "what is in force, and where it comes from"),
-    ("man", "", "this as a manual page"),
-    ("completion", "bash|zsh|fish", "a completion script for a shell"),
+    (
+        "fastcgi",
+        "[--listen unix:PATH|ADDRESS:PORT]",
+        "serves FastCGI; without --listen it uses a socket that was passed to it",
+    ),
+    ("list", "", "lists the images, and what is not served and why"),
+    (
+        "inspect",
+        "IMAGE[/APP]",
+        "shows what an image says of itself; --json prints the same format as the runtime's inspect",
+    ),
+    ("openapi", "[IMAGE]", "prints the OpenAPI document of the folder, or of one image"),
+    (
+        "check",
+        "[IMAGE[/APP]]... [--run]",
+        "says what the author of an image should improve; --run also runs the image once",
+    ),
+    (
+        "run",
+        "IMAGE[/APP] [NAME=VALUE]... [--dry-run]",
+        "runs an image as a visitor would; --dry-run only prints the command",
+    ),
+    ("doctor", "", "checks this host: what works, what it is good for, and how to get what is missing"),
+    ("config", "", "prints the configuration in force, and the source of each value"),
+    ("man", "", "prints this text as a manual page"),
+    ("completion", "bash|zsh|fish", "prints a completion script for a shell"),
 ];
 
 const OPTIONS: &[(&str, &str)] = &[
     (
         "--config FILE",
-        "the configuration; else SINGULARITY_NGINX_CONFIG, else .ht-singularity-nginx.toml beside the executable",
+        "reads the configuration from FILE. Without it: from the file that SINGULARITY_NGINX_CONFIG names, or from .ht-singularity-nginx.toml beside the executable",
     ),
-    ("--json", "for programs"),
-    ("--help", "this text"),
-    ("--version", "the version"),
+    ("--json", "prints JSON, for programs"),
+    ("--help", "prints this text"),
+    ("--version", "prints the version"),
 ];
 
 const PURPOSE: &str = "Puts a folder of Singularity/Apptainer images on the web.";
-const WIRES: &str = "Under a web server it finds out by itself whether it is called by CGI or FastCGI.";
-const SETTINGS: &str = "Nothing has to be configured. The configuration is a TOML file, or variables: `SINGULARITY_NGINX_DATA` is `data`. In a variable commas separate the items of a list. A table `[images.NAME]` sets a key for one image.";
-const STATUS: &str = "Exit status: 0 done, 1 found something wrong, 2 called wrongly.";
+const WIRES: &str = "Under a web server, the program finds out by itself whether it is called by CGI or FastCGI.";
+const SETTINGS: &str = "No configuration is needed. To configure the program, write a TOML file or set variables: `SINGULARITY_NGINX_DATA` sets `data`. In a variable, commas separate the items of a list. A table `[images.NAME]` sets a key for one image.";
+const STATUS: &str = "Exit status: 0 for success, 1 if something is wrong, 2 if the command line is wrong.";
 
 /// For `--help`.
 pub fn help() -> String {

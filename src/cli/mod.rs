@@ -59,7 +59,9 @@ pub fn serve(named: Option<&Path>, listen: &Listen) -> ExitCode {
 /// Why nothing listens, and what to do about it.
 fn unheard(listen: &Listen, error: &io::Error) -> String {
     let advice = match (listen, error.kind()) {
-        (Listen::Inherited, io::ErrorKind::InvalidInput) => "; or name a place: --listen unix:PATH or ADDRESS:PORT",
+        (Listen::Inherited, io::ErrorKind::InvalidInput) => {
+            ". Or say where to listen: --listen unix:PATH or ADDRESS:PORT"
+        }
         (Listen::Tcp(_), io::ErrorKind::AddrInUse) => ": stop it first, or choose another port",
         (Listen::Tcp(_), io::ErrorKind::PermissionDenied) => ": choose a port from 1024 on",
         (_, io::ErrorKind::PermissionDenied) => ": choose a folder that this account may write to",
@@ -96,7 +98,7 @@ fn obey(asked: CommandLine) -> Result<ExitCode, CliError> {
         Some("check") => return check::check(&site(&asked)?, &asked, &mut out),
         Some("run") => return run::run_image(&site(&asked)?, &asked, &mut out.0),
         Some(other) => return Err(CliError::Usage(format!("there is no command `{other}`"))),
-        None => return Err(CliError::Usage("say what to do".to_owned())),
+        None => return Err(CliError::Usage("name a command".to_owned())),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -32,7 +32,7 @@ pub fn run_image(site: &Service, asked: &CommandLine, out: &mut impl Write) -> R
     let input = Input::Query { text: query.as_bytes(), blank: Blank::Value };
     let arguments = bind(&opened.spec, input, &settings.sanitise).map_err(Error::from)?;
     for name in arguments.report().ignored() {
-        eprintln!("singularity-nginx: {} is no argument of this image and is ignored", plain(name));
+        eprintln!("singularity-nginx: {} is not an argument of this image and is ignored", plain(name));
     }
     for change in arguments.report().changed() {
         eprintln!("singularity-nginx: {}: {} became {}", change.name, plain(&change.before), change.after);

@@ -27,7 +27,7 @@ pub fn config(site: &Service, as_json: bool, out: &mut impl Write) -> Result<(),
     }
     match config.file() {
         Some(path) => writeln!(out, "# the file: {}", path.display())?,
-        None => writeln!(out, "# there is no file")?,
+        None => writeln!(out, "# there is no configuration file")?,
     }
     let tell = |lines: Vec<Line>, out: &mut dyn Write| {
         lines.into_iter().try_for_each(|(key, value, from)| writeln!(out, "{key:<18} {value:<40} # {from}"))
@@ -120,10 +120,10 @@ fn unnamed(site: &Service) -> Option<Check> {
         weight: Weight::Better,
         detail: String::new(),
         public: None,
-        wrong: Some("any host name is answered".to_owned()),
-        buys: "the site answers under its own names alone",
-        lost: "a page of another name that leads to this host can reach the site",
-        get: "set `hosts` to the names of the site, as browsers send them: with a port where it is not 80 or 443",
+        wrong: Some("the site answers to any host name".to_owned()),
+        buys: "the site answers only to its own names",
+        lost: "a page under another name that leads to this host can reach the site",
+        get: "set `hosts` to the names of the site as browsers send them (with the port, unless it is 80 or 443)",
     })
 }
 

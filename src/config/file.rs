@@ -24,7 +24,7 @@ pub fn read(path: &Path, owner: Option<u32>) -> Result<String, ConfigError> {
     // it names what is executed
     let owner = owner.or_else(|| Some(file.metadata().ok()?.uid()));
     if let Some(step) = crate::trust::changeable(path, owner) {
-        return Err(refuse(&format!("others can change {}: take that away with chmod go-w", step.display())));
+        return Err(refuse(&format!("others can change {}: remove that right with chmod go-w", step.display())));
     }
     let length = file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(|error| refuse(&error))?;
     if length as u64 > MAX_FILE {
@@ -80,7 +80,7 @@ fn insert(
     let origin = line(text, key.span().start);
     let name = key.get_ref().as_ref();
     if !keys.contains(&name) {
-        let why = format!("there is no such key here; there are: {}", keys.join(", "));
+        let why = format!("there is no such key here. The keys are: {}", keys.join(", "));
         return Err(ConfigError::new(&origin, name, &why));
     }
     let raw = raw(value.get_ref()).ok_or_else(|| {

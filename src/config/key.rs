@@ -16,7 +16,7 @@ pub struct Key {
     pub name: &'static str,
     /// What holds where nobody sets it.
     pub default: KeyDefault,
-    /// What it is for: one sentence without its capital and its full stop, in Markdown.
+    /// What it is for, in Markdown: sentences, without the first capital and the last full stop.
     pub doc: &'static str,
     /// Where it may stand, what it takes, and which field it fills.
     pub effect: Effect,

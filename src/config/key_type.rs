@@ -160,7 +160,7 @@ impl Written<'_> {
     fn list(&self) -> Result<Vec<String>, String> {
         match self.raw {
             Raw::List(list) if list.iter().any(|item| item.trim().is_empty()) => {
-                Err("holds an empty text: take it out".to_owned())
+                Err("holds an empty text: remove it".to_owned())
             }
             Raw::List(list) => Ok(list.clone()),
             Raw::Text(text) if !self.in_file() => {

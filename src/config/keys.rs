@@ -23,28 +23,30 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "data",
         default: Words("`./data`"),
-        doc: "the data folder",
+        doc: "the folder that holds the images",
         effect: Site(Path(|site, path| site.data = path), |site| site.data.display().to_string()),
     },
     Key {
         name: "runtime",
-        default: Words("the first of apptainer, singularity"),
-        doc: "absolute path of the container runtime",
+        default: Words("the first one found"),
+        doc: "absolute path of the container runtime. When it is not set, the program looks for `apptainer`, then \
+              `singularity`, in /usr/local/bin and then in /usr/bin",
         effect: Site(Path(|site, path| site.runtime = Some(path)), |site| {
             path_or(&site.runtime, "(first one installed)")
         }),
     },
     Key {
         name: "slots",
-        default: Words("processors"),
-        doc: "containers at once, over all processes of the site; in an image's table: of this image",
+        default: Words("number of processors"),
+        doc: "how many containers may run at once, counted over all processes of the site. In an image's table: how \
+              many of this image",
         effect: Image(Number(1..=4096, |image, slots| image.slots = slots as usize), |image| image.slots.to_string()),
     },
     Key {
         name: "wait",
         default: Value("0"),
-        doc: "seconds a visitor may wait for a slot, at most 30; else 503 at once. 64 may wait at a time in each process, \
-              16 of one visitor",
+        doc: "how many seconds a request may wait for a free slot, at most 30. With 0 it gets 503 at once. At most 64 \
+              requests may wait in each process, and 16 of one visitor",
         effect: Image(Number(0..=30, |image, seconds| image.wait = Duration::from_secs(seconds)), |image| {
             image.wait.as_secs().to_string()
         }),
@@ -52,7 +54,8 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "visitor_slots",
         default: Words("one less than `slots`, at least 1"),
-        doc: "containers at once of one visitor: an address, of IPv6 its /64; over it `wait`, then 429. 0: no bound",
+        doc: "how many containers one visitor may run at once. A visitor is an IPv4 address or an IPv6 /64 network. A \
+              request above the limit waits as `wait` says, then gets 429. 0 means no limit",
         effect: Site(Number(0..=4096, |site, slots| site.visitors.slots = Some(slots as usize)), |site| {
             site.visitor_limit().unwrap_or(0).to_string()
         }),
@@ -60,7 +63,8 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "proxies",
         default: Words("none"),
-        doc: "addresses (`10.0.0.1`, `10.0.0.0/8`) of proxies whose `X-Forwarded-For`, `-Host` and `-Proto` are believed",
+        doc: "addresses of trusted proxies (`10.0.0.1`, `10.0.0.0/8`). Only their `X-Forwarded-For`, `-Host` and \
+              `-Proto` are believed",
         effect: Site(
             List("addresses", Allowed, |site, items| {
                 check::each(items, Subnet::parse).map(|proxies| site.visitors.proxies = proxies)
@@ -71,7 +75,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "prefix",
         default: Words("none"),
-        doc: "a prefix of addresses that a proxy takes away, like `/apps`: it is put before all links",
+        doc: "the prefix that a proxy removes from addresses, like `/apps`. The program puts it before all links",
         effect: Site(
             Text("an absolute path", |site, text| {
                 check::prefix(text).map(|prefix| site.visitors.prefix = Some(prefix))
@@ -82,7 +86,8 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "reader_patience",
         default: Value("10"),
-        doc: "seconds a reader may take nothing of a run's answer once the run has ended; then its connection is closed",
+        doc: "how many seconds a reader may take nothing of an answer after its run has ended. Then the connection is \
+              closed",
         effect: Site(
             Number(1..=3600, |site, seconds| site.visitors.reader_patience = Duration::from_secs(seconds)),
             |site| site.visitors.reader_patience.as_secs().to_string(),
@@ -91,7 +96,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "deadline",
         default: Value("60"),
-        doc: "seconds a run may take; then TERM, and KILL 3 s later",
+        doc: "how many seconds a run may take. Then it gets TERM, and KILL 3 s later",
         effect: Image(Number(1..=86_400, |image, seconds| image.deadline = Duration::from_secs(seconds)), |image| {
             image.deadline.as_secs().to_string()
         }),
@@ -99,7 +104,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "output_limit",
         default: Value("8 MiB"),
-        doc: "bytes of a run's output that are kept",
+        doc: "how many bytes of a run's output are kept",
         effect: Image(Bytes(1024..=1 << 30, |image, bytes| image.output_limit = bytes as usize), |image| {
             image.output_limit.to_string()
         }),
@@ -107,7 +112,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "network",
         default: Value("none"),
-        doc: "a container's network: `none` (nothing in it) or `host` (the host's)",
+        doc: "the network of a container: `none` (no network) or `host` (the host's network)",
         effect: Image(
             Choice(&[("none", |image| image.network = Network::None), ("host", |image| image.network = Network::Host)]),
             |image| if image.network == Network::None { "none" } else { "host" }.to_owned(),
@@ -116,7 +121,8 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "sanitise",
         default: Value("strip"),
-        doc: "what happens to a STR with other characters: `strip` takes them out, `reject` answers 400",
+        doc: "what happens when a STR holds characters that are not allowed: `strip` removes them, `reject` answers \
+              400",
         effect: Image(
             Choice(&[
                 ("strip", |image| image.sanitise.mode = SanitiseMode::Strip),
@@ -128,7 +134,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "extra_characters",
         default: Words("none"),
-        doc: "characters that a STR may hold too: some of `: / , + @ = %`, without separators",
+        doc: "further characters that a STR may hold: any of `: / , + @ = %`, written without separators",
         effect: Image(
             Text("characters without separators", |image, text| {
                 let extra = ExtraCharacters::new(text).map_err(|why| why.to_string())?;
@@ -141,7 +147,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "run_methods",
         default: Value("GET, POST"),
-        doc: "methods that run an image",
+        doc: "the HTTP methods that run an image",
         effect: Image(
             List("methods", Refused("write GET, POST or both"), |image, items| {
                 check::each(items, check::method).map(|methods| image.run_methods = methods)
@@ -152,7 +158,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "allow_origins",
         default: Words("none"),
-        doc: "origins whose pages may call, like `https://example.org`; `*`: all",
+        doc: "origins whose pages may call this site, like `https://example.org`. `*` allows all",
         effect: Site(
             List("origins", Allowed, |site, items| {
                 check::each(items, check::origin).map(|origins| site.allow_origins = origins)
@@ -163,7 +169,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "hosts",
         default: Words("any"),
-        doc: "Host values that are answered",
+        doc: "the `Host` values that the site answers to",
         effect: Site(
             List("names", Refused("name the site's hosts, or leave the key out to answer for all"), |site, items| {
                 site.hosts = items.to_vec();
@@ -175,7 +181,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "memory",
         default: Words("none"),
-        doc: "bytes of memory of a run, at least 256 MiB; `doctor` says how far it holds on this host",
+        doc: "bytes of memory that a run may use, at least 256 MiB. `doctor` says how well this host can enforce it",
         effect: Image(Bytes(MIN_MEMORY..=1 << 40, |image, bytes| image.memory = Some(bytes)), |image| {
             number_or_none(image.memory)
         }),
@@ -183,7 +189,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "processes",
         default: Value("256"),
-        doc: "processes and threads of a run; `doctor` says how far it holds on this host",
+        doc: "how many processes and threads a run may have. `doctor` says how well this host can enforce it",
         effect: Image(Number(8..=65_536, |image, number| image.processes = number), |image| {
             image.processes.to_string()
         }),
@@ -191,7 +197,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "cpus",
         default: Words("none"),
-        doc: "processors of a run; `doctor` says how far it holds on this host",
+        doc: "how many processors a run may use. `doctor` says how well this host can enforce it",
         effect: Image(Number(1..=4096, |image, number| image.cpus = Some(number as usize)), |image| {
             number_or_none(image.cpus.map(|cpus| cpus as u64))
         }),
@@ -199,19 +205,20 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "strict",
         default: Value("false"),
-        doc: "refuse to run when a promise of isolation cannot be kept here",
+        doc: "refuse all runs when this host cannot keep every promise of isolation",
         effect: Site(Flag(|site, flag| site.strict = flag), |site| site.strict.to_string()),
     },
     Key {
         name: "download",
         default: Value("false"),
-        doc: "offer the image file: it holds everything that the image holds",
+        doc: "let visitors download the image file. It holds everything that is in the image",
         effect: Image(Flag(|image, flag| image.download = flag), |image| image.download.to_string()),
     },
     Key {
         name: "accel",
         default: Words("none"),
-        doc: "nginx's internal location of the data folder, like `/container-files/`: nginx then sends the downloads",
+        doc: "nginx's internal location of the data folder, like `/container-files/`. nginx then sends the downloads \
+              itself",
         effect: Site(
             Text("an internal location of nginx", |site, text| {
                 check::accel(text).map(|accel| site.accel = Some(accel))
@@ -222,27 +229,27 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "metrics",
         default: Value("false"),
-        doc: "answer `/container/metrics`, for Prometheus: slots, refusals, images, checks; to whoever asks, unless nginx \
-              forbids it (`locations.conf`)",
+        doc: "serve numbers for Prometheus at `/container/metrics`: slots, refusals, images, checks. Everybody can \
+              read them unless nginx forbids it (`locations.conf`)",
         effect: Site(Flag(|site, flag| site.metrics = flag), |site| site.metrics.to_string()),
     },
     Key {
         name: "show_definition",
         default: Value("false"),
-        doc: "show the definition file: it holds `%environment` verbatim",
+        doc: "show the definition file. It contains `%environment` word for word",
         effect: Image(Flag(|image, flag| image.show_definition = flag), |image| image.show_definition.to_string()),
     },
     Key {
         name: "state",
         default: Words("`/tmp/singularity-nginx-UID`"),
-        doc: "locks: a folder of the account (0700). In `/tmp` any local account can make it first, and then nothing runs: \
-              set it where others cannot",
+        doc: "folder for locks and long answers. It must belong to the serving account (mode 0700). Any local account \
+              can create the folder in `/tmp` first, and then nothing runs: choose a place where others cannot write",
         effect: Site(Path(|site, path| site.state = path), |site| site.state.display().to_string()),
     },
     Key {
         name: "launcher",
         default: Words("none"),
-        doc: "a command that carries runs elsewhere, like `srun --quiet`",
+        doc: "a command that starts runs elsewhere, like `srun --quiet`",
         effect: Image(
             Text("a command", |image, text| {
                 image.launcher = text.split_whitespace().map(str::to_owned).collect();
@@ -254,19 +261,19 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "title",
         default: Words("none"),
-        doc: "the site's name, on every page",
+        doc: "the name of the site, shown on every page",
         effect: Site(Line(80, |site, text| site.brand.title = Some(text)), |site| text_or_none(&site.brand.title)),
     },
     Key {
         name: "welcome",
         default: Words("none"),
-        doc: "one line below the title of the home page",
+        doc: "one line of text below the title of the home page",
         effect: Site(Line(400, |site, text| site.brand.welcome = Some(text)), |site| text_or_none(&site.brand.welcome)),
     },
     Key {
         name: "link",
         default: Words("none"),
-        doc: "whose site it is: an http or https address",
+        doc: "the http or https address of whoever runs the site",
         effect: Site(
             Text("a web address", |site, text| check::address(text).map(|link| site.brand.link = Some(link))),
             |site| text_or_none(&site.brand.link),
@@ -275,13 +282,13 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "logo",
         default: Words("none"),
-        doc: "a PNG, JPEG, GIF, WebP or SVG of at most 256 KiB, read for each page",
+        doc: "path of a PNG, JPEG, GIF, WebP or SVG file of at most 256 KiB. It is read for each page",
         effect: Site(Path(|site, path| site.brand.logo = Some(path)), |site| path_or(&site.brand.logo, "none")),
     },
     Key {
         name: "allow_root",
         default: Value("false"),
-        doc: "start although root",
+        doc: "start even as root",
         effect: Site(Flag(|site, flag| site.allow_root = flag), |site| site.allow_root.to_string()),
     },
 ];

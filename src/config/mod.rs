@@ -134,7 +134,7 @@ fn variable_layer(variables: &[(String, String)]) -> Result<Layer, ConfigError> 
         let key = name.strip_prefix(PREFIX).unwrap_or(name).to_ascii_lowercase();
         let origin = Origin::Variable(name.clone());
         if !KEYS.iter().any(|known| known.name == key) {
-            let why = format!("there is no such key; there are: {}", site_keys().join(", "));
+            let why = format!("there is no such key. The keys are: {}", site_keys().join(", "));
             return Err(ConfigError::new(&origin, &key, &why));
         }
         layer.insert(key, (Raw::Text(value.clone()), origin));

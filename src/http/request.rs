@@ -167,7 +167,7 @@ pub enum RequestError {
     #[error(transparent)]
     Mount(#[from] MountError),
     /// PATH_INFO is no text, or holds control characters, or is too long.
-    #[error("the path of this address cannot name anything here")]
+    #[error("the path of this address is not valid here")]
     Path,
     /// The Host field comes twice, or lists several.
     #[error("the Host field comes more than once: send one name")]

@@ -36,10 +36,10 @@ pub enum CatalogError {
     #[error("the data folder does not exist; create it, or correct `data` in the configuration")]
     Missing,
     /// Something else is there.
-    #[error("what `data` names in the configuration is not a folder")]
+    #[error("`data` in the configuration does not name a folder")]
     NotAFolder,
     /// The account may not read it.
-    #[error("the data folder may not be read by this account; give it the rights r-x")]
+    #[error("this account may not read the data folder; give it the rights r-x")]
     Denied,
     /// The system says something else.
     #[error("the data folder could not be read: {0}")]
@@ -70,7 +70,7 @@ pub enum FindError {
     #[error("there is no image of this name")]
     NotFound,
     /// It is there, but this account may not read it.
-    #[error("the image may not be read by this account; its owner can allow it with chmod a+r")]
+    #[error("this account may not read the image; its owner can allow it with chmod a+r")]
     Denied,
     /// The system says something else.
     #[error("the image could not be opened: {0}")]
@@ -120,19 +120,19 @@ pub enum Refusal {
     )]
     LeadsOut,
     /// A symbolic link to nothing, or in a circle.
-    #[error("a link that leads nowhere; remove it")]
+    #[error("it is a link that leads nowhere; remove it")]
     Dangling,
     /// A FIFO, socket or device.
-    #[error("neither a file nor a directory; remove it")]
+    #[error("it is neither a file nor a directory; remove it")]
     Special,
     /// A directory with an image's extension that is no sandbox.
-    #[error("a directory without `.singularity.d`; build it with `apptainer build --sandbox`")]
+    #[error("it is a directory without `.singularity.d`; build it with `apptainer build --sandbox`")]
     NotASandbox,
     /// The account may not look at it.
-    #[error("this account may not look at it; its owner can allow it with chmod a+rX")]
+    #[error("this account may not read it; its owner can allow it with chmod a+rX")]
     Denied,
     /// It cannot be looked at for another reason.
-    #[error("it could not be looked at; check the disk")]
+    #[error("it could not be read; check the disk")]
     Unreadable,
 }
 

@@ -73,7 +73,7 @@ pub enum MetadataError {
         why: Cow<'static, str>,
     },
     /// More than is read of any image.
-    #[error("{part} holds more than {bound} {unit}, the most that is read; build the image again with less")]
+    #[error("{part} holds more than {bound} {unit}, which is the limit; build the image again with less")]
     TooLarge {
         /// Where.
         part: ImagePart,
@@ -83,7 +83,7 @@ pub enum MetadataError {
         unit: &'static str,
     },
     /// The file system is encrypted and nothing outside it describes the image.
-    #[error("the image is encrypted, so what it says of itself cannot be read; build it again without encryption")]
+    #[error("the image is encrypted, so its description cannot be read; build it again without encryption")]
     Encrypted,
 }
 

@@ -46,7 +46,7 @@ pub enum NameError {
     #[error("the name holds a character other than ASCII letters, digits, `.`, `_`, `+`, `-`; rename it")]
     Character,
     /// A word of [`RESERVED`].
-    #[error("the name is a word that this program's URLs use; rename it")]
+    #[error("the name is a reserved word of this program's URLs; rename it")]
     Reserved,
 }
 

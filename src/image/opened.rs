@@ -19,16 +19,16 @@ const LAST_SECOND: u64 = 253_402_300_799;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Distrust {
     /// Everybody may change the folder.
-    #[error("every account may write to the data folder; take that away with chmod o-w")]
+    #[error("every account may write to the data folder; remove that right with chmod o-w")]
     FolderWritableByAll,
     /// A group that is not ours may change the folder.
-    #[error("a group other than this program's may write to the data folder; take that away with chmod g-w")]
+    #[error("a group other than this program's may write to the data folder; remove that right with chmod g-w")]
     FolderWritableByGroup,
     /// Everybody may change the image.
-    #[error("every account may write to the image; take that away with chmod o-w")]
+    #[error("every account may write to the image; remove that right with chmod o-w")]
     ImageWritableByAll,
     /// A group that is not ours may change the image.
-    #[error("a group other than this program's may write to the image; take that away with chmod g-w")]
+    #[error("a group other than this program's may write to the image; remove that right with chmod g-w")]
     ImageWritableByGroup,
     /// A third account owns the image.
     #[error(
@@ -36,7 +36,7 @@ pub enum Distrust {
     )]
     Owner,
     /// A folder on the way can be changed, or belongs to somebody else.
-    #[error("somebody else can change a folder on the way to the image, or owns it; take that away with chmod go-w")]
+    #[error("somebody else owns or can change a folder above the image; remove that right with chmod go-w")]
     Way,
 }
 

@@ -68,7 +68,8 @@ impl HostFeature {
     pub fn buys(self) -> &'static str {
         match self {
             HostFeature::Release => {
-                "arguments reach an image as they are, with no shell in between (--no-eval), and nothing of the host is mounted (--no-mount)"
+                "arguments reach an image unchanged, without a shell (--no-eval), and nothing of the host is mounted \
+                 (--no-mount)"
             }
             HostFeature::UserNamespaces => "containers run without any privilege of the host",
             HostFeature::NetworkNamespaces => "containers have no network unless the site allows it",
@@ -76,13 +77,15 @@ impl HostFeature {
                 "containers do not see, and cannot signal, other processes of the account"
             }
             HostFeature::Filter => {
-                "containers reach less of the kernel: no sockets to the hypervisor, no keyrings, io_uring, bpf"
+                "containers reach less of the kernel: no sockets to the hypervisor, no keyrings, no io_uring, no bpf"
             }
-            HostFeature::Fuse => "images are mounted instead of unpacked for each run",
-            HostFeature::Counting => "a run that makes many processes or namespaces takes none from the others",
-            HostFeature::ProcessTree => "the kernel ends all of a run with its supervisor, whatever is killed",
+            HostFeature::Fuse => "images are mounted, not unpacked for each run",
+            HostFeature::Counting => "a run that makes many processes or namespaces takes none from other runs",
+            HostFeature::ProcessTree => {
+                "the kernel ends every process of a run when its supervisor ends, whatever is killed"
+            }
             HostFeature::Nesting => {
-                "containers cannot make user namespaces, in which they could mount file systems in memory without bound"
+                "containers cannot make user namespaces, where they could mount file systems in memory without a limit"
             }
             HostFeature::Home => "containers have a home and a working directory of their own, empty and writable",
             HostFeature::Cgroups => "limits of memory and processors hold for a run as a whole",
@@ -93,11 +96,11 @@ impl HostFeature {
     pub fn without(self) -> &'static str {
         match self {
             HostFeature::Release => {
-                "what the runtime does not offer is not used: without --no-eval a shell in the image evaluates the arguments, from \
-                 which everything is stripped that it would look at; without --no-mount the bind paths of the runtime's own \
-                 configuration are mounted"
+                "the program uses only the flags that the runtime offers. Without --no-eval a shell in the image \
+                 evaluates the arguments, so every character with a meaning to a shell is removed from them. Without \
+                 --no-mount the bind paths of the runtime's own configuration are mounted"
             }
-            HostFeature::UserNamespaces => "only a runtime that is installed setuid can run anything",
+            HostFeature::UserNamespaces => "only a setuid runtime can run anything",
             HostFeature::NetworkNamespaces => "containers reach the host's network",
             HostFeature::ProcessNamespaces => "containers see the other processes of the account",
             HostFeature::Filter => {
@@ -105,18 +108,20 @@ impl HostFeature {
             }
             HostFeature::Fuse => "each run unpacks its image first, into /tmp, or fails",
             HostFeature::Counting => {
-                "processes and namespaces are counted for the whole account, so runs can take them from each other"
+                "the kernel counts processes and namespaces for the whole account, so runs can take them from each \
+                 other"
             }
             HostFeature::ProcessTree => {
-                "a run goes on when its supervisor and the server are killed at the same moment; else what is left is found and ended"
+                "a run goes on if its supervisor and the server are killed at the same moment. In other cases the \
+                 server finds and ends what is left"
             }
             HostFeature::Nesting => {
                 "a container can mount file systems in memory, of any size, in user namespaces of its own (at most 32)"
             }
             HostFeature::Home => "programs that write to their home or working directory fail",
             HostFeature::Cgroups => {
-                "memory is limited for each process by itself, and only what is private to it: not memfd_create(2), not System V \
-                 shared memory; processors are assigned, not enforced; with `memory` set, `strict` refuses to run"
+                "`memory` limits only the private memory of each process, not memfd_create(2) and not System V shared \
+                 memory. Processors are assigned, but not enforced. If `memory` is set, `strict` refuses to run"
             }
         }
     }
@@ -125,7 +130,8 @@ impl HostFeature {
     pub fn get(self) -> &'static str {
         match self {
             HostFeature::Release => {
-                "Debian, Ubuntu: scripts/install-runtime; RHEL: dnf install apptainer (EPEL): Apptainer 1.2 or SingularityCE 3.11 at least"
+                "Debian, Ubuntu: scripts/install-runtime; RHEL: dnf install apptainer (EPEL); at least Apptainer 1.2 \
+                    or SingularityCE 3.11"
             }
             HostFeature::UserNamespaces => {
                 "Debian: sysctl kernel.unprivileged_userns_clone=1; Ubuntu 24.04 and later: install the runtime's own \
@@ -138,7 +144,8 @@ impl HostFeature {
                 "Debian, Ubuntu, RHEL: nothing to do on the host itself; in Docker --security-opt systempaths=unconfined"
             }
             HostFeature::Filter => {
-                "Debian, Ubuntu, RHEL: nothing to do on x86-64 and 64-bit ARM, where user namespaces are; other processors have no list yet"
+                "Debian, Ubuntu, RHEL: nothing to do on x86-64 and 64-bit ARM with user namespaces; there is no \
+                    filter for other processors yet"
             }
             HostFeature::Fuse => {
                 "Debian, Ubuntu: apt install fuse3; RHEL: dnf install fuse3; then chmod 666 /dev/fuse; in Docker --device /dev/fuse"
@@ -148,11 +155,11 @@ impl HostFeature {
                 "Debian, Ubuntu, RHEL: Linux 5.14 or later, and user namespaces; in Docker --security-opt systempaths=unconfined"
             }
             HostFeature::Nesting => {
-                "a runtime that makes one user namespace for a run (Apptainer 1.4 does), and /proc/sys that can be written: in \
+                "a runtime that makes one user namespace for a run (Apptainer 1.4 does), and a writable /proc/sys; in \
                  Docker --security-opt systempaths=unconfined"
             }
             HostFeature::Home => {
-                "a runtime that takes --scratch and --home together (Apptainer 1.4 does), and an overlay of file systems"
+                "a runtime that accepts --scratch and --home together (Apptainer 1.4 does), and an overlay file system"
             }
             HostFeature::Cgroups => {
                 "Debian 11, Ubuntu 21.10, RHEL 9 and later with systemd: run the service in a user session, or with Delegate=yes"

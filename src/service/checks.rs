@@ -88,9 +88,9 @@ impl Service {
         let why = self.catalog().ok()?.trust().err()?;
         let trust = Topic {
             what: "data-trust",
-            buys: "nobody else can change what is run",
+            buys: "nobody else can change what runs",
             lost: "nothing runs",
-            get: "take the right to write away from others: chmod go-w, for each folder on the way, too",
+            get: "remove the right of others to write, with chmod go-w, also from each folder above",
         };
         Some(self.in_folder(needed(trust, Err(&why.into()))))
     }
@@ -109,8 +109,8 @@ impl Service {
         let missing: Vec<&str> = self.config.special_images().filter(|name| !there(name)).collect();
         let tables = Topic {
             what: "image-tables",
-            buys: "each `[images.\"NAME\"]` is about an image of the folder",
-            lost: "their settings hold for nothing",
+            buys: "each `[images.\"NAME\"]` names an image of the folder",
+            lost: "their settings have no effect",
             get: "compare their names with `singularity-nginx list`",
         };
         (!missing.is_empty()).then(|| better(tables, format!("there is no image {}", missing.join(", "))))
@@ -121,9 +121,9 @@ impl Service {
         let path = self.config.brand.logo.as_ref().filter(|_| self.logo().is_none())?;
         let logo = Topic {
             what: "logo",
-            buys: "the site's own picture on every page",
-            lost: "pages have the program's",
-            get: "a PNG, JPEG, GIF, WebP or SVG of at most 256 KiB that this account may read",
+            buys: "every page shows the site's own logo",
+            lost: "pages show the program's logo",
+            get: "name a PNG, JPEG, GIF, WebP or SVG of at most 256 KiB that this account may read",
         };
         Some(better(logo, format!("{} cannot be shown", path.display())))
     }
@@ -134,8 +134,9 @@ impl Service {
         let visitors = Topic {
             what: "visitor-counting",
             buys: "one visitor leaves slots and connections to the others",
-            lost: "these runs are bounded all together only",
-            get: "where visitors come through a proxy, name it in `proxies`; where they are this host's own users, nothing",
+            lost: "these runs have only a common limit",
+            get: "if visitors come through a proxy, name it in `proxies`; if they are this host's own users, there is \
+                nothing to do",
         };
         Some(better(visitors, format!("runs came {why}")))
     }
@@ -177,9 +178,9 @@ fn check_data(listing: &Result<Listing, Error>) -> Check {
 fn check_state(in_use: &Result<usize, Error>) -> Check {
     let state = Topic {
         what: "state",
-        buys: "the number of containers at once is limited",
+        buys: "the number of containers that run at once is limited",
         lost: "nothing runs",
-        get: "set `state` to a folder of this account alone",
+        get: "set `state` to a folder that only this account can use",
     };
     needed(state, in_use.as_ref().map(|_| String::new()))
 }
@@ -207,7 +208,7 @@ fn owned(runtime: &Runtime) -> Option<Check> {
         lost: "a container can change the runtime, and so every later run",
         get: "install the runtime as root, or let another account own its files",
     };
-    runtime.is_ours().then(|| better(owner, format!("{} belongs to the account that serves", runtime.path().display())))
+    runtime.is_ours().then(|| better(owner, format!("{} belongs to the serving account", runtime.path().display())))
 }
 
 fn features(host: &Host) -> Vec<Check> {
@@ -217,7 +218,7 @@ fn features(host: &Host) -> Vec<Check> {
             Finding::No(why) => (Some(why), Some(format!("Without it, {}.", feature.without()))),
             Finding::Unknown(why) => (
                 Some(format!("not known: {why}")),
-                Some("It is not known whether this holds here: what needs it is not run.".to_owned()),
+                Some("It is not known whether this holds here, so nothing that needs it is run.".to_owned()),
             ),
         };
         Check {

@@ -10,7 +10,7 @@ pub const FOOT: &str = "Served by Singularity Nginx";
 /// The first link of every page, for keyboards and screen readers.
 pub const SKIP: &str = "Skip to the content";
 /// In the place of what a container goes on to print on stderr while it is watched.
-pub const STDERR_CUT: &str = "\n[more was printed; what is shown live ends here]\n";
+pub const STDERR_CUT: &str = "\n[more was printed. Live output ends here.]\n";
 
 /// The home page.
 pub mod home {
@@ -18,8 +18,8 @@ pub mod home {
     pub const SEARCH: &str = "Search";
     pub const SURPRISE: &str = "Surprise me";
     pub const NONE_TITLE: &str = "There is no image here yet";
-    pub const NONE: &str = "Copy an image into the data folder, and it is here at the next request.";
-    pub const DEMOS: &str = "To begin with there are demo images: in a clone of Singularity Nginx, call";
+    pub const NONE: &str = "Copy an image into the data folder. It appears at the next request.";
+    pub const DEMOS: &str = "To start with demo images, call in a clone of Singularity Nginx:";
     pub const NO_ARGUMENTS: &str = "takes no arguments";
     pub const UNREADABLE: &str = "Cannot be read.";
     pub const REFUSED: &str = "Is not run here:";
@@ -54,7 +54,7 @@ pub mod image {
     pub const RUN: &str = "Run";
     pub const CANCEL: &str = "Cancel";
     pub const NO_ARGUMENTS: &str = "It takes no arguments.";
-    pub const CORRECT: &str = "Some values cannot be used; what to do stands beside them.";
+    pub const CORRECT: &str = "Some values cannot be used. The text beside each of them says what to do.";
     pub const REQUIRED: &str = " (required)";
     pub const CHOOSE: &str = "Choose…";
     pub const LEFT_OUT: &str = "— leave it out";
@@ -67,14 +67,14 @@ pub mod image {
     pub const LINK: &str = "Link to this form, filled in";
     pub const SAVE: &str = "Save the output";
     pub const COMMAND: &str = "This runs";
-    pub const NOT_YET: &str = "Nothing runs yet: values that cannot be used are left out here.";
+    pub const NOT_YET: &str = "Values that cannot be used are left out here. Nothing runs yet.";
     pub const RESULT: &str = "Result";
     pub const OUTPUT: &str = "Output";
     pub const MESSAGES: &str = "Messages";
     pub const NOTHING: &str = "It printed nothing.";
     pub const PICTURE: &str = "The picture that the container made";
     pub const CUT: &str = "cut at the limit";
-    pub const MORE: &str = "This is the beginning; the whole output comes when you ask for text/plain.";
+    pub const MORE: &str = "This is only the beginning. Ask for text/plain to get the whole output.";
     pub const USE: &str = "Use it from";
     pub const SITE_HINT: &str = "SITE is the address of this server.";
     pub const LABELS: &str = "Labels";
@@ -94,8 +94,8 @@ pub mod image {
     pub const NOT_RUN: &str = "This image is not run here: ";
     pub const LED_HERE: &str =
         "Nothing has run yet, because another site led here. Look at the values, then press Run.";
-    pub const NOT_PASSED: &str = "What was not passed as sent";
-    pub const IGNORED: &str = " is no argument of this image and was ignored";
+    pub const NOT_PASSED: &str = "Changed or ignored values";
+    pub const IGNORED: &str = " is not an argument of this image and was ignored";
     pub const BECAME: &str = " became ";
 
     /// What the script says, by the names it knows.
@@ -103,7 +103,7 @@ pub mod image {
         ("running", "Running"),
         ("starting", "Starting…"),
         ("again", "Run again"),
-        ("binary", "This output is no text; save it to look at it."),
+        ("binary", "This output is not text. Save it to look at it."),
         ("done", "Done"),
         ("cancelled", "Cancelled"),
         ("lost", "The connection was lost before the end"),
@@ -113,14 +113,14 @@ pub mod image {
         ("save", SAVE),
         ("copy", "Copy"),
         ("messages", MESSAGES),
-        ("rows", " rows; the first are shown"),
+        ("rows", " rows. Only the first are shown"),
         ("picture", PICTURE),
     ];
 }
 
 /// An image for another processor than the server's.
 pub fn elsewhere(image: &str, server: &str) -> String {
-    format!("It is made for {image}; this server is {server}, so it may not run here.")
+    format!("It is made for {image}, but this server is {server}. It may not run here.")
 }
 
 /// `1 to 150`, `at least 1`, `at most 150`

@@ -26,15 +26,25 @@ fn text(metrics: &Metrics) -> String {
         }
     };
     let one = |value: u64| [(String::new(), value)];
-    tell("info", "gauge", "What answers.", &[(format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1)]);
-    tell("ready", "gauge", "1 when containers can be run.", &one(u64::from(ready(&metrics.checks))));
-    tell("slots", "gauge", "Containers at once, over all processes.", &one(number(metrics.slots)));
-    tell("slots_in_use", "gauge", "Containers that run now.", &one(number(metrics.in_use)));
-    tell("refused_total", "counter", "Runs that found no slot.", &one(metrics.refusals));
+    tell(
+        "info",
+        "gauge",
+        "The version of the program.",
+        &[(format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1)],
+    );
+    tell("ready", "gauge", "1 if containers can run.", &one(u64::from(ready(&metrics.checks))));
+    tell("slots", "gauge", "How many containers may run at once, over all processes.", &one(number(metrics.slots)));
+    tell("slots_in_use", "gauge", "How many containers run now.", &one(number(metrics.in_use)));
+    tell("refused_total", "counter", "Runs that were refused because no slot was free.", &one(metrics.refusals));
     tell("images", "gauge", "Images in the data folder.", &one(number(metrics.images)));
-    tell("entries_not_served", "gauge", "Other entries of the data folder.", &one(number(metrics.not_served)));
+    tell(
+        "entries_not_served",
+        "gauge",
+        "Entries of the data folder that are not served.",
+        &one(number(metrics.not_served)),
+    );
     let checks = metrics.checks.iter();
     let holds = checks.map(|check| (format!("{{check=\"{}\"}}", check.what), u64::from(check.wrong.is_none())));
-    tell("check", "gauge", "1 when this holds; doctor tells more.", &holds.collect::<Vec<_>>());
+    tell("check", "gauge", "1 if this check holds. `doctor` has the details.", &holds.collect::<Vec<_>>());
     text
 }

@@ -110,8 +110,8 @@ fn kept(response: Response, tag: &str, request: &Request) -> Response {
 pub fn misconfigured() -> Response {
     let page = html::bare(
         "This site is not set up yet",
-        "Its configuration cannot be used. The site's owner is told the reason, with its line, by calling the program \
-         with the word `config` at a terminal; it is also in the web server's error log.",
+        "Its configuration cannot be used. The site's owner can call `singularity-nginx config` at a terminal to see \
+         the reason and its line. The web server's error log has it too.",
     );
     html_page(500, page)
 }

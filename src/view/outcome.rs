@@ -105,7 +105,7 @@ impl Ending<'_> {
                 Code::RuntimeFailed,
                 format!(
                     "The container runtime could not run {name}. Its message says why. The site's owner or the image's \
-                     author can tell more."
+                     author can tell you more."
                 ),
             ),
             End::Exited(status) => (Code::ContainerFailed, self.failed(*status)),
@@ -119,17 +119,16 @@ impl Ending<'_> {
             End::Deadline => (
                 Code::Deadline,
                 format!(
-                    "{name} did not finish in time: it was ended after {} s. Ask for less work.",
+                    "{name} did not finish in time. It was ended after {} s. Ask for less work.",
                     self.elapsed.as_secs()
                 ),
             ),
-            End::Cancelled => (Code::Cancelled, format!("{name} was ended. Nobody waited for it.")),
-            End::NotExecuted(_) => (
-                Code::NoRuntime,
-                "The container runtime cannot be executed. The site's owner finds the reason in the log.".to_owned(),
-            ),
+            End::Cancelled => (Code::Cancelled, format!("{name} was ended, because nobody was waiting for it.")),
+            End::NotExecuted(_) => {
+                (Code::NoRuntime, "The container runtime cannot be executed. The site's log has the reason.".to_owned())
+            }
             End::OutputLimit | End::Lost => {
-                (Code::RunLost, format!("The run of {name} was ended from outside. Try again."))
+                (Code::RunLost, format!("Something outside this program ended the run of {name}. Try again."))
             }
         };
         Some(failure)
@@ -138,7 +137,7 @@ impl Ending<'_> {
     fn too_long(&self) -> String {
         let name = self.image;
         let launched = match self.launched {
-            true => " What carried the run elsewhere cannot say whether it did its work.",
+            true => " The launcher cannot say whether the container finished its work.",
             false => "",
         };
         format!(
@@ -160,7 +159,7 @@ impl Ending<'_> {
             (false, true) => "It wrote nothing to stderr. The end of its output may say why.",
             (false, false) => "It wrote nothing that says why.",
         };
-        format!("{what} {where_to_look} The image's author can tell more.")
+        format!("{what} {where_to_look} The image's author can tell you more.")
     }
 }
 
@@ -256,7 +255,7 @@ mod tests {
             (End::Exited(127), false, true, "x.sif calls a command that is not there (exit status 127)."),
             (End::Signalled(9), false, false, "container-killed: x.sif was killed, often because"),
             (End::OutputLimit, true, false, "output-limit: The output of x.sif is longer than this site keeps"),
-            (End::Deadline, true, false, "deadline: x.sif did not finish in time: it was ended after 3 s."),
+            (End::Deadline, true, false, "deadline: x.sif did not finish in time. It was ended after 3 s."),
         ] {
             let words = ending(end, has_stdout, has_stderr, false);
             assert!(words.contains(expected), "{words}");

@@ -139,13 +139,13 @@ fn check_names_undeclared_names_bad_types_and_missing_help() {
         (
             "helpfile",
             json!("Says hello to --name, in --colour."),
-            "better: it tells of --colour, which no label declares",
+            "better: it mentions --colour, which no label declares",
         ),
-        ("runscript", json!("case $1 in\n --age) age=$2 ;; --name) ;; esac; x \"$@\""), "it tells of --age, which no"),
+        ("runscript", json!("case $1 in\n --age) age=$2 ;; --name) ;; esac; x \"$@\""), "it mentions --age, which no"),
         (
             "labels",
             json!({ crate::INT: "name", crate::SCHEMA: r#"{"name": {"minimum": "x"}}"# }),
-            "write a JSON number",
+            "write a whole JSON number",
         ),
         ("labels", json!({ crate::INT: "name", crate::SCHEMA: r#"{"name": {"minimun": 1}}"# }), "no such keyword"),
         (
@@ -153,7 +153,7 @@ fn check_names_undeclared_names_bad_types_and_missing_help() {
             json!({ crate::INT: "name", crate::SCHEMA: r#"{"name": {"description": "x", "default": 1}, "required": ["name"]}"# }),
             "better: name is required, so its default",
         ),
-        ("runscript", json!("exec hello"), "wrong:  its runscript does not pass its arguments on"),
+        ("runscript", json!("exec hello"), "wrong:  its runscript does not pass on its arguments"),
         ("runscript", Value::Null, "wrong:  it has no runscript"),
         ("helpfile", Value::Null, "better: it has no %help"),
         ("labels", json!({ crate::INT: "age" }), "better: nothing describes age"),
@@ -208,11 +208,11 @@ fn check_runs_an_image_only_when_told_to() {
     let expected = [
         ("print.json.sif", ""),
         ("print.text.sif", ""),
-        ("print.mixed.sif", "wrong:  it prints other things than its JSON answer"),
+        ("print.mixed.sif", "wrong:  it prints other things beside its JSON answer"),
         ("print.bar.sif", "wrong:  it prints colours or a progress bar"),
-        ("print.nothing.sif", "better: without arguments it prints nothing"),
-        ("exit-3.sif", "better: without arguments it ends with status 3"),
-        ("hang.sif", "wrong:  without arguments it does not end in time"),
+        ("print.nothing.sif", "better: without arguments, it prints nothing"),
+        ("exit-3.sif", "better: without arguments, it ends with status 3"),
+        ("hang.sif", "wrong:  without arguments, it does not end in time"),
     ];
     for (image, told) in expected {
         let (before, after) = (call(&site, &["check", image]).1, call(&site, &["check", image, "--run"]).1);
@@ -409,7 +409,11 @@ fn a_slip_at_the_terminal_is_answered_with_what_to_write() {
         (&["inspect", "argv.sif", "exit-3.sif"], 2, "`exit-3.sif`"),
         (&["doctor", "now"], 2, "`now`"),
         // which one, and where the right names are
-        (&["run", "argw.sif"], 1, "argw.sif: There is no such image. `singularity-nginx list` tells which there are."),
+        (
+            &["run", "argw.sif"],
+            1,
+            "argw.sif: There is no such image. `singularity-nginx list` shows the images that there are.",
+        ),
         (&["inspect", "argw.sif"], 1, "argw.sif: There is no such image."),
         (&["openapi", "argw.sif"], 1, "argw.sif: There is no such image."),
         (&["run", "exit-3.sif"], 1, "exit-3.sif ended with status 3"),

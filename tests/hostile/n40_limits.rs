@@ -93,7 +93,7 @@ fn says_which_limits_hold(site: &Site) -> bool {
         return true;
     }
     for text in [&told["lost"], &row["reason"]] {
-        assert!(text.as_str().is_some_and(|text| text.contains("for each process by itself")), "{text}");
+        assert!(text.as_str().is_some_and(|text| text.contains("the private memory of each process")), "{text}");
     }
     false
 }

@@ -31,7 +31,7 @@ fn a_wrong_configuration_is_a_page_that_says_what_to_do() {
             let answer = ask(&front, "/container/", accept);
             let text = answer.text();
             assert_eq!((answer.status, answer.media()), (500, "text/html; charset=utf-8"), "{name}: {text}");
-            for told in ["not set up yet", "`config` at a terminal", "error log"] {
+            for told in ["not set up yet", "`singularity-nginx config` at a terminal", "error log"] {
                 assert!(text.contains(told), "{name}: no {told:?} in {text}");
             }
             for secret in ["/secret", "dataa", site.folder().to_str().unwrap(), "/tmp"] {

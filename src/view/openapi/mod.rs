@@ -96,11 +96,11 @@ fn folder(has_metrics: bool, paths: &mut Map<String, Value>) {
     );
     let parameters = json!([
         {
-            "name": "page", "in": "query", "description": "Which hundred of them.",
+            "name": "page", "in": "query", "description": "Which page of a hundred images.",
             "schema": { "type": "integer", "minimum": 1, "maximum": LAST_PAGE, "default": 1 },
         },
         {
-            "name": "q", "in": "query", "description": "Only images whose name holds this text, upper or lower case.",
+            "name": "q", "in": "query", "description": "Only images whose name contains this text, in upper or lower case.",
             "schema": { "type": "string" },
         },
     ]);
@@ -109,7 +109,7 @@ fn folder(has_metrics: bool, paths: &mut Map<String, Value>) {
     });
     paths.insert(path(Route::Home), json!({ "get": list }));
 
-    let mut health = answers(content(json!({ JSON: schemas::of("Health") }), "Containers can be run"), &[]);
+    let mut health = answers(content(json!({ JSON: schemas::of("Health") }), "Containers can run"), &[]);
     let missing = content(json!({ JSON: schemas::of("Health") }), "Something that is needed is missing");
     put(&mut health, "503", missing);
     paths.insert(
@@ -118,7 +118,7 @@ fn folder(has_metrics: bool, paths: &mut Map<String, Value>) {
     );
 
     if has_metrics {
-        let metrics = answers(content(json!({ "text/plain": schemas::text() }), "As Prometheus reads it"), &[500]);
+        let metrics = answers(content(json!({ "text/plain": schemas::text() }), "Prometheus text format"), &[500]);
         let metrics = json!({ "operationId": "metrics", "summary": "The site in numbers", "responses": metrics });
         paths.insert(path(Route::Metrics), json!({ "get": metrics }));
     }
@@ -275,7 +275,7 @@ fn run_by_post(callable: &Callable, name: &str) -> Value {
         json!({ "schema": schema })
     };
     let body = json!({
-        "description": format!("The arguments, at most {MAX_BODY_BYTES} bytes. What stands in the query is not looked at."),
+        "description": format!("The arguments, at most {MAX_BODY_BYTES} bytes. Arguments in the query are not used."),
         "required": args.iter().any(|arg| arg.required),
         "content": { JSON: body(Where::Json), FORM: body(Where::Form) },
     });

@@ -160,7 +160,7 @@ fn refused(before: &str, policy: &SanitisePolicy) -> String {
 fn description(arg: &Arg, place: Where) -> Option<String> {
     let ours = match (arg.kind, place) {
         (ArgType::Bool, Where::Query | Where::Form) => {
-            "A flag: passed when it is there, whatever its value; leave it out if not."
+            "A flag. It is passed if it is present, whatever its value. Leave it out if you do not want it."
         }
         _ => "",
     };

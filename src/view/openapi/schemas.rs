@@ -88,23 +88,20 @@ fn run(output: Option<MediaType>) -> Value {
 /// Status and when it is answered.
 const PROBLEMS: [(u16, &str); 12] = [
     (400, "The request cannot be understood."),
-    (
-        403,
-        "A page asked for a run that this site does not allow, or the image may be changed by others: nothing was run.",
-    ),
-    (404, "There is no such image or app any more."),
-    (411, "The body comes without a length."),
+    (403, "A page asked for a run that this site does not allow, or others can change the image. Nothing has run."),
+    (404, "The image or app no longer exists."),
+    (411, "The body has no length."),
     (413, "The body is too long."),
     (414, "The query is too long: send the arguments by POST."),
     (415, "The body is neither a form nor JSON."),
     (421, "This server does not answer for that host."),
-    (422, "The image cannot be read, or is of a kind that is not run here; `detail` says why."),
-    (500, "Something went wrong here; the reason is in the site's log, under the request's id."),
+    (422, "The image cannot be read, or images of its kind are not run here. `detail` says why."),
+    (500, "Something went wrong here. The site's log has the reason, under the request's id."),
     (502, "The run failed, or its output is longer than this site keeps: `exit_code`, `stdout` and `stderr` say how."),
     (504, "The run did not finish in time and was ended."),
 ];
 
-const FORM: &str = "A page of another site led its visitor here: nothing was run. Go to the form, filled in.";
+const FORM: &str = "A page of another site led its visitor here. Nothing has run. Go to the form, which is filled in.";
 
 fn responses() -> Map<String, Value> {
     let mut responses = Map::new();
@@ -127,7 +124,7 @@ fn responses() -> Map<String, Value> {
         });
         responses.insert(format!("Problem{status}"), response);
     }
-    let rejected = "Some arguments cannot be used: all of them are in `errors`.";
+    let rejected = "Some arguments cannot be used. `errors` lists all of them.";
     responses.insert("BadArguments".to_owned(), json!({ "description": rejected, "content": problem() }));
     responses.insert(
         "NotModified".to_owned(),
@@ -138,7 +135,7 @@ fn responses() -> Map<String, Value> {
     );
     responses.insert(
         "Nothing".to_owned(),
-        json!({ "description": "The request has a `Last-Event-ID`: a run is not repeated because a connection was lost." }),
+        json!({ "description": "The request has a `Last-Event-ID`. A run is not repeated when a connection was lost." }),
     );
     for (name, description) in [("Elsewhere", "Go there."), ("Form", FORM)] {
         let location = json!({ "required": true, "schema": { "type": "string", "format": "uri-reference" } });
@@ -153,7 +150,7 @@ fn responses() -> Map<String, Value> {
 fn headers() -> Value {
     json!({
         "ETag": { "description": "A hash of the answer.", "required": true, "schema": { "type": "string" } },
-        "Retry-After": { "description": "Seconds after which it is worth to ask again.", "schema": { "type": "integer", "minimum": 0 } },
+        "Retry-After": { "description": "How many seconds to wait before the next try.", "schema": { "type": "integer", "minimum": 0 } },
         "X-Run-Exit-Code": { "description": "Exit status of the run.", "schema": { "type": "integer" } },
         "X-Run-Elapsed-Ms": { "description": "Its wall time in milliseconds.", "schema": { "type": "integer", "minimum": 0 } },
         "X-Run-Ignored": {
@@ -164,7 +161,7 @@ fn headers() -> Value {
             "description": "Words that lost characters: `name=before;after`, each percent-encoded, separated by commas.",
             "schema": { "type": "string" },
         },
-        "X-Run-Truncated": { "description": "There when the output was longer than the site allows, and was cut.", "schema": { "const": "true" } },
+        "X-Run-Truncated": { "description": "Present if the output was longer than the site allows and was cut.", "schema": { "const": "true" } },
     })
 }
 
@@ -183,7 +180,7 @@ fn problem_schema() -> Value {
         json!({
             "type": {
                 "type": "string", "format": "uri-reference", "pattern": "/container/problems/[a-z-]+$",
-                "description": "An address of this site that says what it means; compare its last part",
+                "description": "An address of this site that explains the problem. Programs compare its last part",
             },
             "title": { "type": "string" },
             "status": { "type": "integer", "minimum": 400, "maximum": 599 },
@@ -359,8 +356,8 @@ fn envelope() -> Value {
             "exit_code": exit_code(),
             "end": end(),
             "detail": detail(),
-            "stdout": { "type": ["string", "null"], "description": "Its beginning, at most 1 MiB; null when it is no text" },
-            "stdout_base64": { "type": "string", "contentEncoding": "base64", "description": "There when stdout is no text" },
+            "stdout": { "type": ["string", "null"], "description": "Its beginning, at most 1 MiB; null when it is not text" },
+            "stdout_base64": { "type": "string", "contentEncoding": "base64", "description": "Present if stdout is not text" },
             "truncated": { "type": "boolean", "description": "Whether stdout was cut" },
             "stderr": { "type": "string", "description": "Its end" },
             "stderr_truncated": { "type": "boolean" },
