@@ -10,6 +10,33 @@ use super::label::ArgType;
 use super::name::ArgName;
 use super::value::{ArgValue, is_equivalent};
 
+/// A keyword of the schema label: what the label, the answers as JSON and their description in OpenAPI know of it.
+#[derive(Clone, Copy)]
+pub struct Keyword {
+    /// Its name, in JSON Schema where there is one.
+    pub name: &'static str,
+    /// The JSON Schema type of its value; none where it has that of the argument.
+    pub of_type: Option<&'static str>,
+    /// What an author says of an argument by it, as JSON.
+    pub value: fn(&Arg) -> Option<Value>,
+}
+
+/// All keywords, in the order in which they are read: bounds judge the choices, all of them judge `default` and `examples`.
+pub const KEYWORDS: [Keyword; 8] = [
+    Keyword { name: "title", of_type: Some("string"), value: |arg| arg.title.as_deref().map(Value::from) },
+    Keyword { name: "description", of_type: Some("string"), value: |arg| arg.description.as_deref().map(Value::from) },
+    Keyword { name: "maxLength", of_type: Some("integer"), value: |arg| arg.max_length.map(Value::from) },
+    Keyword { name: "minimum", of_type: Some("number"), value: |arg| arg.minimum.clone().map(Value::Number) },
+    Keyword { name: "maximum", of_type: Some("number"), value: |arg| arg.maximum.clone().map(Value::Number) },
+    Keyword { name: "enum", of_type: Some("array"), value: |arg| some(&arg.choices) },
+    Keyword { name: "default", of_type: None, value: |arg| arg.default.clone() },
+    Keyword { name: "examples", of_type: Some("array"), value: |arg| some(&arg.examples) },
+];
+
+fn some(values: &[Value]) -> Option<Value> {
+    (!values.is_empty()).then(|| Value::from(values))
+}
+
 /// One declared argument. What the schema label says of it has been checked: values have the argument's type and
 /// lie within its bounds, numbers of an INT fit i64, texts are one line.
 #[derive(Debug, Clone, PartialEq)]

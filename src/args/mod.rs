@@ -1,7 +1,7 @@
 //! The contract with image authors: which arguments an image takes, and what of a visitor's words may reach it.
 //!
 //! In: an image's labels, then a query, a form or a JSON object. Out: an [`ArgSpec`], then [`Arguments`]: words
-//! that are safe in an argv even where the container hands them to a shell's `eval`.
+//! that are safe in an argv even where the container hands them to a shell's `eval`, but for choices of the author's own.
 //!
 //! ```text
 //! labels → ArgSpec (never fails: what cannot be used becomes a Warning)
@@ -24,7 +24,7 @@ mod spec;
 mod value;
 mod warning;
 
-pub use arg::{Arg, plain_text};
+pub use arg::{Arg, KEYWORDS, Keyword, plain_text};
 pub use bind::{ArgError, Arguments, BindError, BindReport, Change, Rejected, bind};
 pub use error::ValueError;
 pub use input::{Blank, Input, InputError};

@@ -1,7 +1,7 @@
 //! `SINGULARITY_RUNSCRIPT_ARG_SCHEMA`: what an author says about arguments beyond their type.
 //!
-//! In: one line of JSON, argument name → keywords of JSON Schema (2020-12, "Validation" §6.1–6.5 and §9):
-//! `title`, `description`, `default`, `enum`, `minimum`, `maximum`, `maxLength`, `examples`; a list `"required"`
+//! In: one line of JSON, argument name → keywords of JSON Schema (2020-12, "Validation" §6.1–6.5 and §9), those of
+//! [`KEYWORDS`]; a list `"required"`
 //! stands beside the arguments (an argument may still be called `required`: its keywords are an object).
 //! Out: the fields of [`Arg`], checked by the same rules as a visitor's values.
 //! Never: what is wrong is left out with a warning that names argument and keyword, and takes nothing else with
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 use thiserror::Error;
 
-use super::arg::Arg;
+use super::arg::{Arg, KEYWORDS};
 use super::error::{ValueError, excerpt, wanted};
 use super::json::{self, Scalar};
 use super::label::{ArgType, MAX_ARGUMENTS, SCHEMA};
@@ -32,16 +32,13 @@ pub const MAX_EXAMPLES: usize = 16;
 /// Names beside the arguments, and keywords of one argument, that are looked at.
 const MAX_MEMBERS: usize = 2 * MAX_ARGUMENTS;
 
-/// In the order in which they are applied: bounds judge the choices, all of them judge `default` and `examples`.
-const KEYWORDS: [&str; 8] = ["title", "description", "maxLength", "minimum", "maximum", "enum", "default", "examples"];
-
 /// Stands in a warning for all keywords of an argument.
 const WHOLE: &str = "{…}";
 
 /// Why a keyword is left out; completes a warning.
 #[derive(Debug, Error)]
 enum Unusable {
-    #[error("there is no such keyword; use {}", KEYWORDS.join(", "))]
+    #[error("there is no such keyword; use {}", KEYWORDS.map(|keyword| keyword.name).join(", "))]
     Unknown,
     #[error("it is there twice; the first one is used")]
     Twice,
@@ -126,11 +123,11 @@ fn describe(arg: &mut Arg, raw: &RawValue, warnings: &mut Warnings) {
         return warnings.push(keyword(name, WHOLE, Unusable::NotAnObject));
     };
     for (word, _) in &members.list {
-        if !KEYWORDS.contains(&word.as_str()) {
+        if !KEYWORDS.iter().any(|keyword| keyword.name == word) {
             warnings.push(keyword(name, word, Unusable::Unknown));
         }
     }
-    for word in KEYWORDS {
+    for word in KEYWORDS.map(|keyword| keyword.name) {
         let mut given = members.list.iter().filter(|(given, _)| given == word);
         if let Some((_, raw)) = given.next()
             && let Err(why) = set(arg, word, raw, warnings)

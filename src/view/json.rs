@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
 use super::human::timestamp;
-use crate::args::{Arg, ArgError};
+use crate::args::{Arg, ArgError, KEYWORDS};
 use crate::http::Mount;
 use crate::image::App;
 use crate::image::Target;
@@ -149,19 +149,11 @@ fn put_texts<const N: usize>(value: &mut Value, texts: [(&str, &Option<String>);
 
 fn argument(arg: &Arg) -> Value {
     let mut value = json!({ "name": arg.name.as_str(), "type": arg.kind.as_str(), "required": arg.required });
-    let mut put = |key: &str, part: Option<Value>| {
-        if let Some(part) = part {
-            self::put(&mut value, key, part);
+    for keyword in KEYWORDS {
+        if let Some(said) = (keyword.value)(arg) {
+            put(&mut value, keyword.name, said);
         }
-    };
-    put("title", arg.title.as_deref().map(Value::from));
-    put("description", arg.description.as_deref().map(Value::from));
-    put("default", arg.default.clone());
-    put("enum", (!arg.choices.is_empty()).then(|| Value::from(arg.choices.clone())));
-    put("minimum", arg.minimum.clone().map(Value::Number));
-    put("maximum", arg.maximum.clone().map(Value::Number));
-    put("maxLength", arg.max_length.map(Value::from));
-    put("examples", (!arg.examples.is_empty()).then(|| Value::from(arg.examples.clone())));
+    }
     value
 }
 

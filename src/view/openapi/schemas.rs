@@ -8,7 +8,7 @@ use super::super::json::{merge, put};
 use super::super::media::{BYTES, JSON, PROBLEM};
 use super::parts::{change, detail, elapsed, end, exit_code, list, names, object};
 use super::stream;
-use crate::args::MediaType;
+use crate::args::{KEYWORDS, MediaType};
 use crate::http::reason;
 use crate::http::{ENVELOPE, EVENTS};
 
@@ -248,22 +248,15 @@ fn folder() -> Value {
 }
 
 fn image() -> Value {
-    let argument = object(
-        &["name", "type", "required"],
-        json!({
-            "name": { "type": "string" },
-            "type": { "enum": ["str", "int", "float", "bool"] },
-            "required": { "type": "boolean" },
-            "title": { "type": "string" },
-            "description": { "type": "string" },
-            "default": {},
-            "enum": { "type": "array" },
-            "minimum": { "type": "number" },
-            "maximum": { "type": "number" },
-            "maxLength": { "type": "integer" },
-            "examples": { "type": "array" },
-        }),
-    );
+    let mut properties = json!({
+        "name": { "type": "string" },
+        "type": { "enum": ["str", "int", "float", "bool"] },
+        "required": { "type": "boolean" },
+    });
+    for keyword in KEYWORDS {
+        put(&mut properties, keyword.name, keyword.of_type.map_or(json!({}), |kind| json!({ "type": kind })));
+    }
+    let argument = object(&["name", "type", "required"], properties);
     let app = object(&["name", "url"], json!({ "name": { "type": "string" }, "url": link() }));
     object(
         &[
