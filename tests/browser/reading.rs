@@ -117,7 +117,7 @@ fn images_that_cannot_be_read_or_run_are_marked_and_why() {
         for part in [
             "<strong>Is not run here:</strong> every account may write to the image",
             "<strong>Cannot be read.</strong> This is not a container image",
-            "It is made for arm64; this server is ",
+            "It is made for arm64, but this server is ",
         ] {
             assert!(home.contains(part), "no {part} in {home}");
         }
