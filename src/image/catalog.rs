@@ -147,7 +147,7 @@ impl Catalog {
         while let Some(segment) = segments.next() {
             match folder.open(segment)? {
                 Some(Opened::Image(file)) => {
-                    let name = folder.image_name(segment).ok_or(FindError::NotFound)?;
+                    let name = folder.name.image(segment).map_err(|_| FindError::NotFound)?;
                     let app = match (segments.next(), segments.next()) {
                         (None, _) => None,
                         (Some(app), None) => Some(AppName::parse(app).map_err(|_| FindError::NoApp)?),

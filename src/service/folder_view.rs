@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::error::Error;
-use crate::image::{Catalog, FindError, FolderName, Found, Image, ImageName, Listing, TargetPath};
+use crate::image::{Catalog, CatalogError, FindError, FolderName, Found, Image, ImageName, Listing, TargetPath};
 
 /// The data folder, opened for one request.
 pub(super) struct FolderView {
@@ -23,12 +23,12 @@ impl FolderView {
 
     /// What one folder holds.
     pub fn list(&self, folder: &FolderName) -> Result<Listing, Error> {
-        Ok(self.catalog.list(folder)?)
+        self.catalog.list(folder).map_err(no_folder)
     }
 
     /// What a folder and all folders in it hold, within a bound.
     pub fn list_all(&self, folder: &FolderName) -> Result<Listing, Error> {
-        Ok(self.catalog.list_all(folder)?)
+        self.catalog.list_all(folder).map_err(no_folder)
     }
 
     /// What a path leads to.
@@ -49,5 +49,13 @@ impl FolderView {
     /// Whether others could change what the data folder holds.
     pub fn trust(&self) -> Result<(), Error> {
         Ok(self.catalog.trust()?)
+    }
+}
+
+/// A folder that is not there has no address. One that may not be read is told to the administrator alone.
+fn no_folder(error: CatalogError) -> Error {
+    match error {
+        CatalogError::Inner(FindError::NotFound | FindError::Denied) => Error::NoRoute,
+        other => other.into(),
     }
 }

@@ -89,7 +89,7 @@ impl<'a> OpenFolder<'a> {
         }
         match (kind, says) {
             (FileType::RegularFile, Says::Image) => return self.image(name, false),
-            (FileType::RegularFile | FileType::Directory, Says::Never) => return Lookup::Other,
+            (FileType::RegularFile, Says::Never) => return Lookup::Other,
             (FileType::RegularFile, Says::Nothing) => {
                 return match openat(&self.file, name, CAREFULLY, Mode::empty()) {
                     Ok(file) if begins_like(&file) => self.image(name, false),
@@ -120,8 +120,9 @@ impl<'a> OpenFolder<'a> {
         if kind == FileType::Directory {
             let folder = openat(&self.file, name, CAREFULLY | OFlags::DIRECTORY, Mode::empty())?;
             return Ok(match (has_mark(folder.as_fd())?, says) {
-                (_, Says::Never) => Lookup::Other,
+                (true, Says::Never) => Lookup::Refused(self.image_name(name).err().unwrap_or(Refusal::Never)),
                 (true, _) => self.image(name, true),
+                (false, Says::Never) => Lookup::Other,
                 (false, Says::Image) => Lookup::Refused(Refusal::NotASandbox),
                 (false, Says::Nothing) => self.folder(name),
             });
@@ -167,11 +168,14 @@ impl<'a> OpenFolder<'a> {
 
     /// An image, if its name is one.
     fn image(&self, name: &CStr, directory: bool) -> Lookup {
-        let parsed = name.to_str().map_err(|_| Refusal::NotUtf8);
-        match parsed.and_then(|text| self.name.image(text).map_err(Refusal::Name)) {
+        match self.image_name(name) {
             Ok(name) => Lookup::Image(CatalogEntry { name, directory }),
             Err(why) => Lookup::Refused(why),
         }
+    }
+
+    fn image_name(&self, name: &CStr) -> Result<ImageName, Refusal> {
+        Ok(self.name.image(name.to_str().map_err(|_| Refusal::NotUtf8)?)?)
     }
 
     /// A folder, if its name is one.
@@ -184,11 +188,6 @@ impl<'a> OpenFolder<'a> {
             Ok(name) => Lookup::Folder(name),
             Err(why) => Lookup::Refused(why),
         }
-    }
-
-    /// The image of this name in it, without a look.
-    pub fn image_name(&self, name: &str) -> Option<ImageName> {
-        self.name.image(name).ok()
     }
 }
 

@@ -45,6 +45,9 @@ pub enum Refusal {
     /// A symbolic link to a folder.
     #[error("it is a link to a folder, and such links are not followed; move the folder here")]
     FolderLink,
+    /// A sandbox whose name has the ending of something else.
+    #[error("its name has an ending that no image has (`.txt`, `.old`, `~`, …); rename it")]
+    Never,
     /// A directory with an image's extension that is no sandbox.
     #[error("it is a directory without `.singularity.d`; build it with `apptainer build --sandbox`")]
     NotASandbox,
