@@ -75,7 +75,7 @@ impl Catalog {
         Ok(listing)
     }
 
-    /// What the folder holds, and all folders in it: at most [`MAX_WALKED`] entries.
+    /// What the folder holds, and all folders in it: at most 500,000 entries.
     ///
     /// # Errors
     /// As [`Catalog::list`]. A folder in it that cannot be read is refused.
