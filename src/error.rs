@@ -30,7 +30,7 @@ pub enum Error {
     #[error("a run was asked for as a part of a page, or as a prefetch")]
     Embedded,
     #[error("data folder: {0}")]
-    Catalog(#[from] CatalogError),
+    Catalog(CatalogError),
     #[error("image: {0}")]
     Find(#[from] FindError),
     #[error("no such page of the list, the last is {0}")]
@@ -83,6 +83,15 @@ pub enum Error {
     Panicked,
 }
 
+impl From<CatalogError> for Error {
+    fn from(error: CatalogError) -> Error {
+        match error {
+            CatalogError::Inner(inner) => Error::Find(inner),
+            other => Error::Catalog(other),
+        }
+    }
+}
+
 impl Error {
     /// Its row in the table of problems.
     pub fn code(&self) -> Code {
@@ -98,12 +107,12 @@ impl Error {
             Error::CrossSite => Code::CrossSite,
             Error::Embedded => Code::Embedded,
             Error::Catalog(_) => Code::DataFolder,
-            Error::Find(FindError::NotFound) => Code::NoSuchImage,
+            Error::Find(FindError::NotFound | FindError::Folder(_)) => Code::NoSuchImage,
             Error::Find(FindError::Io(_)) => Code::ImageUnavailable,
             Error::Find(FindError::Denied) | Error::Metadata(_) => Code::UnreadableImage,
             Error::NotRun(_) | Error::Runtime(RuntimeError::Evaluates(_)) => Code::NotRunHere,
             Error::Page(_) => Code::BadPage,
-            Error::NoApp => Code::NoSuchApp,
+            Error::NoApp | Error::Find(FindError::NoApp) => Code::NoSuchApp,
             Error::Distrust(_) => Code::NotTrusted,
             Error::NoDownload => Code::NotOffered,
             Error::MediaType | Error::ContentEncoding(_) => Code::UnknownContent,
@@ -172,9 +181,11 @@ impl Error {
             Error::Find(FindError::NotFound) => {
                 "Look at the list of all images. Each request reads it again.".to_owned()
             }
+            Error::Find(FindError::NoApp) | Error::NoApp => {
+                "Look at the image's page for the apps it has.".to_owned()
+            }
             Error::Find(error) => sentence(error),
             Error::Page(last) => format!("Send `page` as a whole number from 1 to {last}, or leave it out."),
-            Error::NoApp => "Look at the image's page for the apps it has.".to_owned(),
             Error::Metadata(error) => sentence(error),
             Error::NotRun(why) => sentence(why),
             Error::Distrust(why) => format!("The image is not run: {why}."),

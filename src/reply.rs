@@ -4,7 +4,7 @@
 
 use crate::args::{ArgError, ArgSpec};
 use crate::error::Error;
-use crate::image::{Labels, Target};
+use crate::image::{ImageName, Labels, TargetPath};
 use crate::problems::Code;
 use crate::routes::Route;
 use crate::service::{Check, Described, Download, FinishedRun, Folder, ImageDetails, Logo, Metrics};
@@ -12,7 +12,7 @@ use crate::service::{Check, Described, Download, FinishedRun, Folder, ImageDetai
 /// An answer in substance.
 #[derive(Debug)]
 pub enum Reply {
-    /// The data folder.
+    /// The data folder, or a folder in it.
     Home(Folder),
     /// One image.
     Image(Box<ImageDetails>),
@@ -33,8 +33,8 @@ pub enum Reply {
     Health(Vec<Check>),
     /// The same in numbers, for those who watch.
     Metrics(Box<Metrics>),
-    /// The names of all images, for the 2017 program's clients.
-    ApiImages(Vec<Target>),
+    /// The names of the images that lie in no folder, for the 2017 program's clients.
+    ApiImages(Vec<ImageName>),
     /// One image, for the same.
     ApiImage(Box<ImageDetails>),
     /// The site's logo.
@@ -42,7 +42,7 @@ pub enum Reply {
     /// The image as a file.
     File(Download),
     /// Go to the form, filled in by this query: nothing has run, because another site asked for it.
-    Form(Target, String),
+    Form(TargetPath, String),
     /// Go there: a status and a place, with the query that goes along.
     Go(u16, Route, String),
 }
@@ -84,7 +84,7 @@ pub struct Problem {
     /// The `Allow` field.
     pub allow: Option<String>,
     /// The image that was asked for.
-    pub target: Option<Target>,
+    pub target: Option<TargetPath>,
 }
 
 /// The beginning or the end of an output. No character of a text is cut in two.

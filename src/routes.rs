@@ -5,13 +5,14 @@
 //! the rows, so that none of them can drift. The first row that fits counts: a row with a value at its end stands below
 //! those with a word there.
 //!
-//! Values go through [`ImageName`] and [`AppName`]; whatever is not exactly a path of the table is no route. Nothing is
-//! normalised: `//`, `.` and `..` are names that nothing has.
+//! Values go through [`TargetPath`] and [`FolderName`]; whatever is not exactly a path of the table is no route. Nothing is
+//! normalised: `//`, `.` and `..` are names that nothing has. Which segments of a path are folders, an image and an app
+//! only the data folder tells: the service resolves them.
 
 use std::fmt;
 
 use crate::http::{Method, Mount};
-use crate::image::{AppName, ImageName, Target};
+use crate::image::{FolderName, ImageName, TargetPath};
 use crate::problems::Code;
 
 /// The name of the site's own logo among the static files.
@@ -112,24 +113,26 @@ routes! {
     /// A file of the pages.
     Static(FileName) "/container/static/{}" Tells
     /// A run.
-    Run(Target) "/container/run/{}" Runs
+    Run(TargetPath) "/container/run/{}" Runs
     /// The arguments of an image or app.
-    Args(Target) "/container/args/{}" Reads
+    Args(TargetPath) "/container/args/{}" Reads
     /// Its labels.
-    Labels(Target) "/container/labels/{}" Reads
+    Labels(TargetPath) "/container/labels/{}" Reads
     /// The file of an image.
-    Download(ImageName) "/container/download/{}" Reads
+    Download(TargetPath) "/container/download/{}" Reads
     /// The document of the folder.
     OpenApi "/container/openapi.json" Reads
     /// The document of an image.
-    ImageOpenApi(ImageName) "/container/openapi/{}.json" Reads
-    /// An image's page.
-    Image(Target) "/container/{}" Reads
+    ImageOpenApi(TargetPath) "/container/openapi/{}.json" Reads
+    /// The images of a folder in the data folder.
+    Folder(FolderName) "/container/{}/" Reads
+    /// The page of an image or app; of a folder, the way to its list.
+    Image(TargetPath) "/container/{}" Reads
     /// The post's other spelling of [`Route::Run`].
-    OldRun(Target) "/containers/run/{}" Runs
+    OldRun(TargetPath) "/containers/run/{}" Runs
     /// The 2017 program's spelling of [`Route::Random`].
     OldRandom "/containers/random" Reads
-    /// The 2017 program's list.
+    /// The 2017 program's list. Its addresses know the images of the data folder itself.
     ApiImages "/api/containers" Reads
     /// The 2017 program's arguments.
     ApiArgs(ImageName) "/api/container/args/{}" Reads
@@ -146,6 +149,11 @@ impl Route {
             return Some(Route::Top);
         }
         TABLE.iter().find_map(|row| Route::of(row.name, row.value(path)?))
+    }
+
+    /// The list of a folder: the data folder, or one in it.
+    pub fn list(folder: &FolderName) -> Route {
+        if folder.is_top() { Route::Home } else { Route::Folder(folder.clone()) }
     }
 
     /// Its row.
@@ -174,7 +182,7 @@ trait Value: fmt::Display + Sized {
 
 impl Value for ImageName {
     fn parse(text: &str) -> Option<ImageName> {
-        ImageName::parse(text).ok()
+        ImageName::parse(text).ok().filter(|name| !name.is_in_folder())
     }
 }
 
@@ -212,11 +220,15 @@ impl Value for FileName {
     }
 }
 
-impl Value for Target {
-    fn parse(text: &str) -> Option<Target> {
-        let (image, app) = text.split_once('/').map_or((text, None), |(image, app)| (image, Some(app)));
-        let app = app.map(AppName::parse).transpose().ok()?;
-        Some(Target { image: ImageName::parse(image).ok()?, app })
+impl Value for TargetPath {
+    fn parse(text: &str) -> Option<TargetPath> {
+        TargetPath::parse(text).ok()
+    }
+}
+
+impl Value for FolderName {
+    fn parse(text: &str) -> Option<FolderName> {
+        FolderName::parse(text).ok()
     }
 }
 
@@ -224,13 +236,19 @@ impl Value for Target {
 mod tests {
     use super::*;
 
-    const PATHS: [&str; 24] = [
+    const PATHS: [&str; 30] = [
         "/container/download/x.sif",
         "/container/",
         "/container/hello-name.sif",
         "/container/hello.sif/app",
+        "/container/quast:5.0.1--py36_0",
+        "/container/lab/",
+        "/container/a/b/c/d/",
+        "/container/a/b/c/d/x.sif/app",
         "/container/run/hello-name.sif",
         "/container/run/hello.sif/app",
+        "/container/run/lab/run/x.sif",
+        "/container/openapi/lab/x.json.json",
         "/container/args/a+b_c.img",
         "/container/args/a.img/app",
         "/container/labels/x",
@@ -283,16 +301,27 @@ mod tests {
             "/container/run/-x.sif",
             "/container/run/a b.sif",
             "/container/run/a\\b",
-            "/container/run/x/y/z",
+            "/container/run/a/b/c/d/e/f/g",
+            "/container/a/b/c/d/e/",
+            "/container/run/lab/",
+            "/container/run/lab//x",
+            "/container/lab//",
+            "/container//lab/",
+            "/container/lab/../x/",
+            "/container/lab/./",
+            "/container/lab/.hidden",
+            "/container/lab%2fx.sif",
+            "/container/run/x/",
+            "/container/args/",
+            "/container/jobs/x",
+            "/container/static/lab/x.sif",
             "/container/run/x/",
             "/container/run/../x",
-            "/container/x/",
             "/container/static/",
             "/container/openapi",
             "/container/openapi/",
             "/container/openapi/x.sif",
             "/container/openapi/.json",
-            "/container/openapi/x.sif/app.json",
             "/container/problems",
             "/container/problems/",
             "/container/problems/nothing",
@@ -300,6 +329,8 @@ mod tests {
             "/Container/",
             "/api/",
             "/api/container/args",
+            "/api/container/lab/x.sif",
+            "/api/container/args/lab/x.sif",
             "/etc/passwd",
             "/container/ｘ.sif",
         ] {

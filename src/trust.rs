@@ -18,16 +18,22 @@ pub const MAX_LINKS: usize = 40;
 /// The first step on the way to `path`, through every link, that others could
 /// change; `None` when there is none. `owner`: whom else to trust.
 pub fn changeable(path: &Path, owner: Option<u32>) -> Option<PathBuf> {
-    first_open_step(path, owner, 0)
+    first_open_step(path, owner, None)
 }
 
-/// The same for the folders on the way alone, not for what is at its end.
-pub fn way_changeable(path: &Path, owner: u32) -> Option<PathBuf> {
-    first_open_step(path, Some(owner), 1)
+/// The same for the folders on the way alone, not for what is at its end. What lies in a folder at or below `shared` that
+/// a group may write to may belong to any of its members.
+pub fn way_changeable(path: &Path, owner: Option<u32>, shared: &Path) -> Option<PathBuf> {
+    first_open_step(path, owner, Some(shared))
 }
 
-/// `spared`: so many steps from the end may be anything.
-fn first_open_step(path: &Path, owner: Option<u32>, spared: usize) -> Option<PathBuf> {
+fn first_open_step(path: &Path, owner: Option<u32>, shared: Option<&Path>) -> Option<PathBuf> {
+    // the end is spared where only the way counts
+    let spared = usize::from(shared.is_some());
+    let is_shared = |step: &Path| {
+        let folder = step.parent().filter(|folder| shared.is_some_and(|shared| folder.starts_with(shared)));
+        folder.and_then(|folder| folder.metadata().ok()).is_some_and(|metadata| metadata.mode() & 0o020 != 0)
+    };
     let Ok(mut way) = std::path::absolute(path) else { return Some(path.to_owned()) };
     for _ in 0..MAX_LINKS {
         let mut below: Option<Metadata> = None;
@@ -38,7 +44,8 @@ fn first_open_step(path: &Path, owner: Option<u32>, spared: usize) -> Option<Pat
             // the mode of a link says nothing: its folder counts
             let open = !metadata.is_symlink() && Rights::of_step(step, &metadata).foreign_writer().is_some();
             let sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0 && below.as_ref().is_some_and(ours);
-            if number >= spared && (!ours(&metadata) || (open && !sticky)) {
+            let foreign = || !ours(&metadata) && !is_shared(step);
+            if number >= spared && (foreign() || (open && !sticky)) {
                 return Some(step.to_owned());
             }
             if metadata.is_symlink() {

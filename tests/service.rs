@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use singularity_nginx::args::{Blank, Input, bind};
 use singularity_nginx::config::Config;
 use singularity_nginx::error::Error;
-use singularity_nginx::image::{ImageName, Target};
+use singularity_nginx::image::{FolderName, TargetPath};
 use singularity_nginx::run::{self, End};
 use singularity_nginx::service::{Caller, Service};
 
@@ -36,8 +36,8 @@ fn ended(life: std::io::Result<()>) -> ExitCode {
     if life.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn target(name: &str) -> Target {
-    Target::image(&ImageName::parse(name).unwrap())
+fn target(name: &str) -> TargetPath {
+    TargetPath::parse(name).unwrap()
 }
 
 fn service(folder: &Path) -> Service {
@@ -56,7 +56,7 @@ fn service(folder: &Path) -> Service {
 fn lists_describes_and_runs() {
     let folder = tempfile::tempdir().unwrap();
     let service = service(folder.path());
-    let listed = service.list("", 1).unwrap();
+    let listed = service.list(&FolderName::default(), "", 1).unwrap();
     assert_eq!((listed.total, listed.rows[0].target.to_string().as_str()), (1, "argv.sif"));
     assert_eq!(service.describe(None).unwrap().callables.len(), 1);
     assert!(matches!(service.open(&target("none.sif")).err(), Some(Error::Find(_))));

@@ -11,7 +11,7 @@ mod spool;
 use crate::args::{Blank, Input};
 use crate::error::Error;
 use crate::http::{Method, Request, Response};
-use crate::image::{ImageName, Target};
+use crate::image::{FindError, FolderName, TargetPath};
 use crate::log;
 use crate::reply::Reply;
 use crate::routes::{Action, LOGO, Route};
@@ -92,31 +92,34 @@ impl Site {
         let _permit = (row.action == Action::Reads).then(|| self.service.reading_permit());
         let reply = match route {
             Route::Top => Reply::Go(302, Route::Home, String::new()),
-            Route::Home => Reply::Home(self.folder(&request.query)?),
-            Route::Image(target) => {
-                Reply::Image(Box::new(self.service.facts(&target, typed(&request.query), false)?))
-            }
-            Route::Args(target) => Reply::Args(self.service.open(&target)?.spec),
-            Route::Labels(target) => Reply::Labels(self.service.open(&target)?.labels),
+            Route::Home => Reply::Home(self.folder(&FolderName::default(), &request.query)?),
+            Route::Folder(folder) => Reply::Home(self.folder(&folder, &request.query)?),
+            Route::Image(path) => match self.service.facts(&path, typed(&request.query), false) {
+                Err(Error::Find(FindError::Folder(folder))) => Reply::Go(308, Route::Folder(folder), query()),
+                facts => Reply::Image(Box::new(facts?)),
+            },
+            Route::Args(path) => Reply::Args(self.service.open(&path)?.spec),
+            Route::Labels(path) => Reply::Labels(self.service.open(&path)?.labels),
             Route::OpenApi => Reply::OpenApi(self.service.describe(None)?),
-            Route::ImageOpenApi(image) => Reply::OpenApi(self.service.describe(Some(image))?),
-            Route::Run(target) => return self.run(&target, request, client),
-            Route::Download(image) => return self.send_file(&image, request),
+            Route::ImageOpenApi(path) => Reply::OpenApi(self.service.describe(Some(&path))?),
+            Route::Run(path) => return self.run(&path, request, client),
+            Route::Download(path) => return self.send_file(&path, request),
             Route::Static(file) if file.as_str() == LOGO => Reply::Logo(self.service.logo().ok_or(Error::NoRoute)?),
             Route::Static(file) => return view::asset(file.as_str(), request).ok_or(Error::NoRoute),
             Route::Random | Route::OldRandom => {
-                Reply::Go(302, self.service.random()?.map_or(Route::Home, Route::Image), String::new())
+                let image = self.service.random()?.map(|image| Route::Image((&image).into()));
+                Reply::Go(302, image.unwrap_or(Route::Home), String::new())
             }
             Route::Problem(code) => Reply::About(code),
             Route::Health => Reply::Health(self.service.checks(false)),
             Route::Metrics => Reply::Metrics(Box::new(self.service.metrics()?)),
-            Route::OldRun(target) => Reply::Go(308, Route::Run(target), query()),
-            Route::ApiImages => Reply::ApiImages(self.service.names()?),
+            Route::OldRun(path) => Reply::Go(308, Route::Run(path), query()),
+            Route::ApiImages => Reply::ApiImages(self.service.top_names()?),
             Route::ApiImage(image) => {
-                Reply::ApiImage(Box::new(self.service.facts(&Target::image(&image), Input::NOTHING, false)?))
+                Reply::ApiImage(Box::new(self.service.facts(&(&image).into(), Input::NOTHING, false)?))
             }
-            Route::ApiArgs(image) => Reply::Args(self.service.open(&Target::image(&image))?.spec),
-            Route::ApiLabels(image) => Reply::Labels(self.service.open(&Target::image(&image))?.labels),
+            Route::ApiArgs(image) => Reply::Args(self.service.open(&(&image).into())?.spec),
+            Route::ApiLabels(image) => Reply::Labels(self.service.open(&(&image).into())?.labels),
         };
         Ok(view::reply(reply, request, &self.brand(request)))
     }
@@ -139,9 +142,9 @@ impl Site {
     }
 
     /// An image's file, which takes its time.
-    fn send_file(&self, image: &ImageName, request: &Request) -> Result<Response, Error> {
+    fn send_file(&self, path: &TargetPath, request: &Request) -> Result<Response, Error> {
         let permit = self.admit(request)?;
-        let mut response = view::reply(Reply::File(self.service.download(image)?), request, &self.brand(request));
+        let mut response = view::reply(Reply::File(self.service.download(path)?), request, &self.brand(request));
         response.held.extend(permit.map(|permit| Box::new(permit) as Box<dyn std::any::Any>));
         Ok(response)
     }
@@ -149,8 +152,8 @@ impl Site {
     /// The `Allow` field of a route: an image may run by fewer methods.
     fn allowed(&self, route: &Route) -> String {
         match route {
-            Route::Run(target) | Route::OldRun(target) => {
-                let settings = self.service.config().settings(target.image.as_str());
+            Route::Run(path) | Route::OldRun(path) => {
+                let settings = self.service.settings_at(path);
                 let methods: Vec<&str> = settings.run_methods.iter().map(|method| method.as_str()).collect();
                 format!("{}, OPTIONS", methods.join(", "))
             }
@@ -182,13 +185,13 @@ impl Site {
             .with("Access-Control-Max-Age", "600")
     }
 
-    /// A page of the list, by the query's `q` and `page`.
-    fn folder(&self, query: &str) -> Result<Folder, Error> {
+    /// A page of a folder's list, by the query's `q` and `page`.
+    fn folder(&self, folder: &FolderName, query: &str) -> Result<Folder, Error> {
         let ask = |key: &str| {
             url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == key).map(|(_, v)| v.into_owned())
         };
         let page = ask("page").map_or(Some(1), |page| page.parse().ok().filter(|page| (1..=LAST_PAGE).contains(page)));
-        self.service.list(&ask("q").unwrap_or_default(), page.ok_or(Error::Page(LAST_PAGE))?)
+        self.service.list(folder, &ask("q").unwrap_or_default(), page.ok_or(Error::Page(LAST_PAGE))?)
     }
 }
 

@@ -5,7 +5,7 @@ use super::{Client, Site};
 use crate::args::{BindError, Blank, Input, bind};
 use crate::error::Error;
 use crate::http::{Body, Method, Representation, Request, Response, Source};
-use crate::image::Target;
+use crate::image::TargetPath;
 use crate::log;
 use crate::reply::Reply;
 use crate::service::{Caller, Principal};
@@ -13,13 +13,13 @@ use crate::text::{is_obeyed, shown};
 use crate::view;
 
 impl Site {
-    pub(super) fn run(&self, target: &Target, request: &Request, client: Option<Client>) -> Result<Response, Error> {
+    pub(super) fn run(&self, path: &TargetPath, request: &Request, client: Option<Client>) -> Result<Response, Error> {
         if self.leads_to_form(request)? {
-            let form = Reply::Form(target.clone(), request.query.clone());
+            let form = Reply::Form(path.clone(), request.query.clone());
             return Ok(view::reply(form, request, &self.brand(request)));
         }
         let permit = self.admit(request)?;
-        let settings = self.service.config().settings(target.image.as_str());
+        let settings = self.service.settings_at(path);
         if !settings.run_methods.contains(&request.method) {
             let allowed: Vec<&str> = settings.run_methods.iter().map(|method| method.as_str()).collect();
             return Err(Error::RunMethod(allowed.join(", ")));
@@ -28,12 +28,12 @@ impl Site {
             return Ok(Response::empty(204).with("Cache-Control", "no-store"));
         }
         let looking = self.service.reading_permit();
-        let opened = self.service.open(target)?;
+        let opened = self.service.open(path)?;
         opened.runs_here()?;
         let arguments = match bind(&opened.spec, input(request)?, &settings.sanitise) {
             Err(BindError::Rejected(rejected)) if request.representation == Representation::Page => {
                 return Ok(view::reply(
-                    Reply::Rejected(Box::new(self.service.rejected(target, &rejected)?)),
+                    Reply::Rejected(Box::new(self.service.rejected(path, &rejected)?)),
                     request,
                     &self.brand(request),
                 ));
@@ -58,7 +58,7 @@ impl Site {
             "ran",
             &[
                 ("id", &request.id),
-                ("image", &target.image),
+                ("image", &ran.target.image),
                 ("end", &format!("{:?}", ran.outcome.end)),
                 ("ms", &ran.outcome.elapsed.as_millis()),
             ],

@@ -10,7 +10,7 @@ use super::command_line::{CommandLine, target};
 use super::error::{CliError, allowed};
 use crate::args::Arguments;
 use crate::error::Error;
-use crate::image::Target;
+use crate::image::{Target, TargetPath};
 use crate::run::{End, Outcome};
 use crate::service::{Caller, Opened, Service};
 
@@ -53,13 +53,13 @@ pub fn check(site: &Service, asked: &CommandLine, out: &mut impl Write) -> Resul
 }
 
 /// All images, each followed by its apps.
-fn everything(site: &Service) -> Result<Vec<Target>, CliError> {
+fn everything(site: &Service) -> Result<Vec<TargetPath>, CliError> {
     let mut targets = Vec::new();
-    for target in site.names()? {
-        let apps = site.open(&target).map(|opened| opened.metadata.apps).unwrap_or_default();
-        let apps: Vec<_> = apps.into_iter().map(|app| Target { app: Some(app.name), ..target.clone() }).collect();
-        targets.push(target);
-        targets.extend(apps);
+    for image in site.names()? {
+        let path = TargetPath::from(&image);
+        let apps = site.open(&path).map(|opened| opened.metadata.apps).unwrap_or_default();
+        targets.push(path);
+        targets.extend(apps.into_iter().map(|app| (&Target { image: image.clone(), app: Some(app.name) }).into()));
     }
     Ok(targets)
 }

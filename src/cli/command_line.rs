@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 
 use super::error::CliError;
-use crate::image::{AppName, ImageName, NameError, Target};
+use crate::image::{NameError, TargetPath};
 use crate::run;
 
 /// What was asked for.
@@ -73,8 +73,8 @@ pub fn first<'a>(asked: &'a CommandLine, wanted: &str) -> Result<&'a str, CliErr
     asked.words.first().map(String::as_str).ok_or_else(|| CliError::Usage(format!("name {wanted}")))
 }
 
-/// `IMAGE` or `IMAGE/APP`.
-pub fn target(word: &str, asked: &CommandLine) -> Result<Target, CliError> {
+/// `IMAGE`, `FOLDER/IMAGE` or `IMAGE/APP`.
+pub fn target(word: &str, asked: &CommandLine) -> Result<TargetPath, CliError> {
     if word.starts_with(['.', '/'])
         && let Some((folder, name)) = word.rsplit_once('/')
     {
@@ -85,8 +85,5 @@ pub fn target(word: &str, asked: &CommandLine) -> Result<Target, CliError> {
              SINGULARITY_NGINX_DATA={folder} singularity-nginx {command} {name}"
         )));
     }
-    let (image, app) = word.split_once('/').map_or((word, None), |(image, app)| (image, Some(app)));
-    let usage = |error: NameError| CliError::Usage(format!("`{word}`: {error}"));
-    let app = app.map(AppName::parse).transpose().map_err(usage)?;
-    Ok(Target { image: ImageName::parse(image).map_err(usage)?, app })
+    TargetPath::parse(word).map_err(|error: NameError| CliError::Usage(format!("`{word}`: {error}")))
 }

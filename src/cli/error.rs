@@ -6,7 +6,7 @@ use std::io;
 
 use crate::config::{Config, ConfigError};
 use crate::error::Error;
-use crate::image::{FindError, ImageName};
+use crate::image::{FindError, TargetPath};
 
 /// Why a command ends early.
 pub enum CliError {
@@ -31,11 +31,11 @@ impl From<Error> for CliError {
 }
 
 impl CliError {
-    /// What is said about `image` where it is not there: no page is at hand to look at.
-    pub fn about(image: &ImageName) -> impl Fn(Error) -> CliError {
+    /// What is said about `path` where it is not there: no page is at hand to look at.
+    pub fn about(path: &TargetPath) -> impl Fn(Error) -> CliError {
         move |error| match error {
             Error::Find(FindError::NotFound) => CliError::Failed(format!(
-                "{image}: {}. `singularity-nginx list` shows the images that there are.",
+                "{path}: {}. `singularity-nginx list` shows the images that there are.",
                 error.title()
             )),
             other => other.into(),

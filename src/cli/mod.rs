@@ -91,8 +91,8 @@ fn obey(asked: CommandLine) -> Result<ExitCode, CliError> {
             show::inspect(&site(&asked)?, &target(first(&asked, IMAGE)?, &asked)?, asked.json, &mut out)?
         }
         Some("openapi") => {
-            let image = asked.words.first().map(|word| target(word, &asked)).transpose()?.map(|target| target.image);
-            show::openapi(&site(&asked)?, image, &mut out)?;
+            let image = asked.words.first().map(|word| target(word, &asked)).transpose()?;
+            show::openapi(&site(&asked)?, image.as_ref(), &mut out)?;
         }
         Some("doctor") => return show::doctor(&site(&asked)?, asked.json, &mut out),
         Some("check") => return check::check(&site(&asked)?, &asked, &mut out),

@@ -19,15 +19,15 @@ use crate::view;
 /// terminal obeys.
 pub fn run_image(site: &Service, asked: &CommandLine, out: &mut impl Write) -> Result<ExitCode, CliError> {
     let terminal = io::stdout().is_terminal();
-    let target = target(first(asked, IMAGE)?, asked)?;
+    let path = target(first(asked, IMAGE)?, asked)?;
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     for word in asked.words.iter().skip(1) {
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
         query.append_pair(name, value);
     }
-    let opened = site.open(&target).map_err(CliError::about(&target.image))?;
+    let opened = site.open(&path).map_err(CliError::about(&path))?;
     opened.runs_here()?;
-    let settings = site.config().settings(target.image.as_str());
+    let settings = site.config().settings(opened.target.image.as_str());
     let query = query.finish();
     let input = Input::Query { text: query.as_bytes(), blank: Blank::Value };
     let arguments = bind(&opened.spec, input, &settings.sanitise).map_err(Error::from)?;
@@ -57,7 +57,7 @@ pub fn run_image(site: &Service, asked: &CommandLine, out: &mut impl Write) -> R
     }
     match show(&mut started, &invocation, &mut TerminalStream::new(out, terminal))? {
         None => Ok(ExitCode::SUCCESS),
-        Some(end) => Err(CliError::Failed(format!("the run of {} ended {end}", target.image))),
+        Some(end) => Err(CliError::Failed(format!("the run of {path} ended {end}"))),
     }
 }
 

@@ -9,8 +9,7 @@ use super::error::{CliError, allowed};
 use crate::args::Input;
 use crate::config::Line;
 use crate::http::Mount;
-use crate::image::ImageName;
-use crate::image::Target;
+use crate::image::TargetPath;
 use crate::service::Service;
 use crate::service::{Check, Weight};
 use crate::view;
@@ -42,14 +41,7 @@ pub fn config(site: &Service, as_json: bool, out: &mut impl Write) -> Result<(),
 
 pub fn list(site: &Service, as_json: bool, out: &mut impl Write) -> Result<ExitCode, CliError> {
     let listing = site.listing()?;
-    let mut images = Vec::new();
-    for page in 1.. {
-        let folder = site.list("", page)?;
-        images.extend(folder.rows);
-        if !folder.more {
-            break;
-        }
-    }
+    let images = site.rows(listing.images)?;
     let wrong = !listing.refused.is_empty() || images.iter().any(|row| row.facts.is_err());
     let images = images.into_iter().map(|row| {
         let (format, error) = match row.facts {
@@ -80,8 +72,8 @@ pub fn list(site: &Service, as_json: bool, out: &mut impl Write) -> Result<ExitC
     Ok(ExitCode::from(u8::from(wrong)))
 }
 
-pub fn inspect(site: &Service, target: &Target, as_json: bool, out: &mut impl Write) -> Result<(), CliError> {
-    let facts = site.facts(target, Input::NOTHING, true).map_err(CliError::about(&target.image))?;
+pub fn inspect(site: &Service, path: &TargetPath, as_json: bool, out: &mut impl Write) -> Result<(), CliError> {
+    let facts = site.facts(path, Input::NOTHING, true).map_err(CliError::about(path))?;
     if as_json {
         return Ok(writeln!(out, "{:#}", view::inspection(&facts))?);
     }
@@ -105,9 +97,9 @@ pub fn inspect(site: &Service, target: &Target, as_json: bool, out: &mut impl Wr
     Ok(())
 }
 
-pub fn openapi(site: &Service, image: Option<ImageName>, out: &mut impl Write) -> Result<(), CliError> {
-    let described = match &image {
-        Some(name) => site.describe(Some(name.clone())).map_err(CliError::about(name))?,
+pub fn openapi(site: &Service, image: Option<&TargetPath>, out: &mut impl Write) -> Result<(), CliError> {
+    let described = match image {
+        Some(path) => site.describe(Some(path)).map_err(CliError::about(path))?,
         None => site.describe(None)?,
     };
     Ok(writeln!(out, "{:#}", view::openapi_json(&described, &Mount::default()))?)

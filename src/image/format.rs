@@ -155,6 +155,17 @@ pub(super) fn recognise(window: &Window<'_>) -> Result<Detected, MetadataError> 
     Err(MetadataError::NotAnImage(name_it(&head)))
 }
 
+/// Bytes that [`begins_like_image`] looks at.
+pub(super) const SNIFFED: usize = 64;
+
+/// Whether a file of any name begins like an image: a SIF, squashfs, or the launch line of Singularity's own images. An
+/// ext file system without one shows itself only later, so that such a file needs an image's extension.
+pub(super) fn begins_like_image(head: &[u8]) -> bool {
+    const LAUNCH: &[u8] = b"#!/usr/bin/env run-singularity\n";
+    let launch = launch_line(head).unwrap_or(0);
+    at(head, 32, b"SIF_MAGIC\0") || at(head, 0, b"hsqs") || at(head, launch, b"hsqs") || head.starts_with(LAUNCH)
+}
+
 fn at(head: &[u8], start: usize, magic: &[u8]) -> bool {
     head.get(start..).is_some_and(|rest| rest.starts_with(magic))
 }
@@ -213,6 +224,22 @@ mod tests {
         assert_eq!(look(&after(&longest, b"hsqs")), Ok(Detected::Squashfs(256)));
         assert!(look(&after(&too_long, b"hsqs")).is_err());
         assert!(look(&after("no launch\n", b"hsqs")).is_err());
+    }
+
+    #[test]
+    fn a_few_bytes_tell_an_image() {
+        let launch = b"#!/usr/bin/env run-singularity\n";
+        let sif = [&[b'x'; 32], &b"SIF_MAGIC\0"[..]].concat();
+        let images: [&[u8]; 5] =
+            [&sif, b"hsqs", launch, &after("#!/usr/bin/env run-singularity\n", b"hsqs"), &after("#!/bin/x\n", b"hsqs")];
+        for bytes in images {
+            assert!(begins_like_image(bytes), "{bytes:?}");
+        }
+        let others: [&[u8]; 7] =
+            [b"", b"#!/bin/sh\n", b"hsq", b"\x7fELF", b"sqsh", b"#!/bin/sh\necho hsqs", &after("no\n", b"hsqs")];
+        for bytes in others {
+            assert!(!begins_like_image(bytes), "{bytes:?}");
+        }
     }
 
     #[test]

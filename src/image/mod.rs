@@ -6,8 +6,8 @@
 //! of an image, or returns the value of an environment variable.
 //!
 //! ```text
-//! Catalog ─ list ──▶ Listing                     names, nothing opened
-//!    └───── image ─▶ Image ─ metadata ─▶ Metadata
+//! Catalog ─ list ──▶ Listing                     names; opened only where a name says nothing
+//!    └─ find, image ▶ Image ─ metadata ─▶ Metadata
 //!                                 │ recognised by content
 //!                                 ├─ sif ── inspect-metadata.json, descriptors, oci, or the partition inside
 //!                                 └─ a file system inside: squashfs, ext3, sandbox ── one path through tree
@@ -20,6 +20,7 @@ mod catalog;
 mod confine;
 mod error;
 mod ext3;
+mod extension;
 mod format;
 mod json;
 mod labels;
@@ -40,11 +41,12 @@ mod tests;
 mod tree;
 mod window;
 
-pub use catalog::{Catalog, CatalogEntry, CatalogError, EXTENSIONS, FindError, Listing, Refusal, Refused};
+pub use catalog::{Catalog, CatalogEntry, CatalogError, FindError, Found, Listing, Refusal, Refused};
 pub use error::{ImagePart, MetadataError};
+pub use extension::{EXTENSIONS, NEVER};
 pub use format::{Architecture, Format};
 pub use labels::{Labels, MAX_LABELS};
 pub use metadata::{App, MAX_APPS, MAX_TEXT, Metadata, Note, first_line};
-pub use name::{AppName, ImageName, MAX_APP_NAME, MAX_IMAGE_NAME, NameError, RESERVED};
+pub use name::{AppName, FolderName, ImageName, MAX_APP_NAME, MAX_FOLDERS, MAX_IMAGE_NAME, NameError, RESERVED};
 pub use opened::{Distrust, Image};
-pub use target::Target;
+pub use target::{Target, TargetPath};

@@ -57,15 +57,15 @@ pub struct Image {
     file: File,
     metadata: std::fs::Metadata,
     rights: Rights,
-    folder_rights: Rights,
+    /// Those of the data folder, and of each folder on the way from there.
+    folders: Vec<Rights>,
 }
 
 impl Image {
-    pub(super) fn new(name: ImageName, path: PathBuf, file: File, folder: &File) -> std::io::Result<Self> {
+    pub(super) fn new(name: ImageName, path: PathBuf, file: File, folders: Vec<Rights>) -> std::io::Result<Self> {
         let metadata = file.metadata()?;
         let rights = Rights::of(&file, &metadata);
-        let folder_rights = Rights::of(folder, &folder.metadata()?);
-        Ok(Self { name, path, file, metadata, rights, folder_rights })
+        Ok(Self { name, path, file, metadata, rights, folders })
     }
 
     /// Its name.
@@ -104,29 +104,33 @@ impl Image {
         self.metadata.is_dir()
     }
 
-    pub(super) fn is_regular(&self) -> bool {
-        self.metadata.is_file()
-    }
-
-    /// Whether only accounts that this program trusts could have written the image: its owner, the owner of the
-    /// folder, root, and the effective group of this process.
+    /// Whether only accounts that this program trusts could have written the image: its owner, the owner of the data
+    /// folder, root, and the effective group of this process. Each folder on the way counts as the data folder does.
     ///
     /// # Errors
     /// Names what others may write to, and how to take it away.
     pub fn trust(&self) -> Result<(), Distrust> {
-        folder_trust(&self.folder_rights)?;
+        let owner = self.folders.first().map(|data| data.uid);
+        // a folder that a group of ours writes to holds what its members put there
+        let mut shared = false;
+        for folder in &self.folders {
+            folder_trust(folder)?;
+            if !shared && !trust::trusted_owner(folder.uid, owner) {
+                return Err(Distrust::Way);
+            }
+            shared |= folder.mode & 0o020 != 0;
+        }
         match self.rights.foreign_writer() {
             Some(Writer::Everybody) => return Err(Distrust::ImageWritableByAll),
             Some(Writer::Group) => return Err(Distrust::ImageWritableByGroup),
             None => {}
         }
-        // a folder that a group of ours writes to holds the images of its members
-        let shared = self.folder_rights.mode & 0o020 != 0;
-        if !shared && !trust::trusted_owner(self.rights.uid, Some(self.folder_rights.uid)) {
+        if !shared && !trust::trusted_owner(self.rights.uid, owner) {
             return Err(Distrust::Owner);
         }
         // who may write to the folder may own the images in it: only the way counts
-        trust::way_changeable(&self.path, self.folder_rights.uid).map_or(Ok(()), |_| Err(Distrust::Way))
+        let data = self.path.ancestors().nth(self.folders.len()).unwrap_or(&self.path);
+        trust::way_changeable(&self.path, owner, data).map_or(Ok(()), |_| Err(Distrust::Way))
     }
 
     /// Whether something else is at its path by now: the arguments were checked against what this one declares.
@@ -162,9 +166,11 @@ mod tests {
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(folder_mode)).unwrap();
         let open = |path: &Path| File::open(path).unwrap();
         let name = ImageName::parse("a.sif").unwrap();
-        let mut image = Image::new(name, path.clone(), open(&path), &open(folder.path())).unwrap();
+        let data = open(folder.path());
+        let rights = Rights::of(&data, &data.metadata().unwrap());
+        let mut image = Image::new(name, path.clone(), open(&path), vec![rights]).unwrap();
         image.rights.gid = group;
-        image.folder_rights.gid = group;
+        image.folders[0].gid = group;
         (image, folder)
     }
 
@@ -200,7 +206,7 @@ mod tests {
         let (mut image, _there) = image(0o755, 0o644, own);
         image.rights.uid = image.rights.uid.wrapping_add(77_777);
         assert_eq!(image.trust(), Err(Distrust::Owner));
-        image.folder_rights.mode = 0o775;
+        image.folders[0].mode = 0o775;
         assert_eq!(image.trust(), Ok(()), "a member's, in a folder of the group");
     }
 }

@@ -112,9 +112,9 @@ impl Invocation {
 
     fn scrubbed(&self, line: &str) -> String {
         let (path, name) = (&self.path, &self.image);
-        let folder = Path::new(path).parent().map(|folder| folder.to_string_lossy()).unwrap_or_default();
+        let folder = path.strip_suffix(name.as_str()).unwrap_or_default().trim_end_matches('/');
         let line = line.replace(path.as_str(), name);
-        without_session(if folder.len() > 1 { replace_folder(&line, &folder) } else { line })
+        without_session(if folder.len() > 1 { replace_folder(&line, folder) } else { line })
     }
 }
 
@@ -315,6 +315,12 @@ mod tests {
         ] {
             assert_eq!(scrub(said), shown);
         }
+        let mut inner = invocation(&[], Network::None, None);
+        (inner.image, inner.path) = ("lab/x.sif".to_owned(), "/srv/data/lab/x.sif".to_owned());
+        assert_eq!(
+            inner.scrub("FATAL:   /srv/data/lab/x.sif in /srv/data/lab, /srv/data"),
+            "FATAL:   lab/x.sif in the data folder/lab, the data folder"
+        );
         for own in [
             "in /a/mnt/session/dev",
             "open /srv/data/x.sif",

@@ -87,14 +87,14 @@ impl Service {
 
     /// A folder that others can change: pages are shown, and nothing is run.
     fn check_trust(&self) -> Option<Check> {
-        let why = self.catalog().ok()?.trust().err()?;
+        let why = self.view().ok()?.trust().err()?;
         let trust = Topic {
             what: "data-trust",
             buys: "nobody else can change what runs",
             lost: "nothing runs",
             get: "remove the right of others to write, with chmod go-w, also from each folder above",
         };
-        Some(self.in_folder(needed(trust, Err(&why.into()))))
+        Some(self.in_folder(needed(trust, Err(&why))))
     }
 
     /// Its owner is told which folder it is.

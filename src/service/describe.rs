@@ -7,9 +7,9 @@ use super::run::kept_for;
 use super::{Callable, Described, Service};
 use crate::args::ArgSpec;
 use crate::error::Error;
-use crate::image::{ImageName, Labels, Metadata, Target};
+use crate::image::{FolderName, ImageName, Labels, Listing, Metadata, Target, TargetPath};
 
-/// Images in one description.
+/// Images, and folders, in one description.
 const MAX_IMAGES: usize = 100;
 /// Bytes of labels and help in one description.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -18,19 +18,22 @@ const MAX_HELP: usize = 4096;
 
 impl Service {
     /// What can be called now. Images that cannot be read are left out; one that is asked for by name is an error.
-    pub fn describe(&self, image: Option<ImageName>) -> Result<Described, Error> {
-        let (catalog, metrics) = (self.catalog()?, self.config.metrics);
-        if let Some(name) = image {
-            let opened = catalog.image(&name)?;
+    pub fn describe(&self, image: Option<&TargetPath>) -> Result<Described, Error> {
+        let metrics = self.config.metrics;
+        if let Some(path) = image {
+            let opened = self.image(path)?;
+            let name = opened.name().clone();
             let callables = self.callables(&name, &opened.metadata()?, opened.is_directory());
-            return Ok(Described { image: Some(name), callables, left_out: 0, metrics });
+            return Ok(Described { image: Some(name), folders: Vec::new(), callables, left_out: 0, metrics });
         }
-        let names = catalog.list()?.images;
+        let view = self.view()?;
+        let Listing { images: names, mut folders, .. } = view.list_all(&FolderName::default())?;
+        folders.truncate(MAX_IMAGES);
         let mut callables = Vec::new();
         let mut bytes = 0;
         let mut seen = 0;
         for entry in names.iter().take(MAX_IMAGES) {
-            let read = catalog.image(&entry.name).map_err(Error::from).and_then(|image| Ok(image.metadata()?));
+            let read = view.image(&entry.name).map_err(Error::from).and_then(|image| Ok(image.metadata()?));
             if let Ok(metadata) = read {
                 bytes += metadata.apps.iter().map(|app| weight(&app.labels, &app.help)).sum::<usize>();
                 bytes += weight(&metadata.labels, &metadata.help);
@@ -41,7 +44,7 @@ impl Service {
             }
             seen += 1;
         }
-        Ok(Described { image: None, callables, left_out: names.len() - seen, metrics })
+        Ok(Described { image: None, folders, callables, left_out: names.len() - seen, metrics })
     }
 
     /// An image and its apps.

@@ -1,36 +1,53 @@
 //! What there is to see: the folder, one image, a form as far as it is filled in.
 
+use super::folder_view::FolderView;
 use super::{Download, Folder, FolderRow, FolderRowDetails, FormPreview, ImageDetails, Opened, Service};
 use crate::args::{ArgError, ArgSpec, BindError, BindReport, Input, Rejected, ValueError, bind};
+use crate::config::ImageSettings;
 use crate::error::Error;
-use crate::image::{Catalog, CatalogEntry, FindError, Format, Image, ImageName, Target, first_line};
+use crate::image::{
+    AppName, CatalogEntry, FindError, FolderName, Format, Found, Image, ImageName, Target, TargetPath, first_line,
+};
 use crate::run::{Runtime, command};
 
 /// Images on one page of the list.
 const PAGE: usize = 100;
 
 impl Service {
-    /// The images whose name holds this text, upper or lower case: a page of 100, from 1.
-    pub fn list(&self, search: &str, page: usize) -> Result<Folder, Error> {
+    /// The images and folders of a folder, or all images in it and its folders whose name holds this text, upper or lower
+    /// case: a page of 100 of each, from 1.
+    pub fn list(&self, folder: &FolderName, search: &str, page: usize) -> Result<Folder, Error> {
         let search: String = search.trim().chars().filter(|c| !c.is_control()).take(128).collect();
-        let wanted = search.to_lowercase();
-        let catalog = self.catalog()?;
-        let mut images = catalog.list()?.images;
-        images.retain(|entry| entry.name.as_str().to_lowercase().contains(&wanted));
-        let total = images.len();
+        let view = self.view()?;
+        let mut listing = if search.is_empty() { view.list(folder)? } else { view.list_all(folder)? };
+        if !search.is_empty() {
+            let wanted = search.to_lowercase();
+            listing.images.retain(|entry| entry.name.as_str().to_lowercase().contains(&wanted));
+            listing.folders.clear();
+        }
+        let total = listing.images.len();
         let first = page.saturating_sub(1) * PAGE;
-        let rows = images.into_iter().skip(first).take(PAGE).map(|entry| row(&catalog, entry)).collect();
-        Ok(Folder { rows, total, page, more: first + PAGE < total, query: search })
+        let more = first + PAGE < total.max(listing.folders.len());
+        let rows = listing.images.into_iter().skip(first).take(PAGE).map(|entry| row(&view, entry)).collect();
+        let folders = listing.folders.into_iter().skip(first).take(PAGE).collect();
+        Ok(Folder { name: folder.clone(), folders, rows, total, page, more, query: search })
+    }
+
+    /// The rows of these images.
+    pub fn rows(&self, images: Vec<CatalogEntry>) -> Result<Vec<FolderRow>, Error> {
+        let view = self.view()?;
+        Ok(images.into_iter().map(|entry| row(&view, entry)).collect())
     }
 
     /// The image as a file, where the site offers it.
-    pub fn download(&self, name: &ImageName) -> Result<Download, Error> {
-        let image = self.catalog()?.image(name)?;
+    pub fn download(&self, path: &TargetPath) -> Result<Download, Error> {
+        let image = self.image(path)?;
+        let name = image.name().clone();
         if !self.config.settings(name.as_str()).download || image.is_directory() {
             return Err(Error::NoDownload);
         }
         Ok(Download {
-            image: name.clone(),
+            image: name,
             size: image.size(),
             modified: image.modified(),
             accel: self.config.accel.clone(),
@@ -38,13 +55,43 @@ impl Service {
         })
     }
 
+    /// The image that a path leads to, where no app may stand behind it.
+    pub(super) fn image(&self, path: &TargetPath) -> Result<Image, Error> {
+        match self.find(path)? {
+            (image, None) => Ok(image),
+            (_, Some(_)) => Err(Error::NoRoute),
+        }
+    }
+
+    /// The image that a path leads to, and the name of an app behind it.
+    fn find(&self, path: &TargetPath) -> Result<(Image, Option<AppName>), Error> {
+        match self.view()?.find(path)? {
+            Found::Image(image, app) => Ok((*image, app)),
+            Found::Folder(folder) => Err(FindError::Folder(folder).into()),
+        }
+    }
+
+    /// What holds for the image that a path leads to; for the site, where there is none.
+    pub fn settings_at(&self, path: &TargetPath) -> &ImageSettings {
+        match self.find(path) {
+            Ok((image, _)) => self.config.settings(image.name().as_str()),
+            Err(_) => self.config.site_settings(),
+        }
+    }
+
     /// The names of all images.
-    pub fn names(&self) -> Result<Vec<Target>, Error> {
-        Ok(self.listing()?.images.iter().map(|entry| Target::image(&entry.name)).collect())
+    pub fn names(&self) -> Result<Vec<ImageName>, Error> {
+        Ok(self.listing()?.images.into_iter().map(|entry| entry.name).collect())
+    }
+
+    /// The names of those that lie in no folder.
+    pub fn top_names(&self) -> Result<Vec<ImageName>, Error> {
+        let listing = self.view()?.list(&FolderName::default())?;
+        Ok(listing.images.into_iter().map(|entry| entry.name).collect())
     }
 
     /// Some image, by the clock: nobody can predict or needs to. None where there is none.
-    pub fn random(&self) -> Result<Option<Target>, Error> {
+    pub fn random(&self) -> Result<Option<ImageName>, Error> {
         let mut names = self.names()?;
         let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         match names.len() {
@@ -54,21 +101,22 @@ impl Service {
     }
 
     /// Opens and reads an image.
-    pub fn open(&self, target: &Target) -> Result<Opened, Error> {
-        let image = self.catalog()?.image(&target.image)?;
+    pub fn open(&self, path: &TargetPath) -> Result<Opened, Error> {
+        let (image, app) = self.find(path)?;
+        let target = Target { image: image.name().clone(), app };
         let metadata = image.metadata()?;
         let labels = match &target.app {
             None => metadata.labels.clone(),
             Some(app) => metadata.app(app).ok_or(Error::NoApp)?.labels.clone(),
         };
         let spec = ArgSpec::from_labels(labels.iter());
-        Ok(Opened { target: target.clone(), image, metadata, labels, spec })
+        Ok(Opened { target, image, metadata, labels, spec })
     }
 
     /// What a page of the image shows; its definition file for its owner, and
     /// for visitors where the site says so.
-    pub fn facts(&self, target: &Target, input: Input<'_>, owner: bool) -> Result<ImageDetails, Error> {
-        let Opened { target, image, mut metadata, labels, spec } = self.open(target)?;
+    pub fn facts(&self, path: &TargetPath, input: Input<'_>, owner: bool) -> Result<ImageDetails, Error> {
+        let Opened { target, image, mut metadata, labels, spec } = self.open(path)?;
         let app = target.app.as_ref().and_then(|app| metadata.app(app));
         let help = app.map_or(&metadata.help, |app| &app.help).clone();
         let runscript = app.map_or(&metadata.runscript, |app| &app.runscript).clone();
@@ -113,9 +161,9 @@ impl Service {
     }
 
     /// A page for a run whose arguments cannot be used: the form again.
-    pub fn rejected(&self, target: &Target, rejected: &Rejected) -> Result<ImageDetails, Error> {
-        let mut facts = self.facts(target, Input::NOTHING, false)?;
-        facts.asked = self.to_mend(target, rejected);
+    pub fn rejected(&self, path: &TargetPath, rejected: &Rejected) -> Result<ImageDetails, Error> {
+        let mut facts = self.facts(path, Input::NOTHING, false)?;
+        facts.asked = self.to_mend(&facts.target, rejected);
         Ok(facts)
     }
 
@@ -136,12 +184,12 @@ impl Service {
     }
 }
 
-fn row(catalog: &Catalog, entry: CatalogEntry) -> FolderRow {
-    let opened = catalog.image(&entry.name);
+fn row(view: &FolderView, entry: CatalogEntry) -> FolderRow {
+    let opened = view.image(&entry.name);
     // of one that may not be opened, what the folder tells
     let known = match &opened {
         Ok(image) => Some((image.size(), image.modified())),
-        Err(_) => catalog.metadata(&entry.name),
+        Err(_) => view.metadata(&entry.name),
     };
     let facts = opened.map_err(Error::from).and_then(|image| row_facts(&image)).map_err(|error| error.detail());
     FolderRow {

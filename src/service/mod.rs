@@ -8,6 +8,7 @@
 
 mod checks;
 mod describe;
+mod folder_view;
 mod logo;
 mod lookup;
 mod run;
@@ -21,10 +22,11 @@ use std::sync::Arc;
 use crate::args::ArgSpec;
 use crate::config::Config;
 use crate::error::Error;
-use crate::image::{Catalog, Format, Image, Labels, Listing, Metadata, Target};
+use crate::image::{FolderName, Format, Image, Labels, Listing, Metadata, Target};
 use crate::log;
 use crate::run::{self as processes, Client};
 use crate::visitor::Visitor;
+use folder_view::FolderView;
 use semaphore::{Permit, Semaphore};
 pub use values::{
     Callable, Check, Described, Download, FinishedRun, Folder, FolderRow, FolderRowDetails, FormPreview, ImageDetails,
@@ -131,12 +133,12 @@ impl Service {
         self.reading.acquire()
     }
 
-    fn catalog(&self) -> Result<Catalog, Error> {
-        Ok(Catalog::open(&self.config.data)?)
+    fn view(&self) -> Result<FolderView, Error> {
+        FolderView::open(&self.config.data)
     }
 
-    /// What the data folder holds at this moment.
+    /// What the data folder and all folders in it hold at this moment.
     pub fn listing(&self) -> Result<Listing, Error> {
-        Ok(self.catalog()?.list()?)
+        self.view()?.list_all(&FolderName::default())
     }
 }

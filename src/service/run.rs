@@ -11,6 +11,7 @@ use crate::run::{
     Run, Runtime, RuntimeError, Slot, Slots, StartError,
 };
 use crate::visitor::Visitor;
+use sha2::{Digest, Sha256};
 
 /// The status with which a runtime ends that cannot start a container.
 const RUNTIME_FAILED: i32 = 255;
@@ -21,7 +22,7 @@ impl Service {
     /// The slots of the site, and those of an image with a table of its own.
     pub fn slots(&self, image: Option<&str>) -> Result<Slots, Error> {
         let settings = image.map_or(self.config.site_settings(), |image| self.config.settings(image));
-        let prefix = image.map_or("slot".to_owned(), |image| format!("image-{image}"));
+        let prefix = image.map_or("slot".to_owned(), lock_name);
         Ok(Slots::open(&self.config.state, &prefix, settings.slots)?)
     }
 
@@ -165,6 +166,13 @@ impl Service {
             None => Ok(host),
         }
     }
+}
+
+/// What the locks of an image are called. Its name may hold `/`, or be longer than a file's: a hash of it (the first 16
+/// bytes of SHA-256) stands for it.
+fn lock_name(image: &str) -> String {
+    let digest = Sha256::digest(image.as_bytes());
+    digest.iter().take(16).fold("image-".to_owned(), |name, byte| name + &format!("{byte:02x}"))
 }
 
 /// What has to be known before a run of these settings: all that keeps it apart or bounds it.

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::time::SystemTime;
 
 use crate::args::{ArgError, ArgSpec, BindReport, MediaType, SanitisePolicy};
-use crate::image::{Architecture, Format, ImageName, Labels, Metadata, Target};
+use crate::image::{Architecture, FolderName, Format, ImageName, Labels, Metadata, Target};
 use crate::run::Outcome;
 
 /// The logo of the site.
@@ -36,9 +36,13 @@ pub struct Download {
 /// The last page of the data folder that can be asked for, empty or not.
 pub const LAST_PAGE: usize = 1_000_000;
 
-/// A page of the data folder.
+/// A page of the data folder, or of a folder in it.
 #[derive(Debug)]
 pub struct Folder {
+    /// Its name.
+    pub name: FolderName,
+    /// The folders in it on this page; none in a search.
+    pub folders: Vec<FolderName>,
     /// The images on this page.
     pub rows: Vec<FolderRow>,
     /// How many match.
@@ -157,6 +161,8 @@ pub struct FinishedRun {
 pub struct Described {
     /// The image that was asked for; the whole folder if none.
     pub image: Option<ImageName>,
+    /// The folders in it, as far as they fit in.
+    pub folders: Vec<FolderName>,
     /// What can be called, in the order of the folder.
     pub callables: Vec<Callable>,
     /// So many images did not fit in.

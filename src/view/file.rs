@@ -13,7 +13,7 @@ const MEDIA: &str = "application/octet-stream";
 
 /// The answer to a download.
 pub fn show(download: Download, request: &Request) -> Response {
-    let disposition = format!("attachment; filename=\"{}\"", download.image);
+    let disposition = format!("attachment; filename=\"{}\"", download.image.file_name());
     let named = |response: Response| {
         response.with("Content-Disposition", &disposition).with("Content-Security-Policy", SANDBOX)
     };

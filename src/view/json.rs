@@ -7,18 +7,24 @@ use serde_json::{Map, Value, json};
 use super::human::timestamp;
 use crate::args::{Arg, ArgError, KEYWORDS};
 use crate::http::Mount;
-use crate::image::App;
-use crate::image::Target;
+use crate::image::{App, FolderName, ImageName, Target};
 use crate::problems::Code;
 use crate::reply::Problem;
 use crate::routes::Route;
 use crate::service::{Check, Folder, FolderRow, FormPreview, ImageDetails, Weight};
 
-/// `{"images":[…],"total":0,"page":1,"next":null}`
+/// `{"images":[…],"folders":[…],"total":0,"page":1,"next":null,"up":null}`
 pub fn home(folder: &Folder, mount: &Mount) -> Value {
     let rows: Vec<Value> = folder.rows.iter().map(|row| self::row(row, mount)).collect();
-    let next = folder.more.then(|| page_link(folder, folder.page + 1, mount));
-    json!({ "images": rows, "total": folder.total, "page": folder.page, "next": next })
+    let inner = |name: &FolderName| json!({ "name": name.as_str(), "url": Route::list(name).href(mount) });
+    json!({
+        "images": rows,
+        "folders": folder.folders.iter().map(inner).collect::<Vec<_>>(),
+        "total": folder.total,
+        "page": folder.page,
+        "next": folder.more.then(|| page_link(folder, folder.page + 1, mount)),
+        "up": folder.name.parent().map(|above| Route::list(&above).href(mount)),
+    })
 }
 
 /// The link to another page of the same list.
@@ -28,13 +34,13 @@ pub fn page_link(folder: &Folder, page: usize, mount: &Mount) -> String {
         query.append_pair("q", &folder.query);
     }
     query.append_pair("page", &page.to_string());
-    format!("{}?{}", Route::Home.href(mount), query.finish())
+    format!("{}?{}", Route::list(&folder.name).href(mount), query.finish())
 }
 
 fn row(row: &FolderRow, mount: &Mount) -> Value {
     let mut value = json!({
         "name": row.target.image.as_str(),
-        "url": Route::Image(row.target.clone()).href(mount),
+        "url": Route::Image((&row.target).into()).href(mount),
         "size": row.size,
         "modified": timestamp(row.modified),
     });
@@ -59,7 +65,7 @@ pub fn image(facts: &ImageDetails, mount: &Mount) -> Value {
         .iter()
         .map(|app| {
             let target = Target { image: facts.target.image.clone(), app: Some(app.name.clone()) };
-            json!({ "name": app.name.as_str(), "url": Route::Image(target).href(mount) })
+            json!({ "name": app.name.as_str(), "url": Route::Image((&target).into()).href(mount) })
         })
         .collect();
     let mut value = json!({
@@ -159,19 +165,17 @@ fn argument(arg: &Arg) -> Value {
 
 fn links(target: &Target, download: bool, mount: &Mount) -> Value {
     json!({
-        "self": Route::Image(target.clone()).href(mount),
-        "run": Route::Run(target.clone()).href(mount),
-        "args": Route::Args(target.clone()).href(mount),
-        "labels": Route::Labels(target.clone()).href(mount),
-        "download": download.then(|| Route::Download(target.image.clone()).href(mount)),
+        "self": Route::Image(target.into()).href(mount),
+        "run": Route::Run(target.into()).href(mount),
+        "args": Route::Args(target.into()).href(mount),
+        "labels": Route::Labels(target.into()).href(mount),
+        "download": download.then(|| Route::Download((&target.image).into()).href(mount)),
     })
 }
 
 /// Name → URL of its page.
-pub fn api_images(targets: &[Target], mount: &Mount) -> Value {
-    let pairs = targets
-        .iter()
-        .map(|target| (target.image.to_string(), Value::from(Route::ApiImage(target.image.clone()).href(mount))));
+pub fn api_images(images: &[ImageName], mount: &Mount) -> Value {
+    let pairs = images.iter().map(|image| (image.to_string(), Value::from(Route::ApiImage(image.clone()).href(mount))));
     Value::Object(pairs.collect::<Map<_, _>>())
 }
 
@@ -182,8 +186,8 @@ pub fn api_image(facts: &ImageDetails, mount: &Mount) -> Value {
         "name": image.as_str(),
         "links": {
             "self": Route::ApiImage(image.clone()).href(mount),
-            "page": Route::Image(facts.target.clone()).href(mount),
-            "run": Route::Run(facts.target.clone()).href(mount),
+            "page": Route::Image((&facts.target).into()).href(mount),
+            "run": Route::Run((&facts.target).into()).href(mount),
             "args": Route::ApiArgs(image.clone()).href(mount),
             "labels": Route::ApiLabels(image.clone()).href(mount),
         },

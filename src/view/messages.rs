@@ -18,6 +18,8 @@ pub mod home {
     pub const SEARCH: &str = "Search";
     pub const SURPRISE: &str = "Surprise me";
     pub const NONE_TITLE: &str = "There is no image here yet";
+    pub const NONE_HERE: &str = "There is no image in this folder.";
+    pub const FOLDERS: &str = "Folders";
     pub const NONE: &str = "Copy an image into the data folder. It appears at the next request.";
     pub const DEMOS: &str = "To start with demo images, call in a clone of Singularity Nginx:";
     pub const NO_ARGUMENTS: &str = "takes no arguments";

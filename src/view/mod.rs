@@ -59,11 +59,11 @@ pub fn reply(reply: Reply, request: &Request, brand: &Brand<'_>) -> Response {
         Reply::About(code) => tagged(json_value(200, &json::about(code, &request.mount)), request),
         Reply::Health(checks) => health(&checks),
         Reply::Metrics(metrics) => metrics::show(&metrics),
-        Reply::ApiImages(targets) => json_value(200, &json::api_images(&targets, &request.mount)),
+        Reply::ApiImages(images) => json_value(200, &json::api_images(&images, &request.mount)),
         Reply::ApiImage(context) => json_value(200, &json::api_image(&context, &request.mount)),
         Reply::Logo(logo) => self::logo(logo, request),
         Reply::File(download) => file::show(download, request),
-        Reply::Form(target, query) => go(303, &Route::Image(target), &query, Some(NOT_RUN), request),
+        Reply::Form(path, query) => go(303, &Route::Image(path), &query, Some(NOT_RUN), request),
         Reply::Go(status, route, query) => go(status, &route, &query, None, request),
     }
 }
@@ -72,10 +72,9 @@ pub fn reply(reply: Reply, request: &Request, brand: &Brand<'_>) -> Response {
 pub fn error(error: &Error, request: &Request, brand: &Brand<'_>) -> Response {
     let mut problem = Problem::from(error);
     problem.instance = request.id.clone();
-    if let (Some(Route::Image(target) | Route::Run(target)), true) =
-        (Route::parse(&request.path), problem.status() != 404)
+    if let (Some(Route::Image(path) | Route::Run(path)), true) = (Route::parse(&request.path), problem.status() != 404)
     {
-        problem.target = Some(target);
+        problem.target = Some(path);
     }
     show_problem(&problem, request, &Frame { mount: &request.mount, brand })
 }

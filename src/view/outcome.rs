@@ -64,7 +64,7 @@ pub fn failure(ran: &FinishedRun) -> Option<Problem> {
     });
     problem.ignored = ran.report.ignored().to_vec();
     problem.retry_after = (problem.status() == 503).then_some(30);
-    problem.target = Some(ran.target.clone());
+    problem.target = Some((&ran.target).into());
     Some(problem)
 }
 

@@ -12,6 +12,7 @@ mod config;
 mod download;
 mod events;
 mod failures;
+mod folders;
 mod forms;
 mod house;
 mod keys;

@@ -59,7 +59,10 @@ fn home_of_an_empty_folder() {
     on_both_wires(|wire| {
         let site = Site::new(wire);
         let answer = site.ask(&get("/container/"));
-        assert_eq!(answer.json(), json!({ "images": [], "total": 0, "page": 1, "next": null }));
+        assert_eq!(
+            answer.json(),
+            json!({ "images": [], "folders": [], "total": 0, "page": 1, "next": null, "up": null })
+        );
         assert!(site.ask(&get("/container/").accept(BROWSER)).good().contains("no image here yet"));
     });
 }

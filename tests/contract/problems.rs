@@ -64,9 +64,13 @@ fn status_404_no_such_image_app_or_address() {
         {
             problem(&site, &get(address), 404, "no-such-image");
         }
-        for address in
-            ["/elsewhere", "/container/argv.sif/", "/container/run", "/container//argv.sif", "/container/run/a/b/c"]
-        {
+        for address in [
+            "/elsewhere",
+            "/container/argv.sif/",
+            "/container/run",
+            "/container//argv.sif",
+            "/container/run/a/b/c/d/e/f/g",
+        ] {
             problem(&site, &get(address), 404, "no-such-address");
         }
         problem(&site, &get("/container/argv.sif/noapp"), 404, "no-such-app");

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use singularity_nginx::image::{Catalog, Labels, Metadata};
+use singularity_nginx::image::{Catalog, FolderName, Labels, Metadata};
 use support::skip;
 
 const RUNTIMES: [&str; 4] =
@@ -159,7 +159,7 @@ fn the_runtime_says_the_same() {
     };
     let catalog = Catalog::open(&images).unwrap();
     let (mut compared, mut refused) = (0, Vec::new());
-    for entry in catalog.list().unwrap().images {
+    for entry in catalog.list(&FolderName::default()).unwrap().images {
         let image = catalog.image(&entry.name).unwrap();
         // Ours first: the runtime's helper for ext3 writes into images that its account owns, and behind a launch line
         // at the wrong place, so that the image is damaged afterwards.

@@ -5,8 +5,8 @@ use std::os::unix::fs::FileExt;
 use std::process::Command;
 
 use crate::setup::{LOCATIONS, UPSTREAM, change, own, own_with, root, site};
-use crate::support::Site;
 use crate::support::servers::{self, Server, http};
+use crate::support::{Site, sif};
 
 const FILE: &str = "/container/download/argv.img";
 const DOWNLOADS: &str = "include singularity-nginx/locations.conf; include singularity-nginx/download.conf;";
@@ -55,6 +55,43 @@ fn nginx_sends_the_file_with_ranges_and_tag() {
     // the application decides, and nginx's own address of the files is nobody's
     assert_eq!(server.get("/container/download/none.img", &[]).problem(404).0, "no-such-image");
     assert!([403, 404].contains(&server.get("/container-files/argv.img", &[]).status));
+}
+
+#[test]
+fn nginx_sends_the_file_of_an_image_in_a_folder() {
+    let site = offering();
+    let data = site.data();
+    fs::create_dir_all(data.join("lab/old")).unwrap();
+    let image = sif::with_labels(&[]);
+    let names = ["lab/argv.sif", "lab/old/quast:5.0.1--py36_0", "lab/a@b=c~1", "tool+1:2"];
+    for name in names {
+        fs::write(data.join(name), [&image, name.as_bytes()].concat()).unwrap();
+    }
+    let Some(server) = served(&site) else { return };
+    for name in names {
+        let whole = server.get(&format!("/container/download/{name}"), &[]);
+        assert!(whole.status == 200 && whole.body.ends_with(name.as_bytes()), "{name}: {}", whole.status);
+        let shown = name.rsplit('/').next().unwrap();
+        assert_eq!(whole.header("Content-Disposition"), Some(&*format!("attachment; filename=\"{shown}\"")));
+        assert!(whole.header("ETag").is_some(), "nginx has sent it");
+        assert!([403, 404].contains(&server.get(&format!("/container-files/{name}"), &[]).status));
+        server.get(&format!("/container/run/{name}"), &[]);
+    }
+    // nginx decodes once and joins slashes: the same image, and nothing else
+    for (address, status) in [
+        ("/container/download/lab%2Fargv.sif", 200),
+        ("/container/download//lab//argv.sif", 200),
+        ("/container/download/lab/../lab/argv.sif", 200),
+        ("/container/download/lab%252Fargv.sif", 404),
+        ("/container/download/lab/..%2F..%2Fsecret", 404),
+        ("/container/download/lab", 404),
+        ("/container/lab", 308),
+        ("/container/lab/", 200),
+    ] {
+        assert_eq!(server.get(address, &[]).status, status, "{address}");
+    }
+    let lab = server.get("/container/lab", &[]);
+    assert_eq!(lab.header("Location").map(|place| place.ends_with("/container/lab/")), Some(true));
 }
 
 #[test]

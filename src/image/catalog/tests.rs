@@ -1,10 +1,15 @@
 //! The data folder: what is listed, reported, passed over, and opened.
 
+mod folders;
+
+use std::ffi::OsStr;
 use std::fs::{self, Permissions};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use rustix::fs::{CWD, Mode};
+use rustix::fs::{CWD, FileType, Mode};
 
+use super::super::name::NameError;
 use super::*;
 
 fn folder() -> tempfile::TempDir {
@@ -12,7 +17,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn list(folder: &Path) -> Listing {
-    Catalog::open(folder).unwrap().list().unwrap()
+    Catalog::open(folder).unwrap().list(&FolderName::default()).unwrap()
 }
 
 fn find(folder: &Path, name: &str) -> Result<Image, FindError> {
@@ -161,8 +166,11 @@ fn images_others_and_refused() {
         "dev.sif",
         "proc.sif",
     ] {
-        assert!(matches!(find(&data, name), Err(FindError::NotFound)), "{name}: {:?}", find(&data, name));
+        let found = find(&data, name);
+        assert!(matches!(found, Err(FindError::NotFound | FindError::Folder(_))), "{name}: {found:?}");
     }
+    let folders: Vec<_> = listing.folders.iter().map(FolderName::as_str).collect();
+    assert_eq!(folders, ["deeper", "plain"]);
 }
 
 #[test]
@@ -182,11 +190,11 @@ fn no_such_folder() {
 fn the_folder_as_it_is_now() {
     let data = folder();
     let catalog = Catalog::open(data.path()).unwrap();
-    assert_eq!(catalog.list().unwrap(), Listing::default());
+    assert_eq!(catalog.list(&FolderName::default()).unwrap(), Listing::default());
     fs::write(data.path().join("a.sif"), "").unwrap();
-    assert_eq!(catalog.list().unwrap().images.len(), 1);
+    assert_eq!(catalog.list(&FolderName::default()).unwrap().images.len(), 1);
     fs::remove_file(data.path().join("a.sif")).unwrap();
-    assert_eq!(catalog.list().unwrap(), Listing::default());
+    assert_eq!(catalog.list(&FolderName::default()).unwrap(), Listing::default());
     assert!(matches!(find(data.path(), "a.sif"), Err(FindError::NotFound)));
 }
 

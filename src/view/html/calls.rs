@@ -55,7 +55,7 @@ impl Code {
 
 /// The section; each call in a block of its own.
 pub fn calls(call: &Call<'_>, mount: &Mount) -> Markup {
-    let address = format!("{SITE}{}", Route::Run(call.target.clone()).href(mount));
+    let address = format!("{SITE}{}", Route::Run(call.target.into()).href(mount));
     let passed = passed(call.argv, call.spec);
     let by_post = call.by_post;
     let calls = [

@@ -34,8 +34,8 @@ impl Filled<'_> {
 pub fn form(spec: &ArgSpec, target: &Target, mount: &Mount, filled: &Filled<'_>) -> Markup {
     let output = spec.output().map(|output| output.as_str());
     html! {
-        form.run #form method=(if filled.by_post { "post" } else { "get" }) action=(Route::Run(target.clone()).href(mount))
-            data-page=(Route::Image(target.clone()).href(mount)) data-output=[output]
+        form.run #form method=(if filled.by_post { "post" } else { "get" }) action=(Route::Run(target.into()).href(mount))
+            data-page=(Route::Image(target.into()).href(mount)) data-output=[output]
             data-file=(stem(target)) data-ending=[output.map(ending)] {
             @for arg in spec.args() { (field(arg, filled)) }
             @if spec.args().is_empty() { p.none { (messages::NO_ARGUMENTS) } }

@@ -5,32 +5,44 @@ use maud::{Markup, html};
 use super::layout::{self, Frame, elsewhere};
 use crate::args::ArgSpec;
 use crate::http::Mount;
+use crate::image::FolderName;
 use crate::routes::Route;
 use crate::service::{Folder, FolderRow};
 use crate::view::human;
 use crate::view::json::page_link;
 use crate::view::messages::home as messages;
-use crate::view::messages::image::ALL;
+use crate::view::messages::image::{ALL, WHERE};
 
 /// All images, or those that match a search.
 pub fn home(folder: &Folder, frame: &Frame<'_>) -> Markup {
     let mount = frame.mount;
+    let title = if folder.name.is_top() { frame.site() } else { folder.name.as_str() };
     let body = html! {
-        @if let Some(welcome) = frame.brand.welcome { p.welcome { (welcome) } }
-        h1 { (ALL) }
-        @if folder.total == 0 && folder.query.is_empty() { (empty()) } @else {
-            form.search role="search" method="get" action=(Route::Home.href(mount)) {
+        @if let Some(welcome) = frame.brand.welcome.filter(|_| folder.name.is_top()) { p.welcome { (welcome) } }
+        @if folder.name.is_top() { h1 { (ALL) } } @else {
+            nav.crumbs aria-label=(WHERE) { (layout::way(&folder.name.parent().unwrap_or_default(), mount)) }
+            h1 { (folder.name.file_name()) }
+        }
+        @if folder.total == 0 && folder.folders.is_empty() && folder.query.is_empty() { (empty(&folder.name)) } @else {
+            form.search role="search" method="get" action=(Route::list(&folder.name).href(mount)) {
                 label for="q" { (messages::SEARCH) }
                 input #q type="search" name="q" value=(folder.query) maxlength="128";
                 button { (messages::SEARCH) }
                 a href=(Route::Random.href(mount)) { (messages::SURPRISE) }
             }
             p.count #count role="status" { (messages::count(folder.total, &folder.query)) }
-            ul.images #images { @for row in &folder.rows { (card(row, mount)) } }
+            @if !folder.folders.is_empty() {
+                ul.folders aria-label=(messages::FOLDERS) {
+                    @for inner in &folder.folders {
+                        li { a href=(Route::list(inner).href(mount)) { (inner.file_name()) "/" } }
+                    }
+                }
+            }
+            ul.images #images { @for row in &folder.rows { (card(row, folder, mount)) } }
             (pager(folder, mount))
         }
     };
-    layout::page(frame.site(), frame, &body)
+    layout::page(title, frame, &body)
 }
 
 /// Characters of a summary that are shown.
@@ -39,12 +51,15 @@ const SUMMARY: usize = 100;
 const ARGUMENTS: usize = 8;
 
 /// One image, in few bytes: there are a hundred on a page.
-fn card(row: &FolderRow, mount: &Mount) -> Markup {
+fn card(row: &FolderRow, folder: &Folder, mount: &Mount) -> Markup {
+    // in its folder, the folder's name says nothing
+    let image = &row.target.image;
+    let name = if image.folder() == folder.name { image.file_name() } else { image.as_str() };
     let exact = human::timestamp(row.modified);
     let exact = row.size.map_or_else(|| exact.clone(), |size| format!("{size} bytes · {exact}"));
     html! {
         li {
-            h2 { a href=(Route::Image(row.target.clone()).href(mount)) { (row.target.image) } }
+            h2 { a href=(Route::Image((&row.target).into()).href(mount)) { (name) } }
             @match &row.facts {
                 Ok(facts) => {
                     @if let Some(summary) = &facts.summary { p { (human::cut(summary, SUMMARY)) } }
@@ -90,13 +105,13 @@ fn pager(folder: &Folder, mount: &Mount) -> Markup {
     }
 }
 
-fn empty() -> Markup {
+fn empty(folder: &FolderName) -> Markup {
     html! {
-        section.empty {
+        @if !folder.is_top() { p.none { (messages::NONE_HERE) } } @else { section.empty {
             h2 { (messages::NONE_TITLE) }
             p { (messages::NONE) }
             p { (messages::DEMOS) }
             pre tabindex="0" { "scripts/install-runtime && data/generate_demos.sh" }
-        }
+        } }
     }
 }

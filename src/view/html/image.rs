@@ -9,6 +9,7 @@ use crate::args::{ArgName, BindReport};
 use crate::http::Mount;
 use crate::image::{Target, first_line};
 use crate::routes::Route;
+use crate::run::shell_quoted;
 use crate::service::ImageDetails;
 use crate::view::human;
 use crate::view::messages::image as messages;
@@ -20,10 +21,10 @@ pub const NOT_RUN: &str = "not-run";
 /// An image, or an app of it.
 pub fn image(facts: &ImageDetails, frame: &Frame<'_>) -> Markup {
     let mount = frame.mount;
-    let name = facts.target.image.as_str();
+    let name = facts.target.image.file_name();
     let body = html! {
         nav.crumbs aria-label=(messages::WHERE) {
-            a href=(Route::Home.href(mount)) { (messages::ALL) }
+            (layout::way(&facts.target.image.folder(), mount))
             @if facts.target.app.is_some() { " / " a href=(image_route(&facts.target.image, None).href(mount)) { (name) } }
         }
         h1 { @match &facts.target.app { Some(app) => { (name) " " span.app { (app) } } None => { (name) } } }
@@ -101,7 +102,7 @@ pub fn filled_in(target: &Target, given: &[(ArgName, String)], mount: &Mount) ->
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     html! {
         @if !given.is_empty() {
-            p.hint { a href=(format!("{}?{query}", Route::Image(target.clone()).href(mount))) { (messages::LINK) } }
+            p.hint { a href=(format!("{}?{query}", Route::Image(target.into()).href(mount))) { (messages::LINK) } }
         }
     }
 }
@@ -175,8 +176,8 @@ fn labels(facts: &ImageDetails, mount: &Mount) -> Markup {
                         }
                     }
                 }
-                p { (messages::AS_JSON) a href=(Route::Labels(facts.target.clone()).href(mount)) { "labels" } ", "
-                    a href=(Route::Args(facts.target.clone()).href(mount)) { "arguments" } }
+                p { (messages::AS_JSON) a href=(Route::Labels((&facts.target).into()).href(mount)) { "labels" } ", "
+                    a href=(Route::Args((&facts.target).into()).href(mount)) { "arguments" } }
             }
         }
     }
@@ -196,11 +197,11 @@ fn download(facts: &ImageDetails, mount: &Mount) -> Markup {
             section {
                 h2 { (messages::DOWNLOAD_TITLE) }
                 p {
-                    a href=(Route::Download(facts.target.image.clone()).href(mount)) { (messages::DOWNLOAD) }
+                    a href=(Route::Download((&facts.target.image).into()).href(mount)) { (messages::DOWNLOAD) }
                     @if let Some(size) = facts.size { " (" span title=(format!("{size} bytes")) { (human::size(size)) } ")" }
                 }
                 p.hint { (messages::CHECKSUM) }
-                div.copyable { pre tabindex="0" { code { "sha256sum " (facts.target.image) } } }
+                div.copyable { pre tabindex="0" { code { (shell_quoted(&["sha256sum".to_owned(), facts.target.image.file_name().to_owned()])) } } }
             }
         }
     }

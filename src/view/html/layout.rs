@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use crate::http::Mount;
-use crate::image::{AppName, Architecture, ImageName, Target};
+use crate::image::{AppName, Architecture, FolderName, ImageName, Target};
 use crate::routes::{FileName, LOGO, Route};
 use crate::view::{assets, messages};
 
@@ -112,7 +112,15 @@ pub fn elsewhere(image: Option<Architecture>) -> Option<String> {
 
 /// A link to an image's page.
 pub fn image_route(image: &ImageName, app: Option<&AppName>) -> Route {
-    Route::Image(Target { image: image.clone(), app: app.cloned() })
+    Route::Image((&Target { image: image.clone(), app: app.cloned() }).into())
+}
+
+/// The way from the list of all images to a folder: a link for each folder, each but the first behind a slash.
+pub fn way(folder: &FolderName, mount: &Mount) -> Markup {
+    html! {
+        a href=(Route::Home.href(mount)) { (messages::image::ALL) }
+        @for step in folder.way() { " / " a href=(Route::list(&step).href(mount)) { (step.file_name()) } }
+    }
 }
 
 #[cfg(test)]

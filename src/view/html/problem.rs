@@ -17,7 +17,7 @@ pub fn problem(problem: &Problem, frame: &Frame<'_>) -> Markup {
         nav.crumbs aria-label=(messages::WHERE) {
             a href=(Route::Home.href(mount)) { (messages::ALL) }
             @if let Some(target) = &problem.target {
-                " / " a href=(Route::Image(target.clone()).href(mount)) { (target.image) }
+                " / " a href=(Route::Image(target.clone()).href(mount)) { (target) }
             }
         }
         h1 { (row.title) }

@@ -9,7 +9,6 @@ use super::form::{Filled, form};
 use super::image::{filled_in, not_passed};
 use super::layout::{self, Frame, image_route};
 use super::terminal::terminal;
-use crate::routes::Route;
 use crate::service::FinishedRun;
 use crate::view::file_name::output_name;
 use crate::view::human;
@@ -19,14 +18,14 @@ use crate::view::outcome::{failure, media};
 /// Command, output, and the form to run it again.
 pub fn result(ran: &FinishedRun, frame: &Frame<'_>) -> Markup {
     let mount = frame.mount;
-    let name = ran.target.image.as_str();
+    let name = ran.target.image.file_name();
     let given = ran.report.given();
     let filled = Filled { given, errors: &[], by_post: ran.by_post };
     let call =
         Call { target: &ran.target, spec: &ran.spec, argv: &ran.argv, command: &ran.command, by_post: ran.by_post };
     let body = html! {
         nav.crumbs aria-label=(messages::WHERE) {
-            a href=(Route::Home.href(mount)) { (messages::ALL) } " / "
+            (layout::way(&ran.target.image.folder(), mount)) " / "
             a href=(image_route(&ran.target.image, ran.target.app.as_ref()).href(mount)) { (name) }
         }
         h1 { (name) }

@@ -40,10 +40,16 @@ pub fn document(described: &Described, mount: &Mount) -> Value {
     let mut components = schemas::components(outputs);
     if described.image.is_none() {
         folder(described.metrics, &mut paths);
+        for inner in &described.folders {
+            paths.insert(
+                path(Route::list(inner)),
+                json!({ "get": list(&format!("list_{inner}"), &format!("The images of {inner}"), &[400, 404, 500]) }),
+            );
+        }
         any_image(described, &mut paths, &mut components);
     }
     for callable in &described.callables {
-        if described.image.is_some() || callable.target.app.is_some() {
+        if described.image.is_some() || callable.target.app.is_some() || callable.target.image.is_in_folder() {
             facts(&Named::of(callable), &mut paths);
         }
         run(callable, &mut paths);
@@ -88,12 +94,10 @@ fn path(route: Route) -> String {
     route.href(&Mount::default())
 }
 
-/// What does not belong to one image.
-fn folder(has_metrics: bool, paths: &mut Map<String, Value>) {
-    let list = answers(
-        content(json!({ JSON: schemas::of("Folder"), "text/html": schemas::text() }), "The images"),
-        &[400, 500],
-    );
+/// The list of a folder.
+fn list(id: &str, summary: &str, problems: &[u16]) -> Value {
+    let list =
+        answers(content(json!({ JSON: schemas::of("Folder"), "text/html": schemas::text() }), "The images"), problems);
     let parameters = json!([
         {
             "name": "page", "in": "query", "description": "Which page of a hundred images.",
@@ -104,10 +108,14 @@ fn folder(has_metrics: bool, paths: &mut Map<String, Value>) {
             "schema": { "type": "string" },
         },
     ]);
-    let list = json!({
-        "operationId": "list", "summary": "All images", "parameters": parameters, "responses": list,
-    });
-    paths.insert(path(Route::Home), json!({ "get": list }));
+    json!({
+        "operationId": id, "summary": summary, "parameters": parameters, "responses": list,
+    })
+}
+
+/// What does not belong to one image.
+fn folder(has_metrics: bool, paths: &mut Map<String, Value>) {
+    paths.insert(path(Route::Home), json!({ "get": list("list", "All images", &[400, 500]) }));
 
     let mut health = answers(content(json!({ JSON: schemas::of("Health") }), "Containers can run"), &[]);
     let missing = content(json!({ JSON: schemas::of("Health") }), "Something that is needed is missing");
@@ -177,19 +185,24 @@ impl Named {
 
 /// The images of a folder, by a path parameter: one of these, or any where not all of them are here.
 fn any_image(described: &Described, paths: &mut Map<String, Value>, components: &mut Value) {
-    let images: Vec<&Callable> = described.callables.iter().filter(|callable| callable.target.app.is_none()).collect();
+    let images: Vec<&Callable> = described.callables.iter().filter(|callable| is_top(&callable.target)).collect();
     let Some(first) = images.first() else { return };
     let names: Vec<&str> = images.iter().map(|callable| callable.target.image.as_str()).collect();
     let name = match described.left_out {
         0 => json!({ "type": "string", "enum": names }),
         _ => json!({
-            "type": "string", "maxLength": MAX_IMAGE_NAME, "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]*$", "examples": names,
+            "type": "string", "maxLength": MAX_IMAGE_NAME, "pattern": "^[A-Za-z0-9][A-Za-z0-9._+:@=~-]*$", "examples": names,
         }),
     };
     if let Some(schemas) = components.get_mut("schemas") {
         put(schemas, "ImageName", name);
     }
     facts(&Named::any(first, images.iter().all(|callable| callable.download)), paths);
+}
+
+/// Whether a target is an image that lies in no folder: a path parameter holds one segment.
+fn is_top(target: &Target) -> bool {
+    target.app.is_none() && !target.image.is_in_folder()
 }
 
 /// The page of an image or app, its arguments, labels, document and file.
@@ -211,15 +224,15 @@ fn facts(of: &Named, paths: &mut Map<String, Value>) {
     };
     let media = json!({ JSON: schemas::of("Image"), "text/html": schemas::text() });
     let page = tagged(content(media, "What it says of itself"), &[404, 422, 500]);
-    add(Route::Image(target.clone()), "describe", "All", page);
-    add(Route::Args(target.clone()), "args", "The arguments", answers("Args", "Their names by type"));
-    add(Route::Labels(target.clone()), "labels", "The labels", answers("Labels", "The labels that count here"));
+    add(Route::Image(target.into()), "describe", "All", page);
+    add(Route::Args(target.into()), "args", "The arguments", answers("Args", "Their names by type"));
+    add(Route::Labels(target.into()), "labels", "The labels", answers("Labels", "The labels that count here"));
     if target.app.is_none() {
-        let route = Route::ImageOpenApi(target.image.clone());
+        let route = Route::ImageOpenApi((&target.image).into());
         add(route, "openapi", "The interface", answers("OpenApi", "An OpenAPI 3.1 document"));
     }
     if of.download {
-        add(Route::Download(target.image.clone()), "download", "The file", download_answers());
+        add(Route::Download((&target.image).into()), "download", "The file", download_answers());
     }
 }
 
@@ -236,7 +249,7 @@ fn run(callable: &Callable, paths: &mut Map<String, Value>) {
     if callable.post {
         run.insert("post".to_owned(), run_by_post(callable, &name));
     }
-    paths.insert(path(Route::Run(callable.target.clone())), Value::Object(run));
+    paths.insert(path(Route::Run((&callable.target).into())), Value::Object(run));
 }
 
 /// RFC 9110 §14.

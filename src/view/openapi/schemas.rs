@@ -241,9 +241,13 @@ fn folder() -> Value {
     );
     let next = json!({ "type": ["string", "null"], "format": "uri-reference" });
     let count = |least: u32| json!({ "type": "integer", "minimum": least });
+    let inner = object(&["name", "url"], json!({ "name": { "type": "string" }, "url": link() }));
     object(
-        &["images", "total", "page", "next"],
-        json!({ "images": list(row), "total": count(0), "page": count(1), "next": next }),
+        &["images", "folders", "total", "page", "next", "up"],
+        json!({
+            "images": list(row), "folders": list(inner), "total": count(0), "page": count(1), "next": next.clone(),
+            "up": next,
+        }),
     )
 }
 
