@@ -25,9 +25,11 @@ impl Service {
         checks.extend(self.check_logo());
         checks.extend(self.check_visitors());
         checks.extend(runtime.as_ref().ok().and_then(owned));
-        checks.extend(match &runtime {
-            Err(error) => vec![needed(RUNTIME, Err(&error.clone().into()))],
-            Ok(runtime) => self.check_runtime(runtime, probe),
+        // what the runtime is asked with lies in the state folder: not in one that others can change
+        checks.extend(match (&runtime, self.slots(None)) {
+            (Err(error), _) => vec![needed(RUNTIME, Err(&error.clone().into()))],
+            (Ok(_), Err(error)) => vec![needed(RUNTIME, Err(&error))],
+            (Ok(runtime), Ok(_)) => self.check_runtime(runtime, probe),
         });
         checks
     }
