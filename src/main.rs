@@ -14,6 +14,7 @@ use singularity_nginx::wire::{cgi, fastcgi};
 
 fn main() -> ExitCode {
     run::set_close_on_exec();
+    run::hear_signals();
     run::outlive_full_files();
     if cgi::called() {
         match cli::allowed(Config::load(None)) {

@@ -26,7 +26,8 @@ const MAX_TIMEOUTS: u32 = 12;
 /// A live answer, and how long its reader may take nothing once the run has ended.
 pub(super) fn live(run: Run, invocation: Invocation, arguments: Arguments, id: String, timeout: Duration) -> Response {
     let write = move |sink: &mut dyn Sink| {
-        let scrub = |text: &str| invocation.scrub(text);
+        let scrubber = invocation.scrubber();
+        let scrub = |text: &str| scrubber.scrub(text);
         let stream = EventStream::begin(&invocation.shown, arguments.report());
         let (image, launched) = (&invocation.image, invocation.launched);
         let mut live = Live { stream, scrub: &scrub, image, launched, id: &id, moved: Instant::now(), held: 0 };

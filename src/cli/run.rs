@@ -63,12 +63,13 @@ pub fn run_image(site: &Service, asked: &CommandLine, out: &mut impl Write) -> R
 
 /// What the run prints, while it prints it; how it ended, if not well.
 fn show(started: &mut Run, invocation: &Invocation, out: &mut TerminalStream<impl Write>) -> io::Result<Option<End>> {
+    let scrubber = invocation.scrubber();
     let mut errors = TerminalStream::new(io::stderr(), io::stderr().is_terminal());
     loop {
         match started.next(Duration::from_secs(3600)) {
             Event::Stdout(bytes) => out.write_all(&bytes).and_then(|()| out.flush())?,
             Event::Stderr(bytes) => {
-                errors.write_all(invocation.scrub(&String::from_utf8_lossy(&bytes)).as_bytes())?;
+                errors.write_all(scrubber.scrub(&String::from_utf8_lossy(&bytes)).as_bytes())?;
             }
             Event::Silence => {}
             Event::End(end) => {

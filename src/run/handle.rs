@@ -130,8 +130,8 @@ impl Run {
         let until = Instant::now() + timeout;
         loop {
             let drained = self.stdout.is_none() && self.stderr.is_none();
-            if let Some(end) = self.state.end().filter(|_| drained) {
-                return Some(Event::End(end.clone()));
+            if let Some(end) = self.end().filter(|_| drained) {
+                return Some(Event::End(end));
             }
             if reader.full && self.has_ended() {
                 // the pipes hold what is left; nobody reads them yet
@@ -144,13 +144,22 @@ impl Run {
                 Waited::Change => {}
                 // the clock is asked only when nothing is there to be read
                 Waited::Nothing if Instant::now() >= self.give_up && !(reader.full && self.has_ended()) => {
-                    match self.state.end() {
-                        Some(end) => return Some(Event::End(end.clone())),
+                    match self.end() {
+                        Some(end) => return Some(Event::End(end)),
                         None => self.apply(LifecycleEvent::TimedOut),
                     }
                 }
                 Waited::Nothing => return Some(Event::Silence),
             }
+        }
+    }
+
+    /// How it ended, once it has. A run whose output was cut has done no work that is worth its exit status, whichever is
+    /// seen first: that, or the rest of the output.
+    fn end(&self) -> Option<End> {
+        match self.state.end()? {
+            End::Exited(_) if self.truncated => Some(End::OutputLimit),
+            end => Some(end.clone()),
         }
     }
 

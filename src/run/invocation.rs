@@ -4,6 +4,7 @@
 //! argv; no shell anywhere. The environment is a fixed list: nothing of the
 //! server's environment, and nothing that a visitor sends, is in it.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use super::control::Order;
@@ -101,14 +102,12 @@ impl Invocation {
     /// Replaces what visitors must not see, in the runtime's own lines. What the container says is left as it is: it
     /// sees no folder of the host, and `/data/input.csv` is its own.
     pub fn scrub(&self, text: &str) -> String {
-        // what follows a runtime's last words is its own, too
-        let mut over = false;
-        let scrub = |line: &str| {
-            let speaks = Speaker::of(line);
-            over |= speaks == Speaker::RuntimeGivesUp;
-            if over || speaks == Speaker::Runtime { self.scrubbed(line) } else { line.to_owned() }
-        };
-        text.split_inclusive('\n').map(scrub).collect()
+        self.scrubber().scrub(text)
+    }
+
+    /// The same for a text that comes piece by piece.
+    pub fn scrubber(&self) -> Scrubber<'_> {
+        Scrubber { invocation: self, over: Cell::new(false) }
     }
 
     fn scrubbed(&self, line: &str) -> String {
@@ -116,6 +115,28 @@ impl Invocation {
         let folder = path.strip_suffix(name.as_str()).unwrap_or_default().trim_end_matches('/');
         let line = line.replace(path.as_str(), name);
         without_session(if folder.len() > 1 { replace_folder(&line, folder) } else { line })
+    }
+}
+
+/// Takes out of the pieces of one stderr, whole lines as a rule, what visitors must not see.
+pub struct Scrubber<'a> {
+    invocation: &'a Invocation,
+    /// What follows a runtime's last words is its own, too.
+    over: Cell<bool>,
+}
+
+impl Scrubber<'_> {
+    /// The next piece.
+    pub fn scrub(&self, piece: &str) -> String {
+        let scrub = |line: &str| {
+            let speaks = Speaker::of(line);
+            if speaks == Speaker::RuntimeGivesUp {
+                self.over.set(true);
+            }
+            let runtime = self.over.get() || speaks == Speaker::Runtime;
+            if runtime { self.invocation.scrubbed(line) } else { line.to_owned() }
+        };
+        piece.split_inclusive('\n').map(scrub).collect()
     }
 }
 

@@ -56,4 +56,4 @@ pub use resource_limits::{more_descriptors, outlive_full_files};
 pub use runtime::{Network, Runtime, RuntimeError};
 pub use slots::{Busy, Slot, Slots, StateError, VisitorQuota};
 pub use supervisor::{COMMAND as SUPERVISE, supervise};
-pub use syscalls::set_close_on_exec;
+pub use syscalls::{hear_signals, set_close_on_exec};

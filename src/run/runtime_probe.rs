@@ -9,7 +9,7 @@
 //!
 //! A *no* of the runtime is believed when the same run fails three times and, between that, works without the feature.
 //! Only a line in which a runtime tells of an error is a *no*. A run that was killed, came too late, crashed, or failed for
-//! want of memory, processes or descriptors says nothing.
+//! want of memory, processes or descriptors says nothing. Nor does one that tries something of which the kernel gave no answer.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -214,9 +214,20 @@ impl Probe<'_> {
             Ok(run) => {
                 let outcome = run.collect();
                 let message = String::from_utf8_lossy(&outcome.stderr).trim().to_owned();
-                attempt(&outcome.end, &message, limits.user_namespace)
+                judged(attempt(&outcome.end, &message, limits.user_namespace), &host)
             }
         }
+    }
+}
+
+/// A run tries what is not known of the kernel, too: where it does not work, that may be why, and nothing is said of what the
+/// runtime was asked about.
+fn judged(attempt: Attempt, host: &Host) -> Attempt {
+    match (attempt, host.not_known(&UNPRIVILEGED)) {
+        (Attempt::Refused(message), Some((feature, why))) => {
+            Attempt::Unclear(format!("{}: {why}; {message}", feature.code()))
+        }
+        (attempt, _) => attempt,
     }
 }
 
@@ -304,6 +315,24 @@ mod tests {
         assert!(matches!(attempt(Some(UserNamespace::NotNested)), Attempt::Refused(_)));
         assert!(matches!(attempt(Some(UserNamespace::Counted)), Attempt::Unclear(_)));
         assert!(matches!(attempt(None), Attempt::Unclear(_)));
+    }
+
+    /// A question to the kernel that had no answer is tried by every run of the probe image: its failures are no refusals of
+    /// the runtime's, or runs would be without all that keeps them apart.
+    #[test]
+    fn what_is_unknown_of_the_kernel_makes_no_refusal() {
+        let refused = || Attempt::Refused("FATAL:   no".to_owned());
+        assert!(matches!(judged(refused(), &Host::all("")), Attempt::Refused(_)));
+        for feature in UNPRIVILEGED {
+            let host = |finding| Host::all("").with(feature, finding);
+            let unknown = host(Finding::Unknown("late".to_owned()));
+            assert!(matches!(judged(refused(), &unknown), Attempt::Unclear(_)), "{feature:?}");
+            assert!(matches!(judged(Attempt::Works, &unknown), Attempt::Works), "{feature:?}");
+            assert!(
+                matches!(judged(refused(), &host(Finding::No("none".to_owned()))), Attempt::Refused(_)),
+                "{feature:?}"
+            );
+        }
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub fn supervise(word: Option<&str>) -> io::Result<()> {
     if let Some(outcome) = trials::run(word) {
         return outcome;
     }
+    syscalls::ignore_no_signal();
     // away from the terminal of whoever started the server: /dev/tty would be theirs (TIOCSTI types into it)
     rustix::process::setsid()?;
     let mut control = UnixStream::from(rustix::io::dup(io::stdin().as_fd())?);

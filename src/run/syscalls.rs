@@ -1,11 +1,12 @@
 //! What no safe library offers: marking descriptors that are known by their
-//! number alone, leaving the session keyring, a user namespace of one's own,
+//! number alone, taking signals back to their defaults, leaving the session keyring, a user namespace of one's own,
 //! a filter of system calls, and a child that ends with its parent or is the init
 //! of a process namespace.
 //!
 //! The only file of the program with `unsafe`, each with its reason.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -27,6 +28,35 @@ pub fn set_close_on_exec() {
         // only sets a flag; one that is closed by now is EBADF.
         let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
         let _ = fcntl_setfd(borrowed, FdFlags::CLOEXEC);
+    }
+}
+
+/// Lets all signals come to this process again (sigprocmask(2)), and CHLD do what it does by default (signal(7)): what
+/// whoever started it blocks or ignores is inherited, and where CHLD is, no end of a child is ever heard of. Called once,
+/// first thing in `main`, while there is one thread.
+#[allow(unsafe_code)]
+pub fn hear_signals() {
+    let mut none = MaybeUninit::uninit();
+    // SAFETY: the first call fills the set, which the second one reads; both write nothing else.
+    unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
+    }
+    default_signals([libc::SIGCHLD].into_iter());
+}
+
+/// The same for every signal but PIPE, for a process that becomes a run. PIPE is Rust's own affair: ignored here, and by
+/// default in what is started.
+pub fn ignore_no_signal() {
+    default_signals((1..=libc::SIGRTMAX()).filter(|signal| *signal != libc::SIGPIPE));
+}
+
+#[allow(unsafe_code)]
+fn default_signals(signals: impl Iterator<Item = libc::c_int>) {
+    for signal in signals {
+        // SAFETY: installs no handler, and touches no memory of this process; a number that is no signal, or whose
+        // action cannot be changed, is EINVAL.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
 }
 

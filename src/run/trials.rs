@@ -43,9 +43,11 @@ const TRIALS: [Trial; 5] = [
 /// The outcome of the trial of this word, if there is one; a process whose trial was refused ends here.
 pub fn run(word: Option<&str>) -> Option<io::Result<()>> {
     let trial = TRIALS.iter().find(|trial| Some(trial.word) == word)?;
+    // asked before a namespace is entered, which has numbers of its own
+    let some_are_forbidden = user_namespace::some_are_forbidden();
     let outcome = (trial.run)();
     if let Err(error) = outcome.as_ref()
-        && is_refusal(error)
+        && is_refusal(error, some_are_forbidden)
     {
         eprintln!("{error}");
         std::process::exit(REFUSED.into());
@@ -53,12 +55,13 @@ pub fn run(word: Option<&str>) -> Option<io::Result<()>> {
     Some(outcome)
 }
 
-/// What the kernel does not allow or does not have is a refusal; anything else may pass.
-fn is_refusal(error: &io::Error) -> bool {
+/// What the kernel does not allow or does not have is a refusal; anything else may pass. So may a lack of room, unless the
+/// number of some kind of namespaces is 0.
+fn is_refusal(error: &io::Error, some_are_forbidden: bool) -> bool {
     use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, StorageFull, Unsupported};
     matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported)
         || error.raw_os_error() == Some(libc::EUSERS)
-        || (error.kind() == StorageFull && user_namespace::some_are_forbidden())
+        || (error.kind() == StorageFull && some_are_forbidden)
 }
 
 /// With a limit of two, in which nothing else of the account has room, a process can be started only where the count

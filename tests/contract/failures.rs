@@ -1,11 +1,14 @@
 //! Runs that fail, on every face: the words fit what is there, and nothing that the run said is lost.
 
+use std::fs;
 use std::process::Stdio;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::request::{BROWSER, ENVELOPE, EVENTS};
-use crate::support::{Site, get, on_both_wires};
+use crate::support::site::as_runtime;
+use crate::support::{HANG, Site, Wire, get, on_both_wires, processes, until};
 
 /// An image of the stub, words that the failure is told in, and where to look for more.
 const FAILURES: [(&str, &str, &str); 4] = [
@@ -80,4 +83,32 @@ fn the_problem_holds_the_end_of_a_long_output() {
         assert!(kept.ends_with("the last line\n") && kept.len() == 65_536, "{} bytes", kept.len());
         assert_eq!(site.ask(&get("/container/run/print.sif").accept(ENVELOPE)).json()["detail"], Value::Null);
     });
+}
+
+/// The end of the run and the rest of its output come to somebody who could not look meanwhile: a busy host.
+#[test]
+fn output_that_is_cut_is_no_success_whichever_is_seen_first() {
+    let site = Site::new(Wire::Cgi).image("wait.sif", &[]).set("output_limit", 1024);
+    let stub = site.path("runtime/apptainer").display().to_string();
+    let script = format!("#!/bin/sh\n{stub} \"$@\" || exit\ncase $* in *wait.sif) head -c 3000 /dev/zero;; esac\n");
+    let site = as_runtime(site, &script);
+    for words in [&["run", "wait.sif"][..], &["run", "wait.sif", "--json"]] {
+        let mut command = site.command();
+        let run = command.args(words).stdout(Stdio::piped()).spawn().expect("the program");
+        let begun = || processes::family(run.id()).iter().any(|process| process.command.contains("/apptainer --quiet"));
+        until("the container runs", HANG, begun);
+        let reader = processes::process(run.id() as i32).expect("it reads");
+        reader.signal(Signal::STOP);
+        fs::write(site.path("runtime/go"), "").expect("a file");
+        until("the run is over", HANG, || processes::family(run.id()).len() == 1);
+        reader.signal(Signal::CONT);
+        let ended = run.wait_with_output().expect("its end");
+        assert_eq!(ended.status.code(), Some(1), "{words:?}");
+        if words.contains(&"--json") {
+            let envelope: Value = serde_json::from_slice(&ended.stdout).expect("JSON");
+            assert_eq!((&envelope["end"], &envelope["truncated"]), (&json!("output-limit"), &json!(true)));
+            assert_eq!(envelope["exit_code"], Value::Null);
+        }
+        fs::remove_file(site.path("runtime/go")).expect("it is there");
+    }
 }

@@ -159,6 +159,30 @@ fn hostile_17_configuration_launcher_and_state_are_looked_at() {
     }
 }
 
+/// What the runtime is asked with is an image in the state folder: where others could change that, it is not asked.
+#[test]
+fn hostile_17_nothing_is_asked_from_a_folder_that_others_can_change() {
+    on_both_wires(|wire| {
+        let site = Site::new(wire).image("argv.sif", &[]);
+        let open = site.path("open");
+        fs::create_dir(&open).unwrap();
+        let state = open.join("state");
+        fs::create_dir(&state).unwrap();
+        chmod(&state, 0o777);
+        let site = site.set("state", state.display());
+        assert_eq!(site.ask(&get("/container/run/argv.sif")).status, 503);
+        let told = site.command().args(["doctor", "--json"]).output().unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&told.stdout).expect("JSON");
+        let rows = told["checks"].as_array().expect("rows");
+        for check in ["state", "runtime"] {
+            assert!(rows.iter().any(|row| row["check"] == check && row["ok"] == false), "{check}: {told}");
+        }
+        assert_eq!(site.ask(&get("/container/health")).status, 503);
+        let left: Vec<_> = fs::read_dir(&state).unwrap().flatten().map(|entry| entry.file_name()).collect();
+        assert!(left.is_empty(), "{left:?}");
+    });
+}
+
 /// Renames two versions over the same name, as fast as it goes, while `requests` are made.
 fn rename_over(wire: Wire, requests: usize) {
     let site = Site::new(wire);

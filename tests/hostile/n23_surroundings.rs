@@ -112,6 +112,25 @@ fn hostile_23_no_signal_is_ignored() {
     });
 }
 
+/// A web server may block or ignore signals, and what it starts inherits that (signal(7)): without CHLD nobody hears that a
+/// run has ended.
+#[test]
+fn hostile_23_signals_of_the_web_server_are_its_own() {
+    on_both_wires(|wire| {
+        for how in ["--block-signal", "--ignore-signal=CHLD", "--ignore-signal=CHLD,TERM,INT,QUIT,USR1"] {
+            let site = small(wire).image("exit-3.sif", &[]).under(&["/usr/bin/env", how]);
+            site.ask(&get("/container/run/good.sif")).good();
+            let run = site.the_run();
+            for signals in ["SigBlk", "SigIgn"] {
+                // the language of the stub ignores PIPE by itself
+                let left = u64::from_str_radix(&run.status(signals), 16).unwrap() & !(1 << 12);
+                assert_eq!(left & 0x7fff_ffff, 0, "{how}: {signals}");
+            }
+            assert_eq!(site.ask(&get("/container/run/exit-3.sif")).problem(502).0, "container-failed", "{how}");
+        }
+    });
+}
+
 fn told(text: &str) -> Map<String, Value> {
     serde_json::from_str(text).unwrap_or_else(|_| panic!("{text}"))
 }

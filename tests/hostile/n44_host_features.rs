@@ -14,6 +14,8 @@ struct Lack {
     feature: &'static str,
     made_by: &'static str,
     without: &'static [&'static str],
+    /// Flags of isolation that a host with this lack can keep all the same.
+    with: &'static [&'static str],
     /// Whether `strict` refuses to run.
     promised: bool,
 }
@@ -23,18 +25,21 @@ const LACKS: [Lack; 6] = [
         feature: "user-namespaces",
         made_by: "echo 0 > /proc/sys/user/max_user_namespaces",
         without: &["--userns", "--net"],
+        with: &[],
         promised: true,
     },
     Lack {
         feature: "network-namespaces",
         made_by: "echo 0 > /proc/sys/user/max_net_namespaces",
         without: &["--net", "--network"],
+        with: &["--userns", "--containall"],
         promised: true,
     },
     Lack {
         feature: "process-namespaces",
         made_by: "echo 0 > /proc/sys/user/max_pid_namespaces",
         without: &["--containall", "--pid"],
+        with: &["--userns", "--net"],
         promised: true,
     },
     // as in Docker: where a part of /proc is covered, the kernel allows no new one
@@ -42,13 +47,21 @@ const LACKS: [Lack; 6] = [
         feature: "process-namespaces",
         made_by: "mount --bind /dev/null /proc/version",
         without: &["--containall", "--pid"],
+        with: &["--userns", "--net"],
         promised: true,
     },
-    Lack { feature: "fuse", made_by: "touch no; chmod 0 no; mount --bind no /dev/fuse", without: &[], promised: false },
+    Lack {
+        feature: "fuse",
+        made_by: "touch no; chmod 0 no; mount --bind no /dev/fuse",
+        without: &[],
+        with: &["--userns", "--net", "--containall"],
+        promised: false,
+    },
     Lack {
         feature: "cgroups",
         made_by: "mount -t tmpfs none /sys/fs/cgroup",
         without: &["--memory", "--pids-limit", "--cpus"],
+        with: &["--userns", "--net", "--containall"],
         promised: false,
     },
 ];
@@ -93,13 +106,16 @@ fn doctor(site: &Site) -> Value {
 fn hostile_44_what_a_host_cannot_do_is_named_and_left_out() {
     on_both_wires(|wire| {
         for lack in LACKS.iter().filter(|lack| can_be_made(lack.made_by)) {
-            let Lack { feature, made_by, without, .. } = lack;
+            let Lack { feature, made_by, without, with, .. } = lack;
             let site = under(Site::new(wire).image("argv.sif", &[]).set("memory", 256 << 20).set("cpus", 1), made_by);
             site.ask(&get("/container/run/argv.sif")).good();
             let argv = site.the_run().argv();
             assert!(!argv.iter().any(|word| without.contains(&word.as_str())), "{made_by}: {argv:?}");
-            for kept in ["--no-eval", "--no-privs", "--no-mount"] {
+            for kept in ["--no-eval", "--no-privs", "--no-mount"].iter().chain(*with) {
                 assert!(argv.iter().any(|word| word == kept), "{made_by}: {kept} is not in {argv:?}");
+            }
+            if with.contains(&"--userns") {
+                assert_eq!(site.the_run().status("Seccomp"), "2", "{made_by}: a run without a filter");
             }
             let told = row(&doctor(&site), feature);
             assert_eq!(told["ok"], false, "{made_by}: {told}");

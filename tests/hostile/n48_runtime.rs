@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use crate::support::request::{ENVELOPE, EVENTS};
+use crate::support::site::as_runtime;
 use crate::support::{Site, get, on_both_wires};
 
 /// A file that is no program, or none at all, is not started; and who is told what.
@@ -64,5 +66,30 @@ fn hostile_48_runs_that_fail_are_told_apart() {
         let site = Site::new(wire).image("mounts.sif", &[]);
         let problem = site.ask(&get("/container/run/mounts.sif")).problem(502).1;
         assert!(problem["stderr"].as_str().is_some_and(|stderr| stderr.contains("mounting /rootfs:")), "{problem}");
+    });
+}
+
+/// What follows a runtime's last words is its own, too, however late it comes and in whichever form it is read.
+#[test]
+fn hostile_48_late_words_of_a_runtime_name_no_path() {
+    let first = "FATAL:   could not open image $last";
+    on_both_wires(|wire| {
+        for (begins, goes_on) in
+            [(format!("echo '{first}'"), "; sleep 0.2; "), (format!("printf '{first}'"), "; sleep 1.2; echo; ")]
+        {
+            let site = Site::new(wire).image("argv.sif", &[]);
+            let stub = site.path("runtime/apptainer").display().to_string();
+            let begins = begins.replace("'", "\"");
+            let script = format!(
+                "#!/bin/sh\nfor last; do :; done\ncase \"$*\" in *probe.sqfs|*help*|*--version) exec {stub} \"$@\";; esac\n\
+                 {{ {begins}{goes_on}echo \"fuse: bad mount $last\"; }} >&2\nexit 255\n"
+            );
+            let site = as_runtime(site, &script);
+            for form in [EVENTS, ENVELOPE, "*/*"] {
+                // no path in it: checked for every answer
+                let told = site.ask(&get("/container/run/argv.sif").accept(form)).text();
+                assert!(told.contains("image argv.sif") && told.contains("bad mount argv.sif"), "{told}");
+            }
+        }
     });
 }

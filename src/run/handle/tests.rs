@@ -32,6 +32,6 @@ fn whoever_writes_after_the_end_is_not_listened_to_for_ever() {
         reaped: true,
     };
     let outcome = run.collect();
-    assert_eq!((outcome.end, outcome.stdout.len(), outcome.truncated), (End::Exited(0), 100, true));
+    assert_eq!((outcome.end, outcome.stdout.len(), outcome.truncated), (End::OutputLimit, 100, true));
     writers.into_iter().for_each(|writer| writer.join().unwrap());
 }
