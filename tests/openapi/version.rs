@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::support::{Site, Wire, get, on_both_wires};
-use crate::{BOOL, FLOAT, FOLDER, IMAGE, INT, OUTPUT, RUN, SCHEMA, STR, document, keys, site};
+use crate::{BOOL, FLOAT, FOLDER, IMAGE, INT, OUTPUT, SCHEMA, document, keys, site};
 
 /// Everything that 3.0.3 knows of a schema (§4.7.24), and one word of ours: none.
 const KEYWORDS: [&str; 31] = [
