@@ -95,7 +95,7 @@ fn resolve<T: Tree>(tree: &mut T, path: &str) -> Result<Option<T::Node>, Metadat
     walk(tree, path, |_, _| Ok(()))
 }
 
-/// Walks a path, and shows each folder on it; `..` at the root stays there, a circle of links is nothing.
+/// Walks a path, and shows each folder below the root on it (a runtime puts a root of its own over the image's); `..` at the root stays there, a circle of links is nothing.
 fn walk<T: Tree>(
     tree: &mut T,
     path: &str,
@@ -121,7 +121,9 @@ fn walk<T: Tree>(
             }
             Step::Name(name) => name,
         };
-        look(tree, &here)?;
+        if !above.is_empty() {
+            look(tree, &here)?;
+        }
         let Some(found) = tree.child(&here, &name)? else { return Ok(None) };
         if tree.kind(&found) != FileType::Link {
             above.push(std::mem::replace(&mut here, found));
