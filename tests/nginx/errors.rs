@@ -71,7 +71,6 @@ fn the_texts_are_those_of_the_table() {
     ];
     let file = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/nginx/problems.conf")).unwrap();
     for map in expected {
-        assert!(!map.contains(['$', '\\', '<', '&', '\'']) || map.contains("<code>") || map.starts_with("\nmap $"));
         assert!(file.contains(map.trim_start()), "nginx/problems.conf needs this:\n{map}");
     }
     for row in ERRORS.map(Code::row) {
@@ -185,10 +184,8 @@ fn the_application_s_own_errors_pass_as_they_are() {
         let ask = |target: &str| server.get(&format!("{mount}{target}"), &[]);
         assert_eq!(ask("/container/run/exit-3.sif").problem(502).1["exit_code"], 3);
         assert_eq!(ask("/container/run/hang.sif").problem(504).0, "deadline");
-        let long = format!("{RUN}?name={}", "x".repeat(8500 - RUN.len()));
         let answer = server.ask(&http("POST", RUN, &[("Content-Type", FORM)], &vec![b'x'; 100_000]));
         assert_eq!(answer.problem(413).0, "content-too-large");
-        assert!(long.len() > 8192);
         assert_eq!(ask(&format!("{RUN}?age=x")).problem(400).0, "bad-arguments");
     }
 }
@@ -225,7 +222,9 @@ fn what_nginx_cannot_read_is_a_problem_on_a_server_of_our_own() {
 fn files_of_before_that_were_kept_still_work() {
     let site = site();
     site.start();
-    let Some(server) = own_with(&root(&site), &site.socket(), UPSTREAM, LOCATIONS, |here| {
+    // as scripts/install writes it beside a limits.conf of before
+    let level = format!("include singularity-nginx/problems.conf; {UPSTREAM}");
+    let Some(server) = own_with(&root(&site), &site.socket(), &level, LOCATIONS, |here| {
         change(here, "locations.conf", "singularity-nginx/error-location.conf", "singularity-nginx/limited.conf");
         change(
             here,
@@ -234,6 +233,7 @@ fn files_of_before_that_were_kept_still_work() {
             "error_page 429 = $singularity_nginx_limited;",
         );
         change(here, "limit-runs.conf", "limit_conn singularity_nginx_runs 40;", "limit_conn all 1;");
+        change(here, "limits.conf", "include singularity-nginx/problems.conf;", "");
         let zone = "limit_req_zone $singularity_nginx_visitor zone=singularity_nginx_run_rate:1m rate=20r/s;";
         change(here, "limits.conf", zone, &format!("limit_conn_zone $server_name zone=all:1m; {zone}"));
     }) else {
