@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +107,7 @@ impl<'a> HostCache<'a> {
     /// Somebody has seen the runtime refuse a run: what is kept of it is asked again, unless it is of this minute.
     pub fn invalidate(self) {
         let path = self.file("features");
-        if age(&path).is_some_and(|age| age > FRESH) {
+        if state_file::age(&path).is_some_and(|age| age > FRESH) {
             let _ = std::fs::remove_file(path);
         }
     }
@@ -132,7 +132,7 @@ impl<'a> HostCache<'a> {
     fn ask(self, lock: File) -> Receiver<Result<Host, RuntimeError>> {
         let (send, answer) = mpsc::channel();
         let refusal = self.file("refusal");
-        let just_refused = age(&refusal).filter(|age| *age < PAUSE).and_then(|_| read(&refusal));
+        let just_refused = state_file::age(&refusal).filter(|age| *age < PAUSE).and_then(|_| read(&refusal));
         if let Some(refused @ Unanswered::Refuses(_)) = just_refused {
             let _ = send.send(Err(refused.error(self.runtime)));
             return answer;
@@ -229,14 +229,10 @@ fn record(path: &Path, what: &impl Serialize) -> std::io::Result<()> {
     state_file::replace(path, &serde_json::to_vec(what)?)
 }
 
-/// How old a file is. One of the future is as old as can be: the clock was set back since, and nobody knows by how much.
-fn age(path: &Path) -> Option<Duration> {
-    let modified = path.metadata().ok()?.modified().ok()?;
-    Some(SystemTime::now().duration_since(modified).unwrap_or(Duration::MAX))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
     use crate::run::Finding;
 

@@ -38,7 +38,7 @@ mod runtime_flags;
 mod runtime_probe;
 mod seccomp;
 mod slots;
-mod state_file;
+pub mod state_file;
 mod supervisor;
 mod syscalls;
 mod trials;
