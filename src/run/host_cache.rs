@@ -1,8 +1,9 @@
 //! What is known of this host, kept in the state folder: read, found out, found out again.
 //!
 //! In: a runtime, the state folder, and the features that a run needs. Out: a [`Host`] in which all of these are known, or why
-//! nothing may run. What is kept lies in a file that is named by what it depends on: the runtime's path, inode and mtime, the
-//! boot, and this program. *Unknown* is never kept: whoever needs to know asks again. Deleting the file costs one more look.
+//! nothing may run. What is kept lies in a file that is named by (a hash of) what it depends on: the runtime's path, inode
+//! and mtime, the boot, and this program. *Unknown* is never kept: whoever needs to know asks again. Deleting the file costs
+//! one more look.
 //!
 //! One asks at a time, over all processes of the site, by a lock; the others wait for the answer, 5 s at most.
 
@@ -15,6 +16,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::host::Host;
 use super::host_feature::HostFeature;
@@ -159,8 +161,12 @@ impl<'a> HostCache<'a> {
         // what is asked differs from one version of ours to the next
         let (own_inode, own_mtime) = identity(Path::new("/proc/self/exe"));
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let path = runtime.to_string_lossy().replace('/', "+");
-        self.state.join(format!("{what}-{own_inode}-{own_mtime}-{}-{inode}-{mtime}-{path}.json", boot.trim()))
+        // a hash, because a path may be longer than a file's name
+        let mut hash = Sha256::new();
+        hash.update(format!("{own_inode} {own_mtime} {} {inode} {mtime} ", boot.trim()));
+        hash.update(runtime.as_os_str().as_encoded_bytes());
+        let hash: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        self.state.join(format!("{what}-{hash}.json"))
     }
 }
 
@@ -248,6 +254,18 @@ mod tests {
         let kept = cache.recorded().unwrap();
         assert_eq!(kept, found.answered());
         assert_eq!(kept.finding(HostFeature::NetworkNamespaces), Finding::Unknown("nobody has asked yet".to_owned()));
+    }
+
+    /// A path may be much longer than a name (limits.h, NAME_MAX): what cannot be kept would be asked again by every run.
+    #[test]
+    fn what_is_known_of_a_runtime_with_a_long_path_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |end: &str| Runtime::at(Path::new(&format!("/opt/{}/{end}", "sub-folder/".repeat(40))));
+        let (one, other) = (at("apptainer"), at("singularity"));
+        let cache = HostCache::new(&one, folder.path());
+        record(&cache.file("features"), &Host::all("x")).unwrap();
+        assert_eq!(cache.recorded(), Some(Host::all("x")));
+        assert_eq!(HostCache::new(&other, folder.path()).recorded(), None, "each has a file of its own");
     }
 
     #[test]
