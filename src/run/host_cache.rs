@@ -8,6 +8,7 @@
 //! One asks at a time, over all processes of the site, by a lock; the others wait for the answer, 5 s at most.
 
 use std::fs::{File, TryLockError};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
@@ -57,7 +58,7 @@ impl<'a> HostCache<'a> {
             if let Some(found) = known() {
                 return Ok(found);
             }
-            if let Some(lock) = probe_lock(self.state) {
+            if let Some(lock) = self.probe_lock()? {
                 // whoever had the lock may have found it out since
                 if let Some(found) = known() {
                     return Ok(found);
@@ -80,7 +81,7 @@ impl<'a> HostCache<'a> {
     pub fn renew(self) -> Result<Host, RuntimeError> {
         let until = Instant::now() + 2 * TIMEOUT;
         loop {
-            if let Some(_lock) = probe_lock(self.state) {
+            if let Some(_lock) = self.probe_lock()? {
                 return self.find_out();
             }
             if Instant::now() >= until {
@@ -153,6 +154,10 @@ impl<'a> HostCache<'a> {
         answer
     }
 
+    fn probe_lock(self) -> Result<Option<File>, RuntimeError> {
+        probe_lock(self.state).map_err(|error| RuntimeError::Lock(self.state.join(LOCK), error.to_string()))
+    }
+
     /// Named by all that an answer depends on.
     fn file(self, what: &str) -> PathBuf {
         let identity = |path: &Path| path.metadata().map_or((0, 0), |metadata| (metadata.ino(), metadata.mtime()));
@@ -217,12 +222,13 @@ pub fn finish(before: impl FnOnce()) {
 }
 
 /// The right to ask, until it is dropped; `None` while somebody else asks.
-fn probe_lock(state: &Path) -> Option<File> {
+fn probe_lock(state: &Path) -> io::Result<Option<File>> {
     let path = state.join(LOCK);
-    let file = state_file::open(&path).ok()?;
+    let file = state_file::open(&path)?;
     match file.try_lock() {
-        Ok(()) => state_file::is_at(&file, &path).then_some(file),
-        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => None,
+        Ok(()) => Ok(state_file::is_at(&file, &path).then_some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
@@ -231,7 +237,7 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
 }
 
 /// The caller holds the lock.
-fn record(path: &Path, what: &impl Serialize) -> std::io::Result<()> {
+fn record(path: &Path, what: &impl Serialize) -> io::Result<()> {
     state_file::replace(path, &serde_json::to_vec(what)?)
 }
 
@@ -272,10 +278,10 @@ mod tests {
     fn who_does_not_have_the_turn_waits_and_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let held = probe_lock(folder.path()).unwrap();
-        assert!(probe_lock(folder.path()).is_none());
+        assert!(held.is_some() && probe_lock(folder.path()).unwrap().is_none());
         // a lock whose file is gone is no lock, and keeps nobody else from one
         std::fs::remove_file(folder.path().join("probe.lock")).unwrap();
-        assert!(probe_lock(folder.path()).is_some());
+        assert!(probe_lock(folder.path()).unwrap().is_some());
         drop(held);
     }
 
