@@ -48,7 +48,7 @@ pub use handle::{Client, Reader, Run, StartError};
 pub use host::{Finding, Host};
 pub use host_cache::{HostCache, finish as finish_probing};
 pub use host_feature::HostFeature;
-pub use invocation::{Invocation, InvocationOptions, command, shell_quoted};
+pub use invocation::{Invocation, InvocationOptions, command, gives_up, shell_quoted};
 pub use limits::Limits;
 pub use outcome::{End, Event, Outcome, SignalName, signal, signal_of};
 pub use process_tree::become_subreaper;
