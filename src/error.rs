@@ -35,6 +35,9 @@ pub enum Error {
     Find(#[from] FindError),
     #[error("no such page of the list, the last is {0}")]
     Page(usize),
+    /// `version` of an OpenAPI document is none of these.
+    #[error("no document of that version")]
+    Version(&'static [&'static str]),
     #[error("no such app")]
     NoApp,
     #[error("metadata: {0}")]
@@ -112,6 +115,7 @@ impl Error {
             Error::Find(FindError::Denied) | Error::Metadata(_) => Code::UnreadableImage,
             Error::NotRun(_) | Error::Runtime(RuntimeError::Evaluates(_)) => Code::NotRunHere,
             Error::Page(_) => Code::BadPage,
+            Error::Version(_) => Code::UnknownVersion,
             Error::NoApp | Error::Find(FindError::NoApp) => Code::NoSuchApp,
             Error::Distrust(_) => Code::NotTrusted,
             Error::NoDownload => Code::NotOffered,
@@ -185,6 +189,7 @@ impl Error {
                 "Look at the image's page for the apps it has.".to_owned()
             }
             Error::Find(error) => sentence(error),
+            Error::Version(known) => format!("Send `version` as {}, or leave it out.", known.join(" or ")),
             Error::Page(last) => format!("Send `page` as a whole number from 1 to {last}, or leave it out."),
             Error::Metadata(error) => sentence(error),
             Error::NotRun(why) => sentence(why),

@@ -30,10 +30,6 @@ pub fn way_changeable(path: &Path, owner: Option<u32>, shared: &Path) -> Option<
 fn first_open_step(path: &Path, owner: Option<u32>, shared: Option<&Path>) -> Option<PathBuf> {
     // the end is spared where only the way counts
     let spared = usize::from(shared.is_some());
-    let is_shared = |step: &Path| {
-        let folder = step.parent().filter(|folder| shared.is_some_and(|shared| folder.starts_with(shared)));
-        folder.and_then(|folder| folder.metadata().ok()).is_some_and(|metadata| metadata.mode() & 0o020 != 0)
-    };
     let Ok(mut way) = std::path::absolute(path) else { return Some(path.to_owned()) };
     for _ in 0..MAX_LINKS {
         let mut below: Option<Metadata> = None;
@@ -44,7 +40,7 @@ fn first_open_step(path: &Path, owner: Option<u32>, shared: Option<&Path>) -> Op
             // the mode of a link says nothing: its folder counts
             let open = !metadata.is_symlink() && Rights::of_step(step, &metadata).foreign_writer().is_some();
             let sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0 && below.as_ref().is_some_and(ours);
-            let foreign = || !ours(&metadata) && !is_shared(step);
+            let foreign = || !ours(&metadata) && !is_shared(step, shared);
             if number >= spared && (foreign() || (open && !sticky)) {
                 return Some(step.to_owned());
             }
@@ -60,6 +56,12 @@ fn first_open_step(path: &Path, owner: Option<u32>, shared: Option<&Path>) -> Op
         way = if rest.as_os_str().is_empty() { target } else { target.join(rest) };
     }
     Some(path.to_owned())
+}
+
+/// Whether a step lies in a folder, at or below `shared`, that a group may write to.
+fn is_shared(step: &Path, shared: Option<&Path>) -> bool {
+    let folder = step.parent().filter(|folder| shared.is_some_and(|shared| folder.starts_with(shared)));
+    folder.and_then(|folder| folder.metadata().ok()).is_some_and(|metadata| metadata.mode() & 0o020 != 0)
 }
 
 /// Whether an owner can change nothing that root, this account or `also` could not change anyway.
@@ -146,6 +148,25 @@ mod tests {
     use super::*;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
+
+    /// Whose a step is counts, unless a group may write to the folder that it lies in.
+    #[test]
+    fn a_member_of_the_group_may_own_what_lies_in_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().canonicalize().unwrap().join("data");
+        fs::create_dir_all(data.join("lab")).unwrap();
+        fs::write(data.join("lab/x"), "").unwrap();
+        let mode = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        let is_shared = |step: &str| is_shared(&data.join(step), Some(&data));
+        mode(&data, 0o755);
+        assert!(!is_shared("lab") && !is_shared("lab/x"));
+        mode(&data, 0o775);
+        assert!(
+            is_shared("lab") && !is_shared("lab/x") && !is_shared("") && !super::is_shared(&data.join("lab"), None)
+        );
+        mode(&data.join("lab"), 0o775);
+        assert!(is_shared("lab/x"));
+    }
 
     #[test]
     fn every_step_counts_and_links_are_followed() {

@@ -111,10 +111,12 @@ pub fn completion(shell: &str) -> Result<String, CliError> {
     let images = "singularity-nginx list 2>/dev/null | sed -n '/^not served/!s/ .*//p'";
     match shell {
         "bash" => Ok(format!(
-            "_singularity_nginx() {{\n    local word=${{COMP_WORDS[COMP_CWORD]}} words=\"{commands} {options}\"\n    \
+            "_singularity_nginx() {{\n    local line=${{COMP_LINE:0:COMP_POINT}} words=\"{commands} {options}\"\n    local word=${{line##* }}\n    \
              case ${{COMP_WORDS[1]}} in inspect|openapi|check|run) words=\"$({images}) {options}\" ;; \
              completion) words=\"bash zsh fish\" ;; esac\n    \
-             mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n}}\n\
+             mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n    \
+             # bash takes `:`, `=` and `@` for ends of words and replaces only what follows the last of them\n    \
+             COMPREPLY=(\"${{COMPREPLY[@]#\"${{word%\"${{word##*[:=@]}}\"}}\"}}\")\n}}\n\
              complete -F _singularity_nginx singularity-nginx\n"
         )),
         "zsh" => Ok(format!(

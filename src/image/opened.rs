@@ -113,12 +113,13 @@ impl Image {
         let owner = self.folders.first().map(|data| data.uid);
         // a folder that a group of ours writes to holds what its members put there
         let mut shared = false;
-        for folder in &self.folders {
-            folder_trust(folder)?;
-            if !shared && !trust::trusted_owner(folder.uid, owner) {
-                return Err(Distrust::Way);
+        for (depth, folder) in self.folders.iter().enumerate() {
+            match folder_trust(folder) {
+                Err(why) if depth == 0 => return Err(why),
+                Err(_) => return Err(Distrust::Way),
+                Ok(()) if !shared && !trust::trusted_owner(folder.uid, owner) => return Err(Distrust::Way),
+                Ok(()) => shared |= folder.mode & 0o020 != 0,
             }
-            shared |= folder.mode & 0o020 != 0;
         }
         match self.rights.foreign_writer() {
             Some(Writer::Everybody) => return Err(Distrust::ImageWritableByAll),
@@ -208,5 +209,34 @@ mod tests {
         assert_eq!(image.trust(), Err(Distrust::Owner));
         image.folders[0].mode = 0o775;
         assert_eq!(image.trust(), Ok(()), "a member's, in a folder of the group");
+    }
+
+    /// Each folder on the way counts; its owner is anybody's where a group of ours may write to the folder above.
+    #[test]
+    fn who_could_have_changed_a_folder_on_the_way() {
+        let own = rustix::process::getegid().as_raw();
+        let (us, other) =
+            (rustix::process::geteuid().as_raw(), rustix::process::geteuid().as_raw().wrapping_add(77_777));
+        let table = [
+            (0o755, 0o755, own, us, Ok(())),
+            (0o755, 0o755, own, other, Err(Distrust::Way)),
+            (0o775, 0o755, own, other, Ok(())),
+            (0o755, 0o775, own, us, Ok(())),
+            (0o755, 0o775, own.wrapping_add(77_777), us, Err(Distrust::Way)),
+            (0o755, 0o757, own, us, Err(Distrust::Way)),
+            (0o755, 0o1777, own, us, Err(Distrust::Way)),
+            (0o775, 0o757, own, other, Err(Distrust::Way)),
+        ];
+        for (data, mode, gid, uid, expected) in table {
+            let there = tempfile::tempdir().unwrap();
+            let path = there.path().join("lab/a.sif");
+            std::fs::create_dir(there.path().join("lab")).unwrap();
+            std::fs::write(&path, "x").unwrap();
+            let rights = |mode, uid, gid| Rights { mode, uid, gid, list: false };
+            let folders = vec![rights(data, us, own), rights(mode, uid, gid)];
+            let name = ImageName::parse("lab/a.sif").unwrap();
+            let image = Image::new(name, path.clone(), File::open(&path).unwrap(), folders).unwrap();
+            assert_eq!(image.trust(), expected, "{data:o} {mode:o} {gid} {uid}");
+        }
     }
 }

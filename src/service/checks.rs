@@ -11,14 +11,17 @@ impl Service {
     /// out, which starts processes; without, only what is written down of an
     /// earlier trial is told.
     pub fn checks(&self, probe: bool) -> Vec<Check> {
-        self.checks_of(&self.listing(), &self.in_use(), probe)
+        // whoever watches asks often: the data folder itself says whether it can be read
+        let listing = if probe { self.listing() } else { self.top() };
+        self.checks_of(&listing, &self.in_use(), probe)
     }
 
     fn checks_of(&self, listing: &Result<Listing, Error>, in_use: &Result<usize, Error>, probe: bool) -> Vec<Check> {
         let runtime = Runtime::find(self.config.runtime.as_deref());
         let mut checks = vec![self.in_folder(check_data(listing)), check_state(in_use)];
         checks.extend(self.check_trust());
-        checks.extend(listing.as_ref().ok().and_then(|listing| self.check_tables(listing)));
+        checks.extend(listing.as_ref().ok().filter(|_| probe).and_then(|listing| self.check_tables(listing)));
+        checks.extend(listing.as_ref().ok().and_then(check_size));
         checks.extend(self.check_logo());
         checks.extend(self.check_visitors());
         checks.extend(runtime.as_ref().ok().and_then(owned));
@@ -175,6 +178,17 @@ fn check_data(listing: &Result<Listing, Error>) -> Check {
     let counted =
         |listing: &Listing| format!("images: {}, entries not served: {}", listing.images.len(), listing.refused.len());
     needed(data, listing.as_ref().map(counted))
+}
+
+/// More entries than are looked at.
+fn check_size(listing: &Listing) -> Option<Check> {
+    let size = Topic {
+        what: "data-size",
+        buys: "search, `random`, OpenAPI and totals know all images",
+        lost: "some images are found only by their address, or in the list of their folder",
+        get: "keep only images in the data folder",
+    };
+    listing.cut.then(|| better(size, "the data folder has more entries than are looked at".to_owned()))
 }
 
 fn check_state(in_use: &Result<usize, Error>) -> Check {

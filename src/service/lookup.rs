@@ -86,8 +86,7 @@ impl Service {
 
     /// The names of those that lie in no folder.
     pub fn top_names(&self) -> Result<Vec<ImageName>, Error> {
-        let listing = self.view()?.list(&FolderName::default())?;
-        Ok(listing.images.into_iter().map(|entry| entry.name).collect())
+        Ok(self.top()?.images.into_iter().map(|entry| entry.name).collect())
     }
 
     /// Some image, by the clock: nobody can predict or needs to. None where there is none.

@@ -141,4 +141,9 @@ impl Service {
     pub fn listing(&self) -> Result<Listing, Error> {
         self.view()?.list_all(&FolderName::default())
     }
+
+    /// What the data folder itself holds at this moment.
+    fn top(&self) -> Result<Listing, Error> {
+        self.view()?.list(&FolderName::default())
+    }
 }

@@ -17,9 +17,11 @@ use crate::support::{Site, Wire, python, servers, skip};
 pub const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/requirements.txt");
 
 /// Pages that are what they are as soon as they are loaded.
-const STILL: [&str; 15] = [
+const STILL: [&str; 17] = [
     "/",
     "/?q=zzz",
+    "/container/lab/",
+    "/container/lab/old/",
     "/container/hello-name.sif",
     "/container/everything.sif?colour=blue&x=1&note=a+b",
     "/container/everything.sif/sing",
@@ -43,6 +45,8 @@ const LIVE: [&str; 5] =
 fn all() -> Option<Site> {
     let site = demos()?.file("everything.sif", &everything()).file("broken.sif", b"no image at all");
     let site = site.file("terminal.sif", &terminal()?).set("download", true).set("show_definition", true);
+    fs::create_dir_all(site.data().join("lab/old")).unwrap();
+    fs::copy(site.path("data/everything.sif"), site.data().join("lab/everything:1.0")).unwrap();
     let logo = site.path("logo");
     fs::write(&logo, brand::LOGO).unwrap();
     let site = site.set("logo", logo.display());

@@ -267,11 +267,11 @@ fn shell(site: &Site, program: &str, script: &str) -> Option<String> {
 
 #[test]
 fn completion_offers_commands_and_images() {
-    let site = hello(Wire::Cgi).image("other.sif", &[]);
+    let site = hello(Wire::Cgi).image("other.sif", &[]).image("quast:5.0.1--py36_0", &[]);
     let bash = |words: &str, at: u32| {
         let script = format!(
             "eval \"$(singularity-nginx completion bash)\"; COMP_WORDS=(singularity-nginx {words}) COMP_CWORD={at}; \
-             _singularity_nginx; echo ${{COMPREPLY[@]}}"
+             COMP_LINE='singularity-nginx {words}' COMP_POINT=99; _singularity_nginx; echo ${{COMPREPLY[@]}}"
         );
         shell(&site, "bash", &script)
     };
@@ -280,13 +280,17 @@ fn completion_offers_commands_and_images() {
         ("inspect ar", 2, "argv.sif"),
         ("run x --dr", 3, "--dry-run"),
         ("completion z", 2, "zsh"),
+        ("run qu", 2, "quast:5.0.1--py36_0"),
+        ("run quast:5", 4, "5.0.1--py36_0"),
     ] {
         let Some(offered) = bash(words, at) else { break };
         assert_eq!(offered.trim(), expected, "{words}");
     }
     let fish =
         |line: &str| shell(&site, "fish", &format!("singularity-nginx completion fish | source; complete -C '{line}'"));
-    for (line, expected) in [("singularity-nginx ins", "inspect"), ("singularity-nginx run ", "argv.sif\nother.sif")] {
+    for (line, expected) in
+        [("singularity-nginx ins", "inspect"), ("singularity-nginx run ", "argv.sif\nother.sif\nquast:5.0.1--py36_0")]
+    {
         let Some(offered) = fish(line) else { break };
         assert_eq!(offered.trim(), expected, "{line}");
     }

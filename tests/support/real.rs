@@ -138,3 +138,21 @@ pub fn running(site: &Site, mark: u32) -> Vec<Process> {
     until("the container runs", HANG, || all().iter().any(|process| process.command == sleeper));
     all()
 }
+
+/// Makes a sandbox of an image; whether the runtime can do that here.
+pub fn unpacked(image: &Path, sandbox: &Path) -> bool {
+    let Some(runtime) = runtime() else { return false };
+    let home = sandbox.parent().expect("a folder");
+    let built = Command::new(runtime)
+        .args(["--quiet", "build", "--sandbox"])
+        .args([sandbox, image])
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+        .env("HOME", home)
+        .output()
+        .expect("the runtime");
+    if !built.status.success() {
+        skip(&String::from_utf8_lossy(&built.stderr));
+    }
+    built.status.success()
+}

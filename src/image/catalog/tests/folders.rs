@@ -137,6 +137,43 @@ fn folders_are_listed_and_entered() {
     }
 }
 
+/// Some file systems do not tell what an entry is.
+#[test]
+fn an_entry_of_an_unknown_kind_is_looked_at() {
+    let data = folder();
+    fs::create_dir_all(data.path().join("box/.singularity.d")).unwrap();
+    for name in ["lab", "x.img", "put.old"] {
+        fs::create_dir(data.path().join(name)).unwrap();
+    }
+    for name in ["a.sif", "bare", "x.txt"] {
+        fs::write(data.path().join(name), sif()).unwrap();
+    }
+    fs::write(data.path().join("text"), "text").unwrap();
+    special(&data.path().join("fifo"), FileType::Fifo);
+    special(&data.path().join("fifo.sif"), FileType::Fifo);
+    for (link, target) in
+        [("link", "bare"), ("link.sif", "a.sif"), ("to-lab", "lab"), ("gone.sif", "none"), ("to-box", "box")]
+    {
+        symlink(target, data.path().join(link)).unwrap();
+    }
+    let root = File::open(data.path()).unwrap();
+    let top = OpenFolder::top(&root).unwrap();
+    let told = |lookup: Lookup| match lookup {
+        Lookup::Image(entry) => format!("image {} {}", entry.name, entry.directory),
+        Lookup::Folder(name) => format!("folder {name}"),
+        Lookup::Refused(why) => format!("refused {why:?}"),
+        Lookup::Other => "other".to_owned(),
+    };
+    let mut seen = 0;
+    for entry in rustix::fs::Dir::read_from(&root).unwrap() {
+        let entry = entry.unwrap();
+        let known = told(top.look(entry.file_name(), entry.file_type()));
+        assert_eq!(told(top.look(entry.file_name(), FileType::Unknown)), known, "{:?}", entry.file_name());
+        seen += usize::from(known != "other");
+    }
+    assert_eq!(seen, 11);
+}
+
 #[test]
 fn the_first_prefix_that_is_an_image_ends_its_name() {
     let data = folder();
