@@ -11,7 +11,7 @@ mod spool;
 use crate::args::{Blank, Input};
 use crate::error::Error;
 use crate::http::{Method, Request, Response};
-use crate::image::{FindError, FolderName, TargetPath};
+use crate::image::{FindError, FolderName, NotRun, TargetPath};
 use crate::log;
 use crate::reply::{OpenApiVersion, Reply};
 use crate::routes::{Action, LOGO, Route};
@@ -72,7 +72,9 @@ impl Site {
             // a number that cannot be written down is no reason to refuse otherwise
             let _ = self.service.slots(None).map(|slots| slots.refuse());
         }
-        if error.status() >= 500 || matches!(error, Error::CrossSite | Error::Embedded | Error::Distrust(_)) {
+        if error.status() >= 500
+            || matches!(error, Error::CrossSite | Error::Embedded | Error::NotRun(NotRun::Distrust(_)))
+        {
             log::event("refused", &[("id", &id), ("status", &error.status()), ("why", &error)]);
         }
         self.shared(request, view::error(&error, request, &self.brand(request)))

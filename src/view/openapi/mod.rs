@@ -332,7 +332,7 @@ fn description(callable: &Callable, name: &str) -> Value {
 }
 
 fn summary(callable: &Callable) -> Option<String> {
-    callable.help.as_deref().and_then(crate::image::first_line)
+    callable.summary.clone()
 }
 
 /// A text as CommonMark that shows it as it is: fenced by more backticks than stand in it (§4.5).

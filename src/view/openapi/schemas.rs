@@ -130,6 +130,7 @@ fn folder_image() -> Value {
             "summary": nullable_text(),
             "args": named("Args"),
             "error": { "type": "string", "description": "Why it cannot be read" },
+            "refused": { "type": "string", "description": "Why it is not run" },
         }),
     )
 }
