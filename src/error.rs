@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::args::{BindError, InputError, Rejected};
 use crate::http::RequestError;
-use crate::image::{CatalogError, Distrust, FindError, MetadataError};
+use crate::image::{CatalogError, Distrust, FindError, MetadataError, NotRun};
 use crate::problems::Code;
 use crate::run::{HostFeature, RuntimeError, StartError, StateError};
 
@@ -35,14 +35,15 @@ pub enum Error {
     Find(#[from] FindError),
     #[error("no such page of the list, the last is {0}")]
     Page(usize),
+    /// `version` of an OpenAPI document is none of these.
+    #[error("no document of that version")]
+    Version(&'static [&'static str]),
     #[error("no such app")]
     NoApp,
     #[error("metadata: {0}")]
     Metadata(#[from] MetadataError),
     #[error("not run here: {0}")]
-    NotRun(&'static str),
-    #[error("not trusted: {0}")]
-    Distrust(#[from] Distrust),
+    NotRun(NotRun),
     #[error("download is not offered")]
     NoDownload,
     #[error("content of an unknown type")]
@@ -92,6 +93,12 @@ impl From<CatalogError> for Error {
     }
 }
 
+impl From<Distrust> for Error {
+    fn from(why: Distrust) -> Error {
+        Error::NotRun(NotRun::Distrust(why))
+    }
+}
+
 impl Error {
     /// Its row in the table of problems.
     pub fn code(&self) -> Code {
@@ -110,10 +117,11 @@ impl Error {
             Error::Find(FindError::NotFound | FindError::Folder(_)) => Code::NoSuchImage,
             Error::Find(FindError::Io(_)) => Code::ImageUnavailable,
             Error::Find(FindError::Denied) | Error::Metadata(_) => Code::UnreadableImage,
-            Error::NotRun(_) | Error::Runtime(RuntimeError::Evaluates(_)) => Code::NotRunHere,
+            Error::NotRun(NotRun::Obstacle(_)) | Error::Runtime(RuntimeError::Evaluates(_)) => Code::NotRunHere,
             Error::Page(_) => Code::BadPage,
+            Error::Version(_) => Code::UnknownVersion,
             Error::NoApp | Error::Find(FindError::NoApp) => Code::NoSuchApp,
-            Error::Distrust(_) => Code::NotTrusted,
+            Error::NotRun(NotRun::Distrust(_)) => Code::NotTrusted,
             Error::NoDownload => Code::NotOffered,
             Error::MediaType | Error::ContentEncoding(_) => Code::UnknownContent,
             Error::QueryBesideContent(_) => Code::QueryBesideContent,
@@ -185,10 +193,11 @@ impl Error {
                 "Look at the image's page for the apps it has.".to_owned()
             }
             Error::Find(error) => sentence(error),
+            Error::Version(known) => format!("Send `version` as {}, or leave it out.", known.join(" or ")),
             Error::Page(last) => format!("Send `page` as a whole number from 1 to {last}, or leave it out."),
             Error::Metadata(error) => sentence(error),
-            Error::NotRun(why) => sentence(why),
-            Error::Distrust(why) => format!("The image is not run: {why}."),
+            Error::NotRun(NotRun::Obstacle(why)) => sentence(why),
+            Error::NotRun(NotRun::Distrust(why)) => format!("The image is not run: {why}."),
             Error::NoDownload => {
                 "This site does not offer this image as a file. The site's owner can offer it (`download`).".to_owned()
             }

@@ -55,6 +55,8 @@ problems! {
         "A POST has its arguments in its content. Leave the query out of the address. Nothing has run."
     BadPage 400 "bad-page" "The list has no such page"
         "Send `page` as a whole number, or leave it out."
+    UnknownVersion 400 "unknown-version" "There is no document of that version"
+        "Send `version` as 3.1 or 3.0, or leave it out."
     ContentIncomplete 400 "content-incomplete" "The content ended too early"
         "The connection ended before the announced length of the content was reached. Send the content again."
     CrossSite 403 "cross-site" "A page of another site may not do this"

@@ -26,7 +26,7 @@ pub enum Reply {
     /// A finished run.
     FinishedRun(Box<FinishedRun>),
     /// What can be asked of the folder, or of one image.
-    OpenApi(Described),
+    OpenApi(Described, OpenApiVersion),
     /// A kind of problem in general.
     About(Code),
     /// Whether the site can do its work.
@@ -45,6 +45,30 @@ pub enum Reply {
     Form(TargetPath, String),
     /// Go there: a status and a place, with the query that goes along.
     Go(u16, Route, String),
+}
+
+/// A version of OpenAPI in which the documents are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OpenApiVersion {
+    /// What they are made in.
+    #[default]
+    V3_1,
+    /// The same for tools that read no other.
+    V3_0,
+}
+
+impl OpenApiVersion {
+    /// What they are called, in the order of the variants.
+    pub const NAMES: &'static [&'static str] = &["3.1", "3.0"];
+
+    /// The version of this name.
+    pub fn parse(name: &str) -> Option<OpenApiVersion> {
+        match name {
+            "3.1" => Some(OpenApiVersion::V3_1),
+            "3.0" => Some(OpenApiVersion::V3_0),
+            _ => None,
+        }
+    }
 }
 
 /// How the site calls itself, where it does.

@@ -49,6 +49,11 @@ impl RouteRow {
         }
     }
 
+    /// The path below the mount with this text in the place of the value.
+    pub fn filled(&self, text: &str) -> String {
+        self.pattern.replacen("{}", text, 1)
+    }
+
     /// The text in the place of the value; empty where the pattern has none.
     fn value<'a>(&self, path: &'a str) -> Option<&'a str> {
         match self.pattern.split_once("{}") {
@@ -165,7 +170,7 @@ impl Route {
     /// percent-encoding but that of a static file, which is ours.
     pub fn href(&self, mount: &Mount) -> String {
         let (row, value) = self.parts();
-        format!("{mount}{}", row.pattern.replacen("{}", &value, 1))
+        format!("{mount}{}", row.filled(&value))
     }
 
     /// The `Allow` field of it (RFC 9110 §10.2.1).

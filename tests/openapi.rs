@@ -15,7 +15,11 @@ mod front;
 mod public;
 #[path = "openapi/schema.rs"]
 mod schema;
+#[path = "openapi/shape.rs"]
+mod shape;
 mod support;
+#[path = "openapi/version.rs"]
+mod version;
 
 use std::collections::BTreeSet;
 use std::fs;

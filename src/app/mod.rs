@@ -11,9 +11,9 @@ mod spool;
 use crate::args::{Blank, Input};
 use crate::error::Error;
 use crate::http::{Method, Request, Response};
-use crate::image::{FindError, FolderName, TargetPath};
+use crate::image::{FindError, FolderName, NotRun, TargetPath};
 use crate::log;
-use crate::reply::Reply;
+use crate::reply::{OpenApiVersion, Reply};
 use crate::routes::{Action, LOGO, Route};
 pub use crate::run::Client;
 use crate::service::visitor_semaphore::VisitorPermit;
@@ -72,7 +72,9 @@ impl Site {
             // a number that cannot be written down is no reason to refuse otherwise
             let _ = self.service.slots(None).map(|slots| slots.refuse());
         }
-        if error.status() >= 500 || matches!(error, Error::CrossSite | Error::Embedded | Error::Distrust(_)) {
+        if error.status() >= 500
+            || matches!(error, Error::CrossSite | Error::Embedded | Error::NotRun(NotRun::Distrust(_)))
+        {
             log::event("refused", &[("id", &id), ("status", &error.status()), ("why", &error)]);
         }
         self.shared(request, view::error(&error, request, &self.brand(request)))
@@ -100,8 +102,8 @@ impl Site {
             },
             Route::Args(path) => Reply::Args(self.service.open(&path)?.spec),
             Route::Labels(path) => Reply::Labels(self.service.open(&path)?.labels),
-            Route::OpenApi => Reply::OpenApi(self.service.describe(None)?),
-            Route::ImageOpenApi(path) => Reply::OpenApi(self.service.describe(Some(&path))?),
+            Route::OpenApi => Reply::OpenApi(self.service.describe(None)?, version(&request.query)?),
+            Route::ImageOpenApi(path) => Reply::OpenApi(self.service.describe(Some(&path))?, version(&request.query)?),
             Route::Run(path) => return self.run(&path, request, client),
             Route::Download(path) => return self.send_file(&path, request),
             Route::Static(file) if file.as_str() == LOGO => Reply::Logo(self.service.logo().ok_or(Error::NoRoute)?),
@@ -187,12 +189,21 @@ impl Site {
 
     /// A page of a folder's list, by the query's `q` and `page`.
     fn folder(&self, folder: &FolderName, query: &str) -> Result<Folder, Error> {
-        let ask = |key: &str| {
-            url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == key).map(|(_, v)| v.into_owned())
-        };
-        let page = ask("page").map_or(Some(1), |page| page.parse().ok().filter(|page| (1..=LAST_PAGE).contains(page)));
-        self.service.list(folder, &ask("q").unwrap_or_default(), page.ok_or(Error::Page(LAST_PAGE))?)
+        let page = asked(query, "page")
+            .map_or(Some(1), |page| page.parse().ok().filter(|page| (1..=LAST_PAGE).contains(page)));
+        self.service.list(folder, &asked(query, "q").unwrap_or_default(), page.ok_or(Error::Page(LAST_PAGE))?)
     }
+}
+
+/// The value of a name in a query.
+fn asked(query: &str, key: &str) -> Option<String> {
+    url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == key).map(|(_, value)| value.into_owned())
+}
+
+/// In which version a document is wanted.
+fn version(query: &str) -> Result<OpenApiVersion, Error> {
+    let named = asked(query, "version").map(|name| OpenApiVersion::parse(&name));
+    named.unwrap_or(Some(OpenApiVersion::default())).ok_or(Error::Version(OpenApiVersion::NAMES))
 }
 
 /// A form as far as it is filled in.

@@ -18,6 +18,7 @@ mod input;
 mod json;
 mod label;
 mod name;
+mod near_miss;
 mod output;
 mod schema;
 mod spec;

@@ -14,6 +14,7 @@ use super::arg::Arg;
 use super::error::excerpt;
 use super::label::{ArgType, LABELS, MAX_AGE, MAX_ARGUMENTS, OURS, OUTPUT};
 use super::name::ArgName;
+use super::near_miss::near_miss;
 use super::output::{self, MediaType};
 use super::schema;
 use super::warning::{Warning, Warnings};
@@ -99,7 +100,7 @@ fn ours<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>, warnings: &mut War
             None if name.get(..OURS.len()).is_some_and(|start| start.eq_ignore_ascii_case(OURS)) => {
                 warnings.push(Warning::UnknownLabel(excerpt(name)));
             }
-            None => {}
+            None => warnings.extend(near_miss(name).map(|meant| Warning::NearMiss { name: excerpt(name), meant })),
         }
     }
     found.map(|text| text.filter(|text| !text.is_empty()))
@@ -116,6 +117,14 @@ fn declared(texts: [Option<&str>; 4], warnings: &mut Warnings) -> Vec<Arg> {
         text.unwrap_or_default().split(',').map(move |name| (label, kind, name.trim()))
     });
     for (label, kind, text) in names.filter(|(_, _, text)| !text.is_empty()) {
+        // what follows has become a label of its own, and is lost
+        let text = text.strip_suffix('\\').map_or(text, |before| {
+            warnings.push(Warning::Continued(label));
+            before.trim_end()
+        });
+        if text.is_empty() {
+            continue;
+        }
         let Some(name) = ArgName::new(text) else {
             warnings.push(Warning::NotAName { label, name: excerpt(text) });
             continue;

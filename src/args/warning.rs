@@ -21,6 +21,17 @@ pub enum Warning {
     /// A label that looks like one of ours.
     #[error("{0} is not a label of this program: use …_STR, …_INT, …_FLOAT, …_BOOL or …_SCHEMA")]
     UnknownLabel(String),
+    /// A label that does nothing and is nearly one that would.
+    #[error("{name} is not a label of this program: write {meant}")]
+    NearMiss {
+        /// An excerpt.
+        name: String,
+        /// The label that was meant.
+        meant: &'static str,
+    },
+    /// A value that ends with a backslash.
+    #[error("{0} ends with `\\`, which continues no label: write the whole label in one line")]
+    Continued(&'static str),
     /// A declared name that cannot be an option.
     #[error(
         "{label}: `{name}` is not an argument name: write a letter or `_`, then letters, digits, \
@@ -90,6 +101,12 @@ impl Warnings {
             self.kept.push(warning);
         } else {
             self.more += 1;
+        }
+    }
+
+    pub(super) fn extend(&mut self, warnings: Option<Warning>) {
+        if let Some(warning) = warnings {
+            self.push(warning);
         }
     }
 

@@ -7,10 +7,11 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::command_line::{CommandLine, target};
+use super::definition::labels_twice;
 use super::error::{CliError, allowed};
+use super::script::{expected, is_shell, options, passes_on};
 use crate::args::Arguments;
-use crate::error::Error;
-use crate::image::{Target, TargetPath};
+use crate::image::{Note, Target, TargetPath};
 use crate::run::{End, Outcome};
 use crate::service::{Caller, Opened, Service};
 
@@ -18,9 +19,10 @@ use crate::service::{Caller, Opened, Service};
 /// they get no arguments.
 pub fn check(site: &Service, asked: &CommandLine, out: &mut impl Write) -> Result<ExitCode, CliError> {
     let targets = match &asked.words[..] {
-        [] => everything(site)?,
+        [] => site.names()?.iter().map(TargetPath::from).collect(),
         words => words.iter().map(|word| target(word, asked)).collect::<Result<Vec<_>, _>>()?,
     };
+    let targets = with_apps(site, targets);
     let mut rows = Vec::new();
     let mut wrong = false;
     for target in targets {
@@ -52,16 +54,18 @@ pub fn check(site: &Service, asked: &CommandLine, out: &mut impl Write) -> Resul
     Ok(ExitCode::from(u8::from(wrong)))
 }
 
-/// All images, each followed by its apps.
-fn everything(site: &Service) -> Result<Vec<TargetPath>, CliError> {
+/// Images, each followed by its apps.
+fn with_apps(site: &Service, paths: Vec<TargetPath>) -> Vec<TargetPath> {
     let mut targets = Vec::new();
-    for image in site.names()? {
-        let path = TargetPath::from(&image);
-        let apps = site.open(&path).map(|opened| opened.metadata.apps).unwrap_or_default();
+    for path in paths {
+        let opened = site.open(&path).ok().filter(|opened| opened.target.app.is_none());
         targets.push(path);
-        targets.extend(apps.into_iter().map(|app| (&Target { image: image.clone(), app: Some(app.name) }).into()));
+        if let Some(Opened { target, metadata, .. }) = opened {
+            let apps = metadata.apps.into_iter().map(|app| Target { app: Some(app.name), ..target.clone() });
+            targets.extend(apps.map(|app| TargetPath::from(&app)));
+        }
     }
-    Ok(targets)
+    targets
 }
 
 /// One sentence for an image's author.
@@ -92,21 +96,27 @@ fn advice(opened: &Opened) -> Vec<Advice> {
         None => (&metadata.runscript, &metadata.help),
         Some(app) => (&app.runscript, &app.help),
     };
-    let declares = !opened.spec.args().is_empty();
-    match runscript {
-        None if metadata.entrypoint.is_empty() => {
-            found.push(Advice::wrong("it has no runscript, so there is nothing to run"))
-        }
-        Some(script) if declares && !passes_on(script) => {
+    let shell = runscript.as_deref().is_some_and(is_shell);
+    match opened.not_run() {
+        // an image of apps is as its author wants it
+        Some(why) if why.has_apps() => return found,
+        Some(why) => found.push(Advice::wrong(format!("it will not be run: {why}"))),
+        None if shell && !opened.spec.args().is_empty() && !runscript.as_deref().is_some_and(passes_on) => {
             found.push(Advice::wrong("its runscript does not pass on its arguments: end the command with \"$@\""));
         }
-        _ => {}
+        None => {}
+    }
+    let app = opened.target.app.as_ref().map(|app| app.as_str());
+    for label in labels_twice(metadata.definition.as_deref().unwrap_or_default(), app) {
+        found.push(Advice::wrong(format!(
+            "{label} is there more than once in its definition file, and only the last one counts: write all of it in one label"
+        )));
     }
     let help = help.as_deref().unwrap_or_default();
-    if help.trim().is_empty() {
+    if crate::image::summary(Some(help), &opened.labels).is_none() {
         found.push(Advice::better("it has no %help, so visitors do not learn what it is for"));
     }
-    let expected = options(help).chain(expected(runscript.as_deref().unwrap_or_default()));
+    let expected = options(help).chain(expected(runscript.as_deref().filter(|_| shell).unwrap_or_default()));
     for name in expected.filter(|name| opened.spec.get(name).is_none()).collect::<BTreeSet<_>>() {
         found
             .push(Advice::better(format!("it mentions --{name}, which no label declares, so visitors cannot send it")));
@@ -121,41 +131,20 @@ fn advice(opened: &Opened) -> Vec<Advice> {
             found.push(Advice::better(format!("nothing describes {}: describe it in {label} or in %help", arg.name)));
         }
     }
-    match opened.runs_here() {
-        Err(Error::NotRun(why)) => found.push(Advice::wrong(format!("it will not be run: {why}"))),
-        Err(Error::Distrust(why)) => found.push(Advice::wrong(format!("it will not be run: {why}"))),
-        _ => {}
+    let of_the_image = opened.target.app.is_none();
+    if let Some(folder) = opened.image.working_directory().filter(|_| of_the_image) {
+        found.push(Advice::better(format!(
+            "the Docker image that it was made from has the working directory {folder} (WORKDIR), but it will run in an empty \
+             home folder: use absolute paths, or begin the runscript with `cd {folder}`"
+        )));
     }
+    let told = |note: &&Note| matches!(note, Note::Fallback | Note::TooLong(_) | Note::Unread(_));
+    let notes = metadata.notes.iter().filter(told).filter(|_| of_the_image);
+    found.extend(notes.map(|note| Advice::better(format!("{note}: build it again"))));
     if let Some((architecture, here)) = metadata.architecture.and_then(|built| Some((built, built.foreign()?))) {
         found.push(Advice::wrong(format!("it is made for {architecture}, and this host is {here}")));
     }
     found
-}
-
-/// Whether a shell script looks at its arguments: `"$@"`, `$1`, `${2:-none}`, `$#`.
-fn passes_on(script: &str) -> bool {
-    let parameters = script.split('$').skip(1).map(|rest| rest.trim_start_matches('{'));
-    parameters.into_iter().any(|name| name.starts_with(|c: char| matches!(c, '@' | '*' | '#' | '1'..='9')))
-}
-
-/// Options that a text tells of: `--name`.
-fn options(text: &str) -> impl Iterator<Item = &str> {
-    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'));
-    words.filter_map(|word| word.strip_prefix("--")).filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
-}
-
-/// Options that a shell script looks for: `--name)` of a `case`, `= --name ]` of a test.
-fn expected(script: &str) -> impl Iterator<Item = &str> {
-    let lines = script.lines().flat_map(|line| {
-        let words = line.split_whitespace();
-        std::iter::once(";;").chain(words.clone()).zip(words)
-    });
-    let looked_for = lines.filter(|(before, word)| match *before {
-        ";;" | "in" | "|" => word.starts_with("--") && !word.contains('='),
-        "=" | "==" => true,
-        _ => false,
-    });
-    looked_for.flat_map(|(_, word)| options(word))
 }
 
 /// What the image does when it is run without arguments.
@@ -200,17 +189,6 @@ fn prints_around_json(stdout: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn options_that_a_script_looks_for_are_seen() {
-        let script = "case $1 in\n  --age) age=$2 ;;\n  --name | --nick-name) x=1 ;;\nesac\n[ \"$1\" = --steps ] && steps=$2\n\
-                      [ $1 == \"--x_y\" ]\ncase $1 in --one) x=$(date --utc) ;; --two|--three) ;; esac\nexec tool --verbose --level=3 \"$@\"\n";
-        assert_eq!(
-            expected(script).collect::<Vec<_>>(),
-            ["age", "name", "nick-name", "steps", "x_y", "one", "two", "three"]
-        );
-        assert_eq!(options("Use --age N or --is-dino. A dash -- is none, ---x neither, well--known too.").count(), 2);
-    }
 
     #[test]
     fn one_json_answer_among_other_lines_is_seen() {

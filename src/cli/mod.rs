@@ -4,10 +4,12 @@
 
 mod check;
 mod command_line;
+mod definition;
 mod error;
 mod help;
 mod plain;
 mod run;
+mod script;
 mod show;
 
 use std::ffi::OsString;

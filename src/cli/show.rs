@@ -44,26 +44,31 @@ pub fn list(site: &Service, as_json: bool, out: &mut impl Write) -> Result<ExitC
     let images = site.rows(listing.images)?;
     let wrong = !listing.refused.is_empty() || images.iter().any(|row| row.facts.is_err());
     let images = images.into_iter().map(|row| {
-        let (format, error) = match row.facts {
-            Ok(facts) => (facts.format.as_str(), None),
-            Err(error) => ("", Some(error)),
+        let (format, error, refused) = match row.facts {
+            Ok(facts) => (facts.format.as_str(), None, facts.refused.map(|why| why.to_string())),
+            Err(error) => ("", Some(error), None),
         };
-        (row.target.image, row.size.unwrap_or(0), format, error)
+        (row.target.image, row.size.unwrap_or(0), format, error, refused)
     });
     let images: Vec<_> = images.collect();
     if as_json {
         let rows: Vec<_> = images
             .iter()
-            .map(|(name, size, format, error)| {
-                json!({ "name": name.as_str(), "size": size, "format": format, "error": error })
+            .map(|(name, size, format, error, refused)| {
+                json!({ "name": name.as_str(), "size": size, "format": format, "error": error, "refused": refused })
             })
             .collect();
         let refused: Vec<_> =
             listing.refused.iter().map(|one| json!({ "name": one.shown, "reason": one.why.to_string() })).collect();
         writeln!(out, "{:#}", json!({ "images": rows, "refused": refused }))?;
     } else {
-        for (name, size, format, error) in &images {
-            writeln!(out, "{:<40} {:>12} {:<9} {}", name.as_str(), size, format, error.as_deref().unwrap_or(""))?;
+        for (name, size, format, error, refused) in &images {
+            let why = match (error, refused) {
+                (Some(error), _) => error.clone(),
+                (None, Some(why)) => format!("not run here: {why}"),
+                (None, None) => String::new(),
+            };
+            writeln!(out, "{:<40} {:>12} {:<9} {why}", name.as_str(), size, format)?;
         }
         for one in &listing.refused {
             writeln!(out, "not served: {}: {}", one.shown, one.why)?;

@@ -20,6 +20,10 @@ pub enum ImagePart {
     Labels,
     /// The runscript, of the image or of an app.
     Runscript,
+    /// What starts an instance.
+    Startscript,
+    /// The test script, of the image or of an app.
+    Test,
     /// The help text, of the image or of an app.
     Help,
     /// The definition file.
@@ -40,6 +44,8 @@ impl fmt::Display for ImagePart {
             Self::InspectMetadata => "inspect-metadata.json",
             Self::Labels => "the part with the labels",
             Self::Runscript => "the runscript",
+            Self::Startscript => "the startscript",
+            Self::Test => "the test script",
             Self::Help => "the help text",
             Self::Definition => "the definition file",
             Self::Apps => "the list of apps",

@@ -8,6 +8,7 @@
 
 use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType as Ext4FileType, Path, PathBuf};
 
+use super::access::Ownership;
 use super::error::{ImagePart, MetadataError};
 use super::tree::{FileType, MAX_DIRECTORY, MAX_TARGET, Tree};
 use super::window::{Fields, ReadAt, Window};
@@ -27,6 +28,7 @@ pub(super) struct Node {
     path: PathBuf,
     kind: FileType,
     size: u64,
+    ownership: Ownership,
 }
 
 impl Ext3 {
@@ -45,7 +47,8 @@ impl Ext3 {
                     Ext4FileType::Symlink => FileType::Link,
                     _ => FileType::Other,
                 };
-                Ok(Some(Node { path, kind, size: metadata.len() }))
+                let ownership = Ownership { mode: metadata.mode().into(), uid: metadata.uid(), gid: metadata.gid() };
+                Ok(Some(Node { path, kind, size: metadata.len(), ownership }))
             }
             Err(Ext4Error::NotFound | Ext4Error::NotADirectory | Ext4Error::MalformedPath | Ext4Error::PathTooLong) => {
                 Ok(None)
@@ -79,6 +82,10 @@ impl Tree for Ext3 {
         MetadataError::within(link.size, MAX_TARGET, ImagePart::FileSystem)?;
         let target = self.0.read_link(link.path.as_path()).map_err(translate)?;
         Ok(target.as_ref().to_vec())
+    }
+
+    fn ownership(&mut self, node: &Node) -> Result<Ownership, MetadataError> {
+        Ok(node.ownership)
     }
 
     fn content(&mut self, file: &Node, bound: usize, part: ImagePart) -> Result<Vec<u8>, MetadataError> {

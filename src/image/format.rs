@@ -46,19 +46,6 @@ impl Format {
             Self::Sandbox => "sandbox",
         }
     }
-
-    /// Why images of this format are not run here, whatever the runtime.
-    #[must_use]
-    pub fn not_run(self) -> Option<&'static str> {
-        match self {
-            // SingularityCE 4 takes them with `--oci` alone, and then no `--containall`
-            Self::OciSif => Some(
-                "it is a SIF in OCI mode, which no runtime runs with the isolation of this site; build it as an \
-                 ordinary SIF, with `apptainer build NAME.sif docker://…`",
-            ),
-            Self::Sif | Self::Squashfs | Self::Ext3 | Self::Sandbox => None,
-        }
-    }
 }
 
 impl fmt::Display for Format {
@@ -185,6 +172,8 @@ fn name_it(head: &[u8]) -> &'static str {
         "a tar archive; build an image of it with `apptainer build NAME.sif docker-archive:FILE`"
     } else if head.starts_with(&[0x1f, 0x8b]) {
         "a gzip file; unpack it, or build an image of it"
+    } else if head.starts_with(b"version https://git-lfs.github.com/spec/") {
+        "a Git LFS pointer, which stands for the image; fetch the image itself with `git lfs pull`"
     } else if head.starts_with(b"\x7fELF") {
         "a program"
     } else if text.starts_with(b"<") {
@@ -246,11 +235,12 @@ mod tests {
     fn what_it_is_instead() {
         let mut tar = vec![b'x'; 600];
         tar[257..262].copy_from_slice(b"ustar");
-        let table: [(&[u8], &str); 8] = [
+        let table: [(&[u8], &str); 9] = [
             (b"", "an empty file"),
             (&tar, "tar archive"),
             (b"\x1f\x8b\x08", "gzip"),
             (b"\x7fELF\x02", "program"),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "git lfs pull"),
             (b"\n<!DOCTYPE html>", "web page"),
             (b"Bootstrap: docker\nFrom: busybox\n", "definition file"),
             (&[0, 1, 2, 200], "something else"),

@@ -14,6 +14,7 @@ use super::error::{ImagePart, MetadataError};
 use super::labels::{Labels, MAX_LABELS, TOO_MANY};
 use super::metadata::{App, MAX_APPS, MAX_TEXT, Metadata, Note};
 use super::name::AppName;
+use super::obstacle::Runscript;
 
 /// Largest JSON document read, in bytes: it may hold several texts of [`MAX_TEXT`].
 pub(super) const MAX_DOCUMENT: usize = 1024 * 1024;
@@ -98,6 +99,8 @@ struct Attributes {
     labels: Labels,
     apps: Option<BTreeMap<String, Option<AppAttributes>>>,
     runscript: Option<String>,
+    startscript: Option<String>,
+    test: Option<String>,
     helpfile: Option<String>,
     deffile: Option<String>,
 }
@@ -107,6 +110,7 @@ struct Attributes {
 struct AppAttributes {
     labels: Labels,
     runscript: Option<String>,
+    test: Option<String>,
     helpfile: Option<String>,
 }
 
@@ -115,7 +119,11 @@ pub(super) fn inspect_metadata(bytes: &[u8], metadata: &mut Metadata) -> Result<
     let document: Document = parse(bytes, ImagePart::InspectMetadata)?;
     let attributes = document.data.attributes;
     metadata.labels = bounded(attributes.labels)?;
+    metadata.described = true;
+    metadata.script = Runscript::of(attributes.runscript.as_deref());
     metadata.runscript = metadata.fitting(ImagePart::Runscript, attributes.runscript);
+    metadata.startscript = metadata.fitting(ImagePart::Startscript, attributes.startscript);
+    metadata.test = metadata.fitting(ImagePart::Test, attributes.test);
     metadata.help = metadata.fitting(ImagePart::Help, attributes.helpfile);
     metadata.definition = metadata.fitting(ImagePart::Definition, attributes.deffile);
     for (name, app) in attributes.apps.unwrap_or_default() {
@@ -129,9 +137,11 @@ pub(super) fn inspect_metadata(bytes: &[u8], metadata: &mut Metadata) -> Result<
             continue;
         };
         let labels = bounded(app.labels)?;
+        let script = Runscript::of(app.runscript.as_deref());
         let runscript = metadata.fitting(ImagePart::Runscript, app.runscript);
+        let test = metadata.fitting(ImagePart::Test, app.test);
         let help = metadata.fitting(ImagePart::Help, app.helpfile);
-        metadata.apps.push(App { name, labels, runscript, help });
+        metadata.apps.push(App { name, labels, runscript, help, test, script });
     }
     Ok(())
 }
@@ -151,13 +161,14 @@ mod tests {
         let metadata = inspect(
             r##"{"data":{"attributes":{"apps":{"zoo":{"labels":{"A":"1"},"helpfile":"h\n"},"hello":{"runscript":"echo"},
             "../x":{},"none":null},"environment":{"/.singularity.d/env/90-environment.sh":"export API_KEY=s3cret"},
-            "labels":{"L":"v"},"runscript":"#!/bin/sh\n","helpfile":"help","deffile":"Bootstrap: x","test":[1]}},"type":"container"}"##,
+            "labels":{"L":"v"},"runscript":"#!/bin/sh\n","helpfile":"help","deffile":"Bootstrap: x","startscript":"s","test":"t","more":[1]}},"type":"container"}"##,
         )
         .unwrap();
         assert_eq!(metadata.labels.get("L"), Some("v"));
         assert_eq!(metadata.runscript.as_deref(), Some("#!/bin/sh\n"));
         assert_eq!(metadata.help.as_deref(), Some("help"));
         assert_eq!(metadata.definition.as_deref(), Some("Bootstrap: x"));
+        assert_eq!((metadata.startscript.as_deref(), metadata.test.as_deref()), (Some("s"), Some("t")));
         let names: Vec<_> = metadata.apps.iter().map(|app| app.name.as_str()).collect();
         assert_eq!(names, ["hello", "none", "zoo"]);
         assert_eq!(metadata.apps[2].labels.get("A"), Some("1"));

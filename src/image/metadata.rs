@@ -10,6 +10,7 @@ use super::error::ImagePart;
 use super::format::{Architecture, Format};
 use super::labels::Labels;
 use super::name::AppName;
+use super::obstacle::{Obstacle, Runscript};
 
 /// Longest text handed out (a runscript, a help text, a definition file) and most bytes of labels.
 pub const MAX_TEXT: usize = 256 * 1024;
@@ -23,6 +24,8 @@ pub enum Note {
     Signed,
     /// The file system is encrypted.
     Encrypted,
+    /// `inspect-metadata.json` cannot be used; the file system was read in its place.
+    Fallback,
     /// A text is longer than [`MAX_TEXT`] and left out.
     TooLong(ImagePart),
     /// The file system inside could not be read, so a part is missing.
@@ -38,6 +41,9 @@ impl fmt::Display for Note {
         match self {
             Self::Signed => f.write_str("signed; `apptainer verify` checks the signature"),
             Self::Encrypted => f.write_str("the file system is encrypted; running it needs a key"),
+            Self::Fallback => f.write_str(
+                "inspect-metadata.json is damaged or of another shape; this is what the file system says instead",
+            ),
             Self::TooLong(part) => {
                 write!(f, "{part} is longer than {MAX_TEXT} bytes and not shown")
             }
@@ -59,6 +65,18 @@ pub struct App {
     pub runscript: Option<String>,
     /// Its help text.
     pub help: Option<String>,
+    /// Its test script.
+    pub test: Option<String>,
+    /// Whether there is something to run.
+    pub(super) script: Runscript,
+}
+
+impl App {
+    /// One line about it.
+    #[must_use]
+    pub fn summary(&self) -> Option<String> {
+        summary(self.help.as_deref(), &self.labels)
+    }
 }
 
 /// What an image says of itself.
@@ -74,6 +92,10 @@ pub struct Metadata {
     pub runscript: Option<String>,
     /// Its help text.
     pub help: Option<String>,
+    /// What starts an instance.
+    pub startscript: Option<String>,
+    /// Its test script.
+    pub test: Option<String>,
     /// The file it was built from. It holds `%environment` verbatim: not for visitors unless the site says so.
     pub definition: Option<String>,
     /// Its apps, by name.
@@ -84,12 +106,44 @@ pub struct Metadata {
     pub environment_names: Vec<String>,
     /// What else to know.
     pub notes: Vec<Note>,
+    /// Whether there is something to run.
+    pub(super) script: Runscript,
+    /// Whether `inspect-metadata.json` said all this.
+    pub(super) described: bool,
+    /// What keeps anything of it from being run, the format aside.
+    pub(super) root: Root,
+}
+
+/// The root file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Root {
+    /// There is one.
+    There,
+    /// There is one that cannot be read.
+    Encrypted,
+    /// There is none.
+    Missing,
 }
 
 /// The first line that says something, cut to a bound.
 pub fn first_line(text: &str) -> Option<String> {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
     Some(line.chars().take(200).collect())
+}
+
+/// Labels that describe an image in a line, by their use: OCI's, those before them, and by hand.
+const DESCRIPTIONS: [&str; 4] = [
+    "org.opencontainers.image.description",
+    "org.opencontainers.image.title",
+    "org.label-schema.description",
+    "Description",
+];
+
+/// One line about an image or app: of its help, else of a label.
+#[must_use]
+pub fn summary(help: Option<&str>, labels: &Labels) -> Option<String> {
+    let label = || DESCRIPTIONS.iter().find_map(|key| first_line(labels.get_ignore_case(key)?));
+    help.and_then(first_line).or_else(label)
 }
 
 impl Metadata {
@@ -100,11 +154,38 @@ impl Metadata {
             labels: Labels::default(),
             runscript: None,
             help: None,
+            startscript: None,
+            test: None,
             definition: None,
             apps: Vec::new(),
             entrypoint: Vec::new(),
             environment_names: Vec::new(),
             notes: Vec::new(),
+            script: Runscript::Missing,
+            described: false,
+            root: Root::There,
+        }
+    }
+
+    /// One line about it.
+    #[must_use]
+    pub fn summary(&self) -> Option<String> {
+        summary(self.help.as_deref(), &self.labels)
+    }
+
+    /// Why the image, or one of its apps, cannot be run, whatever the runtime.
+    #[must_use]
+    pub fn obstacle(&self, app: Option<&AppName>) -> Option<Obstacle> {
+        match self.root {
+            _ if self.format == Format::OciSif => return Some(Obstacle::OciMode),
+            Root::Encrypted => return Some(Obstacle::Encrypted),
+            Root::Missing => return Some(Obstacle::NoContainer),
+            Root::There => {}
+        }
+        match app {
+            Some(app) => self.app(app).map_or(Runscript::Missing, |app| app.script).obstacle(),
+            None if self.script == Runscript::Missing && !self.apps.is_empty() => Some(Obstacle::OnlyApps),
+            None => self.script.obstacle(),
         }
     }
 

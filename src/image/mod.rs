@@ -16,6 +16,7 @@
 //! Every count, length, depth and offset that comes from a file is bounded where it is read; the bounds on what is
 //! handed out stand in `metadata`.
 
+mod access;
 mod catalog;
 mod confine;
 mod error;
@@ -26,6 +27,8 @@ mod json;
 mod labels;
 mod metadata;
 mod name;
+mod not_run;
+mod obstacle;
 mod oci;
 mod opened;
 mod read;
@@ -46,7 +49,9 @@ pub use error::{ImagePart, MetadataError};
 pub use extension::{EXTENSIONS, NEVER};
 pub use format::{Architecture, Format};
 pub use labels::{Labels, MAX_LABELS};
-pub use metadata::{App, MAX_APPS, MAX_TEXT, Metadata, Note, first_line};
+pub use metadata::{App, MAX_APPS, MAX_TEXT, Metadata, Note, first_line, summary};
 pub use name::{AppName, FolderName, ImageName, MAX_APP_NAME, MAX_FOLDERS, MAX_IMAGE_NAME, NameError, RESERVED};
+pub use not_run::NotRun;
+pub use obstacle::Obstacle;
 pub use opened::{Distrust, Image};
 pub use target::{Target, TargetPath};

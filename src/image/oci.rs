@@ -22,6 +22,8 @@ const MAX_INDEXES: usize = 4;
 /// Most names of environment variables handed out, and the longest of them.
 const MAX_VARIABLES: usize = 512;
 const MAX_VARIABLE: usize = 128;
+/// Longest name of a working directory handed out.
+const MAX_FOLDER: usize = 256;
 
 #[derive(Deserialize)]
 struct Index {
@@ -115,6 +117,22 @@ pub(super) fn read(sif: &Sif<'_>, metadata: &mut Metadata) -> Result<(), Metadat
     Ok(())
 }
 
+/// The configuration that a runtime keeps of a Docker image: the inner part of an image's configuration, or all of it.
+#[derive(Deserialize)]
+struct KeptConfig {
+    #[serde(rename = "WorkingDir")]
+    working_directory: Option<String>,
+    config: Option<Box<KeptConfig>>,
+}
+
+/// The working directory of such a configuration; nothing where it is the root.
+pub(super) fn working_directory(bytes: &[u8]) -> Result<Option<String>, MetadataError> {
+    let kept: KeptConfig = json::parse(bytes, ImagePart::Oci)?;
+    let inner = kept.config.and_then(|config| config.working_directory);
+    let folder = kept.working_directory.or(inner).unwrap_or_default();
+    Ok((folder != "/" && (1..=MAX_FOLDER).contains(&folder.len())).then_some(folder))
+}
+
 fn blob(sif: &Sif<'_>, digest: &str) -> Result<Vec<u8>, MetadataError> {
     let mut blobs = sif.descriptors.iter().filter(|found| found.kind == DataType::OciBlob);
     let found = blobs.find(|found| found.extra == digest.as_bytes());
@@ -133,6 +151,7 @@ fn corrupt(why: &'static str) -> MetadataError {
 #[cfg(test)]
 mod tests {
     use super::super::format::Format;
+    use super::super::obstacle::Obstacle;
     use super::super::testing::{Object, sif};
     use super::*;
 
@@ -180,7 +199,7 @@ mod tests {
         objects.push(Object::inspect_metadata(r#"{"data":{"attributes":{"labels":{"A":"c"}}},"type":"container"}"#));
         let metadata = read(&objects).unwrap();
         assert_eq!((metadata.format, metadata.labels.iter().next()), (Format::OciSif, Some(("A", "c"))));
-        assert!(metadata.format.not_run().is_some() && Format::Sif.not_run().is_none());
+        assert_eq!(metadata.obstacle(None), Some(Obstacle::OciMode));
     }
 
     #[test]
@@ -189,6 +208,22 @@ mod tests {
             let metadata = read(&objects(&index(DIGESTS[0], "manifest"), config)).unwrap();
             assert!(metadata.labels.is_empty() && metadata.entrypoint.is_empty());
         }
+    }
+
+    #[test]
+    fn the_working_directory_is_told_unless_it_is_the_root() {
+        for (text, expected) in [
+            (r#"{"WorkingDir":"/app","Env":["A=s3cret"]}"#, Some("/app")),
+            (r#"{"config":{"WorkingDir":"/srv"}}"#, Some("/srv")),
+            (r#"{"WorkingDir":"/"}"#, None),
+            (r#"{"WorkingDir":""}"#, None),
+            ("{}", None),
+        ] {
+            assert_eq!(working_directory(text.as_bytes()).unwrap().as_deref(), expected, "{text}");
+        }
+        let long = format!(r#"{{"WorkingDir":"{}"}}"#, "/x".repeat(MAX_FOLDER));
+        assert_eq!(working_directory(long.as_bytes()).unwrap(), None);
+        assert!(working_directory(b"x").is_err());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::error::{ImagePart, MetadataError};
 use super::ext3::Ext3;
 use super::format::{self, Detected, Format};
 use super::metadata::Metadata;
+use super::name::AppName;
 use super::opened::Image;
 use super::sandbox::Sandbox;
 use super::sif;
@@ -38,6 +39,37 @@ impl Image {
             return Ok(metadata);
         }
         read_window(&Window::new(self.file(), self.size()))
+    }
+
+    /// Whether the runscript of the image, or of an app, may be executed; nothing where that cannot be found out.
+    pub(super) fn may_execute_runscript(&self, app: Option<&AppName>) -> Option<bool> {
+        let window = Window::new(self.file(), self.size());
+        sif::with_files(&window, |files| tree::may_execute_runscript(files, app)).ok().flatten()
+    }
+
+    /// Reads the scripts that nobody runs here (start, test), where the metadata do not have them yet.
+    pub fn read_other_scripts(&self, metadata: &mut Metadata) {
+        if metadata.described {
+            return;
+        }
+        let mut look = |files: &mut dyn FileSystem| {
+            tree::other_scripts(files, metadata);
+            Ok(())
+        };
+        let window = Window::new(self.file(), self.size());
+        // they are no less told for being unreadable
+        let _ = match self.is_directory() {
+            true => look(&mut Sandbox(self.file().as_fd())),
+            false => format::recognise(&window).and_then(|found| with_files(&window, &found, look)),
+        };
+    }
+
+    /// The working directory (WORKDIR) of the Docker image that a SIF was made from, where it says so. Runs start in HOME.
+    #[must_use]
+    pub fn working_directory(&self) -> Option<String> {
+        let window = Window::new(self.file(), self.size());
+        let found = (!self.is_directory()).then(|| format::recognise(&window))?.ok()?;
+        (found == Detected::Sif).then(|| sif::working_directory(&window).ok().flatten())?
     }
 
     /// Whether the image sets a locale for what runs in it (`LANG`, `LC_ALL` or `LC_CTYPE` in the scripts of its environment). Yes

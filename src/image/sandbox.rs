@@ -5,12 +5,14 @@
 //! Rule: openat2(2) with the directory as root, see `confine`.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{Dir, OFlags};
 
+use super::access::{EXECUTE, Ownership};
 use super::confine::{self, Edge};
 use super::error::{ImagePart, MetadataError};
 use super::tree::FileSystem;
@@ -41,6 +43,18 @@ impl FileSystem for Sandbox<'_> {
             return Err(MetadataError::TooLarge { part, bound, unit: "bytes" });
         }
         Ok(Some(bytes))
+    }
+
+    fn may_execute(&mut self, path: &str) -> Result<Option<bool>, MetadataError> {
+        let file = match self.open(path) {
+            Ok(None) => return Ok(None),
+            Ok(Some(file)) => file,
+            Err(MetadataError::Io(error)) if error.kind() == ErrorKind::PermissionDenied => return Ok(Some(false)),
+            Err(error) => return Err(error),
+        };
+        let metadata = file.metadata()?;
+        let ownership = Ownership { mode: metadata.mode(), uid: metadata.uid(), gid: metadata.gid() };
+        Ok(metadata.is_file().then(|| ownership.grants(EXECUTE)))
     }
 
     fn list(&mut self, path: &str, most: usize) -> Result<Option<Vec<Vec<u8>>>, MetadataError> {

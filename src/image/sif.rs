@@ -6,23 +6,26 @@
 
 pub(super) mod table;
 
-use self::table::{DataType, Sif};
+use self::table::{DataType, Descriptor, Sif};
 use super::error::{ImagePart, MetadataError};
 use super::ext3::Ext3;
 use super::format::Format;
 use super::json;
-use super::metadata::{MAX_TEXT, Metadata, Note};
+use super::metadata::{MAX_TEXT, Metadata, Note, Root};
+use super::obstacle::Runscript;
 use super::oci;
 use super::squashfs::Squashfs;
 use super::tree::{self, FileSystem};
 use super::window::Window;
 
 const INSPECT_METADATA: &[u8] = b"inspect-metadata.json";
+const OCI_CONFIG: &[u8] = b"oci-config.json";
 
-/// Squashfs, encrypted squashfs, ext3: the file systems of a partition.
+/// The file systems of a partition: squashfs, ext3, and squashfs encrypted by LUKS and by gocryptfs.
 const FS_SQUASH: u32 = 1;
 const FS_EXT3: u32 = 2;
-const FS_ENCRYPTED: u32 = 5;
+const FS_LUKS: u32 = 5;
+const FS_GOCRYPTFS: u32 = 6;
 
 /// Reads a SIF's metadata.
 pub(super) fn read(window: &Window<'_>) -> Result<Metadata, MetadataError> {
@@ -33,24 +36,30 @@ pub(super) fn read(window: &Window<'_>) -> Result<Metadata, MetadataError> {
     if sif.find(|kind| kind == DataType::Signature).is_some() {
         metadata.note(Note::Signed);
     }
-    if let Some(DataType::Partition { file_system, architecture, .. }) = sif.primary().map(|found| found.kind) {
-        metadata.architecture = architecture.or(metadata.architecture);
-        if file_system == FS_ENCRYPTED {
-            metadata.note(Note::Encrypted);
+    match sif.primary().map(|found| found.kind) {
+        Some(DataType::Partition { file_system, architecture, .. }) => {
+            metadata.architecture = architecture.or(metadata.architecture);
+            if matches!(file_system, FS_LUKS | FS_GOCRYPTFS) {
+                metadata.root = Root::Encrypted;
+                metadata.note(Note::Encrypted);
+            }
         }
+        _ if !oci => metadata.root = Root::Missing,
+        _ => {}
     }
     let described = sif.descriptors.iter().find(|found| found.kind == DataType::Json && found.name == INSPECT_METADATA);
-    if let Some(object) = described {
-        let bytes = object.bytes(json::MAX_DOCUMENT, ImagePart::InspectMetadata)?;
-        json::inspect_metadata(&bytes, &mut metadata)?;
-        return Ok(metadata);
+    match described.map(|object| sif.read_description(object, &mut metadata)) {
+        Some(Ok(())) => Ok(metadata),
+        Some(Err(error)) if metadata.root == Root::There && !oci => {
+            // as the runtime does; where that leads nowhere, too, the first error is the one to mend
+            metadata.note(Note::Fallback);
+            sif.read_older(&mut metadata).map_err(|_| error)?;
+            Ok(metadata)
+        }
+        Some(Err(error)) => Err(error),
+        None if oci => oci::read(&sif, &mut metadata).map(|()| metadata),
+        None => sif.read_older(&mut metadata).map(|()| metadata),
     }
-    if oci {
-        oci::read(&sif, &mut metadata)?;
-    } else {
-        sif.read_older(&mut metadata)?;
-    }
-    Ok(metadata)
 }
 
 /// Does something with the files of a SIF's root.
@@ -61,7 +70,33 @@ pub(super) fn with_files<T>(
     Sif::open(window)?.with_files(look)
 }
 
+/// The folder in which an image made from an OCI image would start by that image's own rules.
+pub(super) fn working_directory(window: &Window<'_>) -> Result<Option<String>, MetadataError> {
+    let sif = Sif::open(window)?;
+    let config = sif.descriptors.iter().find(|found| found.kind == DataType::Json && found.name == OCI_CONFIG);
+    match config {
+        Some(object) => oci::working_directory(&object.bytes(json::MAX_DOCUMENT, ImagePart::Oci)?),
+        None => Ok(None),
+    }
+}
+
 impl Sif<'_> {
+    /// What `inspect-metadata.json` says; of a runscript that it does not tell, what the partition says.
+    fn read_description(&self, object: &Descriptor<'_>, metadata: &mut Metadata) -> Result<(), MetadataError> {
+        let bytes = object.bytes(json::MAX_DOCUMENT, ImagePart::InspectMetadata)?;
+        let before = metadata.clone();
+        json::inspect_metadata(&bytes, metadata).inspect_err(|_| *metadata = before)?;
+        let untold = metadata.script == Runscript::Missing && metadata.runscript.is_none();
+        if untold && metadata.root == Root::There && metadata.format == Format::Sif {
+            // what cannot be read changes nothing
+            let _ = self.with_files(|files| {
+                tree::runscript(files, metadata);
+                Ok(())
+            });
+        }
+        Ok(())
+    }
+
     /// Older SIFs: labels and definition file may be objects of their own, the rest is in the partition.
     fn read_older(&self, metadata: &mut Metadata) -> Result<(), MetadataError> {
         if let Some(object) = self.find(|kind| kind == DataType::Definition) {
@@ -75,8 +110,10 @@ impl Sif<'_> {
         if let Some(object) = labels {
             metadata.labels = json::labels(&object.bytes(MAX_TEXT, ImagePart::Labels)?)?;
         }
+        if metadata.root != Root::There {
+            return Ok(());
+        }
         match self.read_partition(metadata) {
-            Err(MetadataError::Encrypted) if labels.is_some() => Ok(()),
             Err(_) if labels.is_some() => {
                 metadata.note(Note::Unread(ImagePart::FileSystem));
                 Ok(())
@@ -99,7 +136,7 @@ impl Sif<'_> {
         match partition.kind {
             DataType::Partition { file_system: FS_SQUASH, .. } => look(&mut Squashfs::open(&partition.data)?),
             DataType::Partition { file_system: FS_EXT3, .. } => look(&mut Ext3::open(&partition.data)?),
-            DataType::Partition { file_system: FS_ENCRYPTED, .. } => Err(MetadataError::Encrypted),
+            DataType::Partition { file_system: FS_LUKS | FS_GOCRYPTFS, .. } => Err(MetadataError::Encrypted),
             _ => Err(MetadataError::unsupported("a SIF whose system partition is neither squashfs nor ext3")),
         }
     }

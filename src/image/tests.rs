@@ -197,6 +197,29 @@ fn many_mutations() {
 }
 
 #[test]
+fn a_line_about_an_image_is_of_its_help_or_of_a_label() {
+    let labels = |pairs: &[(&str, &str)]| pairs.iter().copied().collect::<super::Labels>();
+    let all = [
+        ("Description", "d"),
+        ("org.label-schema.description", "c"),
+        ("org.opencontainers.image.title", "b"),
+        ("org.opencontainers.image.description", "\n a \n"),
+    ];
+    for (help, count, expected) in [
+        (Some("\n h\n"), 4, Some("h")),
+        (Some(" "), 4, Some("a")),
+        (None, 4, Some("a")),
+        (None, 3, Some("b")),
+        (None, 2, Some("c")),
+        (None, 1, Some("d")),
+        (None, 0, None),
+    ] {
+        assert_eq!(super::summary(help, &labels(&all[..count])).as_deref(), expected, "{help:?} {count}");
+    }
+    assert_eq!(super::summary(None, &labels(&[("DESCRIPTION", "x")])).as_deref(), Some("x"));
+}
+
+#[test]
 fn the_first_line_is_one_that_says_something() {
     assert_eq!(super::first_line("\n \n  one \ntwo").as_deref(), Some("one"));
     assert_eq!(super::first_line(" \n"), None);

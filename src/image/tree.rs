@@ -6,10 +6,12 @@
 //! Places: `/.singularity.d` (since release 2.3; before it `/.singularity` and `/singularity`); apps as
 //! <https://sci-f.github.io> has them, `/scif/apps/NAME/scif`.
 
+use super::access::{EXECUTE, Ownership, READ_AND_EXECUTE};
 use super::error::{ImagePart, MetadataError};
 use super::json;
 use super::metadata::{App, MAX_APPS, MAX_TEXT, Metadata, Note};
 use super::name::AppName;
+use super::obstacle::Runscript;
 use super::steps::{Step, Steps};
 
 /// Longest target of a link, as Linux has it.
@@ -25,6 +27,9 @@ pub(super) const MAX_DIRECTORY: u64 = 1024 * 1024;
 pub(super) trait FileSystem {
     /// The whole file; nothing when there is no such regular file.
     fn read(&mut self, path: &str, bound: usize, part: ImagePart) -> Result<Option<Vec<u8>>, MetadataError>;
+
+    /// Whether the account that serves may read and execute a file; nothing when there is no such regular file.
+    fn may_execute(&mut self, path: &str) -> Result<Option<bool>, MetadataError>;
 
     /// Names in a directory, `most` at most, in any order; nothing when there is no such directory.
     fn list(&mut self, path: &str, most: usize) -> Result<Option<Vec<Vec<u8>>>, MetadataError>;
@@ -48,6 +53,8 @@ pub(super) trait Tree {
     fn child(&mut self, folder: &Self::Node, name: &[u8]) -> Result<Option<Self::Node>, MetadataError>;
     /// Where a link leads, at most [`MAX_TARGET`] bytes.
     fn target(&mut self, link: &Self::Node) -> Result<Vec<u8>, MetadataError>;
+    /// Whose a node is.
+    fn ownership(&mut self, node: &Self::Node) -> Result<Ownership, MetadataError>;
     /// A regular file's bytes.
     fn content(&mut self, file: &Self::Node, bound: usize, part: ImagePart) -> Result<Vec<u8>, MetadataError>;
     /// A directory's names.
@@ -62,6 +69,20 @@ impl<T: Tree> FileSystem for T {
         }
     }
 
+    fn may_execute(&mut self, path: &str) -> Result<Option<bool>, MetadataError> {
+        let mut reachable = true;
+        let look = |tree: &mut T, folder: &T::Node| {
+            reachable = reachable && tree.ownership(folder)?.grants(EXECUTE);
+            Ok(())
+        };
+        match walk(self, path, look)? {
+            Some(node) if self.kind(&node) == FileType::File => {
+                Ok(Some(reachable && self.ownership(&node)?.grants(READ_AND_EXECUTE)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn list(&mut self, path: &str, most: usize) -> Result<Option<Vec<Vec<u8>>>, MetadataError> {
         match resolve(self, path)? {
             Some(node) if self.kind(&node) == FileType::Directory => self.names(&node, most).map(Some),
@@ -70,8 +91,16 @@ impl<T: Tree> FileSystem for T {
     }
 }
 
-/// Walks a path; `..` at the root stays there, a circle of links is nothing.
 fn resolve<T: Tree>(tree: &mut T, path: &str) -> Result<Option<T::Node>, MetadataError> {
+    walk(tree, path, |_, _| Ok(()))
+}
+
+/// Walks a path, and shows each folder on it; `..` at the root stays there, a circle of links is nothing.
+fn walk<T: Tree>(
+    tree: &mut T,
+    path: &str,
+    mut look: impl FnMut(&mut T, &T::Node) -> Result<(), MetadataError>,
+) -> Result<Option<T::Node>, MetadataError> {
     let mut above = Vec::new();
     let mut here = tree.root()?;
     // it begins at the root anyway
@@ -92,6 +121,7 @@ fn resolve<T: Tree>(tree: &mut T, path: &str) -> Result<Option<T::Node>, Metadat
             }
             Step::Name(name) => name,
         };
+        look(tree, &here)?;
         let Some(found) = tree.child(&here, &name)? else { return Ok(None) };
         if tree.kind(&found) != FileType::Link {
             above.push(std::mem::replace(&mut here, found));
@@ -114,16 +144,68 @@ pub(super) fn describe(files: &mut dyn FileSystem, metadata: &mut Metadata) -> R
             metadata.labels = json::labels(&bytes)?;
         }
     }
-    let places = ["/.singularity.d/runscript", "/.singularity/runscript", "/singularity"];
-    metadata.runscript = places.iter().find_map(|place| text(files, metadata, place, ImagePart::Runscript));
-    metadata.help = text(files, metadata, "/.singularity.d/runscript.help", ImagePart::Help);
+    runscript(files, metadata);
+    metadata.help = optional(files, metadata, "/.singularity.d/runscript.help", ImagePart::Help);
     if metadata.definition.is_none() {
-        metadata.definition = text(files, metadata, "/.singularity.d/Singularity", ImagePart::Definition);
+        metadata.definition = optional(files, metadata, "/.singularity.d/Singularity", ImagePart::Definition);
     }
     if apps(files, metadata).is_err() {
         metadata.note(Note::Unread(ImagePart::Apps));
     }
     Ok(())
+}
+
+/// Where a runscript may be: now, and before release 2.3.
+const RUNSCRIPTS: [&str; 3] = ["/.singularity.d/runscript", "/.singularity/runscript", "/singularity"];
+
+/// The runscript of an image.
+pub(super) fn runscript(files: &mut dyn FileSystem, metadata: &mut Metadata) {
+    for place in RUNSCRIPTS {
+        (metadata.runscript, metadata.script) = script(files, metadata, place);
+        if metadata.script != Runscript::Missing {
+            break;
+        }
+    }
+}
+
+/// A runscript, and whether it may be executed. One that cannot be read is there all the same.
+fn script(files: &mut dyn FileSystem, metadata: &mut Metadata, place: &str) -> (Option<String>, Runscript) {
+    match files.may_execute(place) {
+        Ok(None) => return (None, Runscript::Missing),
+        // what it says may not be known, and does not matter
+        Ok(Some(false)) => {
+            let text = files.read(place, MAX_TEXT, ImagePart::Runscript).ok().flatten().map(trimmed);
+            return (text, Runscript::Forbidden);
+        }
+        Ok(Some(true)) | Err(_) => {}
+    }
+    match text(files, metadata, place, ImagePart::Runscript) {
+        Ok(text) if Runscript::of(text.as_deref()) == Runscript::Missing => (text, Runscript::Missing),
+        Ok(text) => (text, Runscript::There),
+        Err(Noted) => (None, Runscript::There),
+    }
+}
+
+/// Whether the runscript of the image, or of an app, may be executed; nothing where there is none.
+pub(super) fn may_execute_runscript(
+    files: &mut dyn FileSystem,
+    app: Option<&AppName>,
+) -> Result<Option<bool>, MetadataError> {
+    match app {
+        Some(app) => files.may_execute(&format!("/scif/apps/{app}/scif/runscript")),
+        None => files.may_execute(RUNSCRIPTS[0]),
+    }
+}
+
+/// The scripts that nobody runs here, for who wants to know all.
+pub(super) fn other_scripts(files: &mut dyn FileSystem, metadata: &mut Metadata) {
+    metadata.startscript = optional(files, metadata, "/.singularity.d/startscript", ImagePart::Startscript);
+    metadata.test = optional(files, metadata, "/.singularity.d/test", ImagePart::Test);
+    let mut apps = std::mem::take(&mut metadata.apps);
+    for app in &mut apps {
+        app.test = optional(files, metadata, &format!("/scif/apps/{}/scif/test", app.name), ImagePart::Test);
+    }
+    metadata.apps = apps;
 }
 
 /// Whether the scripts that set an image's environment speak of a locale.
@@ -143,23 +225,33 @@ pub(super) fn sets_locale(files: &mut dyn FileSystem) -> Result<bool, MetadataEr
     Ok(false)
 }
 
+/// A text that is there and cannot be told; why is noted.
+struct Noted;
+
 /// A text that may be missing, too long or unreadable without harm to the rest.
-fn text(files: &mut dyn FileSystem, metadata: &mut Metadata, path: &str, part: ImagePart) -> Option<String> {
-    match files.read(path, MAX_TEXT, part) {
-        Ok(bytes) => {
-            let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-            // Newlines at the end are dropped, as `apptainer inspect` and inspect-metadata.json have it.
-            metadata.fitting(part, text.map(|text| text.trim_end_matches('\n').to_owned()))
-        }
-        Err(MetadataError::TooLarge { part: found, .. }) if found == part => {
-            metadata.note(Note::TooLong(part));
-            None
-        }
-        Err(_) => {
-            metadata.note(Note::Unread(part));
-            None
-        }
-    }
+fn text(
+    files: &mut dyn FileSystem,
+    metadata: &mut Metadata,
+    path: &str,
+    part: ImagePart,
+) -> Result<Option<String>, Noted> {
+    let note = match files.read(path, MAX_TEXT, part) {
+        Ok(bytes) => return Ok(metadata.fitting(part, bytes.map(trimmed))),
+        Err(MetadataError::TooLarge { part: found, .. }) if found == part => Note::TooLong(part),
+        Err(_) => Note::Unread(part),
+    };
+    metadata.note(note);
+    Err(Noted)
+}
+
+/// The same, for a text of which nothing else depends.
+fn optional(files: &mut dyn FileSystem, metadata: &mut Metadata, path: &str, part: ImagePart) -> Option<String> {
+    text(files, metadata, path, part).unwrap_or(None)
+}
+
+/// Bytes as text. Newlines at the end are dropped, as `apptainer inspect` and inspect-metadata.json have it.
+fn trimmed(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned()
 }
 
 fn apps(files: &mut dyn FileSystem, metadata: &mut Metadata) -> Result<(), MetadataError> {
@@ -182,9 +274,9 @@ fn apps(files: &mut dyn FileSystem, metadata: &mut Metadata) -> Result<(), Metad
             Some(bytes) => json::labels(&bytes)?,
             None => Default::default(),
         };
-        let runscript = text(files, metadata, &format!("{place}/runscript"), ImagePart::Runscript);
-        let help = text(files, metadata, &format!("{place}/runscript.help"), ImagePart::Help);
-        metadata.apps.push(App { name, labels, runscript, help });
+        let (runscript, script) = script(files, metadata, &format!("{place}/runscript"));
+        let help = optional(files, metadata, &format!("{place}/runscript.help"), ImagePart::Help);
+        metadata.apps.push(App { name, labels, runscript, help, test: None, script });
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::run::kept_for;
 use super::{Callable, Described, Service};
 use crate::args::ArgSpec;
 use crate::error::Error;
-use crate::image::{FolderName, ImageName, Labels, Listing, Metadata, Target, TargetPath};
+use crate::image::{AppName, FolderName, Image, Labels, Listing, Metadata, NotRun, Target, TargetPath, summary};
 
 /// Images, and folders, in one description.
 const MAX_IMAGES: usize = 100;
@@ -16,6 +16,9 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Characters of help for each image or app.
 const MAX_HELP: usize = 4096;
 
+/// How closely it is looked whether something is run.
+type Look = fn(&Image, &Metadata, Option<&AppName>) -> Option<NotRun>;
+
 impl Service {
     /// What can be called now. Images that cannot be read are left out; one that is asked for by name is an error.
     pub fn describe(&self, image: Option<&TargetPath>) -> Result<Described, Error> {
@@ -23,7 +26,7 @@ impl Service {
         if let Some(path) = image {
             let opened = self.image(path)?;
             let name = opened.name().clone();
-            let callables = self.callables(&name, &opened.metadata()?, opened.is_directory());
+            let callables = self.callables(&opened, &opened.metadata()?, Image::not_run_closely);
             return Ok(Described { image: Some(name), folders: Vec::new(), callables, left_out: 0, metrics });
         }
         let view = self.view()?;
@@ -33,14 +36,14 @@ impl Service {
         let mut bytes = 0;
         let mut seen = 0;
         for entry in names.iter().take(MAX_IMAGES) {
-            let read = view.image(&entry.name).map_err(Error::from).and_then(|image| Ok(image.metadata()?));
-            if let Ok(metadata) = read {
+            let read = |image: Image| image.metadata().map(|read| (image, read)).map_err(Error::from);
+            if let Ok((image, metadata)) = view.image(&entry.name).map_err(Error::from).and_then(read) {
                 bytes += metadata.apps.iter().map(|app| weight(&app.labels, &app.help)).sum::<usize>();
                 bytes += weight(&metadata.labels, &metadata.help);
                 if bytes > MAX_BYTES {
                     break;
                 }
-                callables.extend(self.callables(&entry.name, &metadata, entry.directory));
+                callables.extend(self.callables(&image, &metadata, Image::not_run));
             }
             seen += 1;
         }
@@ -48,14 +51,16 @@ impl Service {
     }
 
     /// An image and its apps.
-    fn callables(&self, name: &ImageName, metadata: &Metadata, directory: bool) -> Vec<Callable> {
+    fn callables(&self, image: &Image, metadata: &Metadata, not_run: Look) -> Vec<Callable> {
+        let (name, directory) = (image.name(), image.is_directory());
         let settings = self.config.settings(name.as_str());
-        let runs = metadata.format.not_run().is_none();
         let callable = |target: Target, labels: &Labels, help: &Option<String>| {
             let spec = ArgSpec::from_labels(labels.iter());
+            let runs = not_run(image, metadata, target.app.as_ref()).is_none();
             Callable {
                 download: settings.download && !directory && target.app.is_none(),
                 target,
+                summary: summary(help.as_deref(), labels),
                 help: help.as_ref().map(|text| text.chars().take(MAX_HELP).collect()),
                 max_age: kept_for(settings, &spec),
                 spec,

@@ -6,7 +6,7 @@ use crate::args::{ArgError, ArgSpec, BindError, BindReport, Input, Rejected, Val
 use crate::config::ImageSettings;
 use crate::error::Error;
 use crate::image::{
-    AppName, CatalogEntry, FindError, FolderName, Format, Found, Image, ImageName, Target, TargetPath, first_line,
+    AppName, CatalogEntry, FindError, FolderName, Found, Image, ImageName, NotRun, Target, TargetPath, summary,
 };
 use crate::run::{Runtime, command};
 
@@ -122,8 +122,12 @@ impl Service {
         if !owner && !self.config.settings(target.image.as_str()).show_definition {
             metadata.definition = None;
         }
+        let summary = summary(help.as_deref(), &labels);
+        if owner {
+            image.read_other_scripts(&mut metadata);
+        }
         let asked = self.asked(&target, &spec, input)?;
-        let refused = not_run(&image, metadata.format);
+        let refused = image.not_run_closely(&metadata, target.app.as_ref());
         let size = (!image.is_directory()).then(|| image.size());
         let modified = image.modified();
         let settings = self.config.settings(target.image.as_str());
@@ -136,6 +140,7 @@ impl Service {
             metadata,
             labels,
             help,
+            summary,
             runscript,
             spec,
             asked,
@@ -199,16 +204,11 @@ fn row(view: &FolderView, entry: CatalogEntry) -> FolderRow {
     }
 }
 
-/// Why an image must not be run, if so.
-fn not_run(image: &Image, format: Format) -> Option<String> {
-    let distrust = || image.trust().err().map(|why| why.to_string());
-    format.not_run().map(str::to_owned).or_else(distrust)
-}
-
 fn row_facts(image: &Image) -> Result<FolderRowDetails, Error> {
     let metadata = image.metadata()?;
-    let refused = not_run(image, metadata.format);
-    let summary = metadata.help.as_deref().and_then(first_line);
-    let spec = ArgSpec::from_labels(metadata.labels.iter());
-    Ok(FolderRowDetails { format: metadata.format, architecture: metadata.architecture, summary, spec, refused })
+    let refused = image.not_run(&metadata, None);
+    let (summary, spec) = (metadata.summary(), ArgSpec::from_labels(metadata.labels.iter()));
+    let instead = refused.is_some_and(NotRun::has_apps);
+    let apps = if instead { metadata.apps.into_iter().map(|app| app.name).collect() } else { Vec::new() };
+    Ok(FolderRowDetails { format: metadata.format, architecture: metadata.architecture, summary, spec, apps, refused })
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use crate::args::ArgSpec;
 use crate::config::Config;
 use crate::error::Error;
-use crate::image::{FolderName, Format, Image, Labels, Listing, Metadata, Target};
+use crate::image::{FolderName, Format, Image, Labels, Listing, Metadata, NotRun, Target};
 use crate::log;
 use crate::run::{self as processes, Client};
 use crate::visitor::Visitor;
@@ -87,12 +87,14 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Whether it may be run at all: a kind of image that is run here, which nobody else can change.
+    /// Why it is not run here, if so: it has nothing to run, or others could have changed it.
+    pub fn not_run(&self) -> Option<NotRun> {
+        self.image.not_run_closely(&self.metadata, self.target.app.as_ref())
+    }
+
+    /// The same as an error.
     pub fn runs_here(&self) -> Result<(), Error> {
-        match self.metadata.format.not_run() {
-            Some(why) => Err(Error::NotRun(why)),
-            None => Ok(self.image.trust()?),
-        }
+        self.not_run().map_or(Ok(()), |why| Err(Error::NotRun(why)))
     }
 
     /// Whether something else is at its path by now. Into ext3 the runtime writes.

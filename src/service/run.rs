@@ -118,7 +118,10 @@ impl Service {
         arguments: &Arguments,
     ) -> Result<(Run, Invocation), Error> {
         let Caller { visitor, client, .. } = caller;
-        opened.runs_here()?;
+        // a runscript was looked at before; who may write to the image may have changed
+        if let Some(why) = opened.image.not_run(&opened.metadata, opened.target.app.as_ref()) {
+            return Err(Error::NotRun(why));
+        }
         let slots = self.take_slots(opened.target.image.as_str(), visitor, client.as_ref())?;
         let invocation = self.invocation(opened, arguments.argv())?;
         if opened.replaced() {

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::time::SystemTime;
 
 use crate::args::{ArgError, ArgSpec, BindReport, MediaType, SanitisePolicy};
-use crate::image::{Architecture, FolderName, Format, ImageName, Labels, Metadata, Target};
+use crate::image::{AppName, Architecture, FolderName, Format, ImageName, Labels, Metadata, NotRun, Target};
 use crate::run::Outcome;
 
 /// The logo of the site.
@@ -75,12 +75,14 @@ pub struct FolderRowDetails {
     pub format: Format,
     /// Which processor it is for.
     pub architecture: Option<Architecture>,
-    /// The first line of its help.
+    /// One line about it.
     pub summary: Option<String>,
     /// Its arguments.
     pub spec: ArgSpec,
-    /// Why it must not be run, if so.
-    pub refused: Option<String>,
+    /// Its apps, where only they can be run.
+    pub apps: Vec<AppName>,
+    /// Why it is not run, if so.
+    pub refused: Option<NotRun>,
 }
 
 /// One image, or one app of it, whole.
@@ -98,14 +100,16 @@ pub struct ImageDetails {
     pub labels: Labels,
     /// The help that counts here.
     pub help: Option<String>,
+    /// One line about it.
+    pub summary: Option<String>,
     /// The runscript that counts here.
     pub runscript: Option<String>,
     /// Its arguments.
     pub spec: ArgSpec,
     /// What the visitor has typed so far, and what would come of it.
     pub asked: FormPreview,
-    /// Why it must not be run, if so.
-    pub refused: Option<String>,
+    /// Why it is not run, if so.
+    pub refused: Option<NotRun>,
     /// Whether the site offers it as a file.
     pub download: bool,
     /// Whether it runs by POST only.
@@ -176,6 +180,8 @@ pub struct Described {
 pub struct Callable {
     /// What it is called.
     pub target: Target,
+    /// One line about it.
+    pub summary: Option<String>,
     /// Its help, cut to a bound.
     pub help: Option<String>,
     /// Its arguments.

@@ -54,6 +54,9 @@ fn row(row: &FolderRow, mount: &Mount) -> Value {
         Err(why) => json!({ "error": why }),
     };
     merge(&mut value, particulars);
+    if let Some(why) = row.facts.as_ref().ok().and_then(|facts| facts.refused) {
+        put(&mut value, "refused", why.to_string());
+    }
     value
 }
 
@@ -98,7 +101,7 @@ pub fn image(facts: &ImageDetails, mount: &Mount) -> Value {
         );
     }
     if let Some(why) = &facts.refused {
-        put(&mut value, "refused", why.as_str());
+        put(&mut value, "refused", why.to_string());
     }
     value
 }
@@ -111,7 +114,13 @@ pub fn inspection(facts: &ImageDetails) -> Value {
     let mut attributes = json!({ "labels": metadata.labels });
     put_texts(
         &mut attributes,
-        [("runscript", &metadata.runscript), ("helpfile", &metadata.help), ("deffile", &metadata.definition)],
+        [
+            ("runscript", &metadata.runscript),
+            ("startscript", &metadata.startscript),
+            ("test", &metadata.test),
+            ("helpfile", &metadata.help),
+            ("deffile", &metadata.definition),
+        ],
     );
     if !metadata.apps.is_empty() {
         let apps = metadata.apps.iter().map(|app| (app.name.to_string(), self::app(app))).collect::<Map<_, _>>();
@@ -127,6 +136,7 @@ pub fn inspection(facts: &ImageDetails) -> Value {
             "format": metadata.format.as_str(),
             "architecture": metadata.architecture.map(|architecture| architecture.as_str()),
             "arguments": facts.spec.args().iter().map(argument).collect::<Vec<_>>(),
+            "refused": facts.refused.map(|why| why.to_string()),
             "entrypoint": metadata.entrypoint,
             "environment_names": metadata.environment_names,
             "notes": metadata.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -140,7 +150,7 @@ fn app(app: &App) -> Value {
     if !app.labels.is_empty() {
         put(&mut value, "labels", json!(app.labels));
     }
-    put_texts(&mut value, [("runscript", &app.runscript), ("helpfile", &app.help)]);
+    put_texts(&mut value, [("runscript", &app.runscript), ("test", &app.test), ("helpfile", &app.help)]);
     value
 }
 

@@ -94,6 +94,7 @@ pub mod image {
     pub const NOTES: &str = "Notes";
     pub const FOR_AUTHOR: &str = "For its author: ";
     pub const NOT_RUN: &str = "This image is not run here: ";
+    pub const ONLY_APPS: &str = "Of this image, only its apps can be run.";
     pub const LED_HERE: &str =
         "Nothing has run yet, because another site led here. Look at the values, then press Run.";
     pub const NOT_PASSED: &str = "Changed or ignored values";

@@ -29,15 +29,14 @@ pub use events::{EventStream, RunContext};
 pub use html::Brand;
 use html::{Frame, NOT_RUN};
 pub use json::{image as image_json, inspection};
-pub use openapi::document as openapi_json;
 use problem::show_problem;
 pub use run::envelope;
 
 use crate::error::Error;
-use crate::http::{Representation, Request, Response, entity_tag};
-use crate::reply::{Problem, Reply};
+use crate::http::{Mount, Representation, Request, Response, entity_tag};
+use crate::reply::{OpenApiVersion, Problem, Reply};
 use crate::routes::Route;
-use crate::service::Logo;
+use crate::service::{Described, Logo};
 
 const LOGO_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'";
 
@@ -54,7 +53,9 @@ pub fn reply(reply: Reply, request: &Request, brand: &Brand<'_>) -> Response {
         Reply::Labels(labels) => tagged(json_value(200, &labels), request),
         Reply::Rejected(context) => html_page(400, html::image(&context, &frame)).with("Cache-Control", "no-store"),
         Reply::FinishedRun(ran) => run::show(*ran, request, &frame),
-        Reply::OpenApi(described) => tagged(compact(&openapi::document(&described, &request.mount)), request),
+        Reply::OpenApi(described, version) => {
+            tagged(compact(&openapi::document(&described, &request.mount, version)), request)
+        }
         Reply::About(code) if page => tagged(html_page(200, html::about(code, &frame)), request),
         Reply::About(code) => tagged(json_value(200, &json::about(code, &request.mount)), request),
         Reply::Health(checks) => health(&checks),
@@ -66,6 +67,11 @@ pub fn reply(reply: Reply, request: &Request, brand: &Brand<'_>) -> Response {
         Reply::Form(path, query) => go(303, &Route::Image(path), &query, Some(NOT_RUN), request),
         Reply::Go(status, route, query) => go(status, &route, &query, None, request),
     }
+}
+
+/// The OpenAPI document of a folder or an image, for the terminal.
+pub fn openapi_json(described: &Described, mount: &Mount) -> serde_json::Value {
+    openapi::document(described, mount, OpenApiVersion::default())
 }
 
 /// Shows an error as a page or as a problem.

@@ -149,7 +149,7 @@ fn an_app_of_an_image_in_a_folder() {
     on_both_wires(|wire| {
         let site = Site::new(wire);
         fs::create_dir_all(site.data().join("lab")).unwrap();
-        let app = json!({ "labels": { "SINGULARITY_RUNSCRIPT_ARG_STR": "word" }, "runscript": "#!/bin/sh\n" });
+        let app = json!({ "labels": { "SINGULARITY_RUNSCRIPT_ARG_STR": "word" }, "runscript": "exec hello" });
         let attributes = json!({ "labels": {}, "apps": { "run": app } });
         fs::write(site.data().join("lab/argv.sif"), sif::with_attributes(&attributes)).unwrap();
         assert_eq!(

@@ -154,7 +154,7 @@ fn check_names_undeclared_names_bad_types_and_missing_help() {
             "better: name is required, so its default",
         ),
         ("runscript", json!("exec hello"), "wrong:  its runscript does not pass on its arguments"),
-        ("runscript", Value::Null, "wrong:  it has no runscript"),
+        ("runscript", Value::Null, "wrong:  it will not be run: it has no runscript"),
         ("helpfile", Value::Null, "better: it has no %help"),
         ("labels", json!({ crate::INT: "age" }), "better: nothing describes age"),
         ("labels", json!({ crate::INT: "name", crate::STR: "name" }), "wrong:  argument `name` is declared as"),

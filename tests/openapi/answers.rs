@@ -89,7 +89,7 @@ fn events_carry_what_is_described() {
     let text = site.ask(&get("/container/run/print.sif?evil=1").accept(EVENTS)).text();
     let schemas = &document["components"]["schemas"];
     let media = &document["components"]["responses"]["Run"]["content"][EVENTS]["schema"];
-    assert_eq!(media["$ref"], "#/components/schemas/RunEvent");
+    assert_eq!(media["contentSchema"]["$ref"], "#/components/schemas/RunEvent");
     let mut seen = Vec::new();
     for event in text.split("\n\n").filter(|event| event.contains("\nevent: ")) {
         let field =
@@ -97,7 +97,10 @@ fn events_carry_what_is_described() {
         let kind = field("event: ");
         let whole = json!({ "id": field("id: "), "event": kind, "data": field("data: ") });
         let schema = schemas["RunEvent"]["oneOf"].as_array().unwrap().iter();
-        let schema = schema.clone().find(|one| one["properties"]["event"]["const"] == kind).expect("a schema");
+        let schema = schema
+            .map(|one| schema::resolved(&document, one))
+            .find(|one| one["properties"]["event"]["const"] == kind)
+            .expect("a schema");
         assert_eq!(check(&document, schema, &whole), [""; 0], "{event}");
         let data: Value = serde_json::from_str(field("data: ")).unwrap();
         assert_eq!(check(&document, &schema["properties"]["data"]["contentSchema"], &data), [""; 0], "{event}");

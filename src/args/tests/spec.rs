@@ -92,6 +92,13 @@ fn ten_thousand_names_stay_bounded() {
 fn a_label_that_looks_like_ours_is_named() {
     let found = spec(&[("singularity_runscript_arg_string", "name")]);
     assert_eq!(found.warnings(), [Warning::UnknownLabel("singularity_runscript_arg_string".into())]);
+    let found = spec(&[("APPTAINER_RUNSCRIPT_ARG_STR", "name"), ("Maintainer", "Amy")]);
+    let meant = "SINGULARITY_RUNSCRIPT_ARG_STR";
+    assert_eq!(found.warnings(), [Warning::NearMiss { name: "APPTAINER_RUNSCRIPT_ARG_STR".into(), meant }]);
+    assert!(found.args().is_empty());
+    let found = spec(&[(meant, "name, \\"), ("other", "")]);
+    assert_eq!(found.warnings(), [Warning::Continued(meant)]);
+    assert_eq!(found.args().len(), 1);
 }
 
 #[test]

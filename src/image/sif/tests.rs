@@ -3,7 +3,8 @@
 use super::super::error::{ImagePart, MetadataError};
 use super::super::format::Architecture;
 use super::super::metadata::{MAX_TEXT, Metadata, Note};
-use super::super::testing::{Object, ROOM, TABLE_AT, sif};
+use super::super::obstacle::Obstacle;
+use super::super::testing::{Object, ROOM, TABLE_AT, corpus, sif};
 use super::*;
 
 const INSPECT: &str = r#"{"data":{"attributes":{"labels":{"NAME":"amy"},"runscript":"run"}},"type":"container"}"#;
@@ -56,10 +57,52 @@ fn labels_and_definition_of_their_own() {
 
 #[test]
 fn encrypted() {
-    let partition = Object::partition(FS_ENCRYPTED, b"02\0", b"LUKS");
-    let with = read(&sif(&[Object::inspect_metadata(INSPECT), partition.clone()], 8)).unwrap();
-    assert_eq!((with.notes.as_slice(), with.labels.len()), (&[Note::Encrypted][..], 1));
-    assert!(matches!(read(&sif(&[partition], 8)), Err(MetadataError::Encrypted)));
+    for kind in [FS_LUKS, FS_GOCRYPTFS] {
+        let partition = Object::partition(kind, b"02\0", b"LUKS");
+        let with = read(&sif(&[Object::inspect_metadata(INSPECT), partition.clone()], 8)).unwrap();
+        assert_eq!((with.notes.as_slice(), with.labels.len()), (&[Note::Encrypted][..], 1));
+        let without = read(&sif(std::slice::from_ref(&partition), 8)).unwrap();
+        assert_eq!((without.notes.as_slice(), without.labels.len()), (&[Note::Encrypted][..], 0));
+        let broken = read(&sif(&[Object::inspect_metadata("{"), partition], 8));
+        assert!(matches!(broken, Err(MetadataError::Corrupt { part: ImagePart::InspectMetadata, .. })), "{broken:?}");
+        assert_eq!([with.obstacle(None), without.obstacle(None)], [Some(Obstacle::Encrypted); 2]);
+    }
+}
+
+#[test]
+fn no_root_file_system() {
+    let part = |role: u32| {
+        let extra = [&1_u32.to_le_bytes()[..], &role.to_le_bytes(), b"02\0"].concat();
+        Object { kind: 0x4004, name: "", extra, data: b"hsqs".to_vec() }
+    };
+    let sbom = Object::new(0x4009, "sbom", b"{}");
+    for objects in [vec![], vec![part(3)], vec![part(4)], vec![sbom.clone()], vec![part(1), sbom]] {
+        let metadata = read(&sif(&objects, 8)).unwrap();
+        assert_eq!(metadata.obstacle(None), Some(Obstacle::NoContainer));
+    }
+}
+
+/// As the runtime does it: with a warning.
+#[test]
+fn a_description_that_cannot_be_used_gives_way_to_the_partition() {
+    let partition = Object::partition(FS_SQUASH, b"02\0", &corpus("squashfs-gzip.sqfs"));
+    for text in [
+        "",
+        "{",
+        "{}",
+        r#"{"type":"container"}"#,
+        r#"{"data":{"attributes":{"labels":"{\"A\":\"b\"}"}}}"#,
+        r#"{"attributes":{"labels":{"A":"b"}},"type":"container"}"#,
+    ] {
+        let metadata = read(&sif(&[Object::inspect_metadata(text), partition.clone()], 8)).unwrap();
+        assert_eq!(metadata.labels.get("NAME"), Some("amy"), "{text}");
+        assert!(metadata.notes.contains(&Note::Fallback) && metadata.obstacle(None).is_none(), "{text} {metadata:?}");
+    }
+    // a runscript that only the partition has
+    let labels = Object::inspect_metadata(r#"{"data":{"attributes":{"labels":{"A":"b"}}}}"#);
+    let metadata = read(&sif(&[labels, partition], 8)).unwrap();
+    assert_eq!((metadata.labels.len(), metadata.obstacle(None)), (1, None));
+    assert!(metadata.runscript.is_some_and(|script| script.contains("hello")) && metadata.notes.is_empty());
 }
 
 #[test]
@@ -68,10 +111,7 @@ fn objects_too_large_are_not_read() {
     assert!(matches!(read(&sif(&[huge], 8)), Err(MetadataError::TooLarge { part: ImagePart::Labels, .. })));
     let definition = Object::new(0x4001, "", &vec![b'#'; MAX_TEXT + 1]);
     let metadata = read(&sif(&[definition, Object::new(0x4003, "", b"{}")], 8)).unwrap();
-    assert_eq!(
-        (metadata.definition, metadata.notes),
-        (None, vec![Note::TooLong(ImagePart::Definition), Note::Unread(ImagePart::FileSystem)])
-    );
+    assert_eq!((metadata.definition, metadata.notes), (None, vec![Note::TooLong(ImagePart::Definition)]));
 }
 
 /// What a changed field must lead to.

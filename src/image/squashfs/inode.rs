@@ -54,6 +54,21 @@ pub(in crate::image) struct File {
     pub(super) sizes: Cursor,
 }
 
+/// Permissions of an inode, and the places of its owner and group in the table of ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Owners {
+    pub(super) mode: u16,
+    pub(super) owner: u16,
+    pub(super) group: u16,
+}
+
+/// Reads the permissions of the inode at `cursor`.
+pub(super) fn owners(blocks: &mut Blocks<'_>, mut cursor: Cursor) -> Result<Owners, MetadataError> {
+    let bytes = blocks.take(&mut cursor, COMMON)?;
+    let fields = Fields::new(&bytes, ImagePart::FileSystem);
+    Ok(Owners { mode: fields.u16(2)?, owner: fields.u16(4)?, group: fields.u16(6)? })
+}
+
 /// Reads the inode at `cursor`.
 pub(super) fn read(blocks: &mut Blocks<'_>, mut cursor: Cursor) -> Result<Inode, MetadataError> {
     let kind = Fields::new(&blocks.take(&mut cursor, COMMON)?, ImagePart::FileSystem).u16(0)?;

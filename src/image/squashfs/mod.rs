@@ -21,6 +21,7 @@ mod inode;
 use self::blocks::{Blocks, Cursor, METADATA_BLOCK};
 use self::codec::{Codec, MAX_BLOCK, corrupt};
 use self::inode::{DirectoryEntries, File, Inode};
+use super::access::Ownership;
 use super::error::{ImagePart, MetadataError};
 use super::tree::{FileType, Tree};
 use super::window::{Fields, Window};
@@ -29,8 +30,19 @@ const SUPERBLOCK: usize = 96;
 const MIN_BLOCK: usize = 4096;
 /// Bytes of an entry of the fragment table.
 const FRAGMENT: u64 = 16;
-/// DirectoryEntries in one of its blocks.
+/// Entries in one of its blocks.
 const FRAGMENTS_A_BLOCK: u64 = METADATA_BLOCK as u64 / FRAGMENT;
+/// Bytes of an owner's or group's number in the table of ids.
+const ID: u64 = 4;
+/// Entries in one of its blocks.
+const IDS_A_BLOCK: u64 = METADATA_BLOCK as u64 / ID;
+
+/// An inode and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Node {
+    inode: Inode,
+    at: Cursor,
+}
 
 /// An open squashfs.
 pub(super) struct Squashfs<'a> {
@@ -42,6 +54,8 @@ pub(super) struct Squashfs<'a> {
     inode_table: u64,
     directory_table: u64,
     fragment_table: u64,
+    ids: u16,
+    id_table: u64,
 }
 
 impl<'a> Squashfs<'a> {
@@ -74,17 +88,36 @@ impl<'a> Squashfs<'a> {
             inode_table,
             directory_table,
             fragment_table: fields.u64(80)?,
+            ids: fields.u16(26)?,
+            id_table: fields.u64(48)?,
         })
     }
 
-    fn inode(&mut self, relative: Cursor) -> Result<Inode, MetadataError> {
+    fn node(&mut self, relative: Cursor) -> Result<Node, MetadataError> {
         let block = self.inode_table.checked_add(relative.block).filter(|block| *block < self.directory_table);
         let block = block.ok_or_else(|| corrupt("an inode lies outside its table"))?;
-        inode::read(&mut self.blocks, Cursor { block, offset: relative.offset })
+        let at = Cursor { block, offset: relative.offset };
+        Ok(Node { inode: inode::read(&mut self.blocks, at)?, at })
     }
 
-    fn entries(&self, folder: &Inode) -> Result<DirectoryEntries, MetadataError> {
-        match folder {
+    /// Place `index` of a table whose blocks are listed at `table`: which block, and where in it.
+    fn in_table(&mut self, table: u64, index: u64, a_block: u64, width: u64) -> Result<Cursor, MetadataError> {
+        let bytes = self.window.bytes(table.saturating_add(index / a_block * 8), 8, ImagePart::FileSystem)?;
+        let block = Fields::new(&bytes, ImagePart::FileSystem).u64(0)?;
+        Ok(Cursor { block, offset: (index % a_block * width) as usize })
+    }
+
+    /// The number of an owner or group.
+    fn id(&mut self, index: u16) -> Result<u32, MetadataError> {
+        if index >= self.ids {
+            return Err(corrupt("an owner lies outside their table"));
+        }
+        let mut place = self.in_table(self.id_table, index.into(), IDS_A_BLOCK, ID)?;
+        Fields::new(&self.blocks.take(&mut place, ID as usize)?, ImagePart::FileSystem).u32(0)
+    }
+
+    fn entries(&self, folder: &Node) -> Result<DirectoryEntries, MetadataError> {
+        match &folder.inode {
             Inode::Directory { block, offset, size } => {
                 let block = self.directory_table.saturating_add((*block).into());
                 DirectoryEntries::new(Cursor { block, offset: (*offset).into() }, *size)
@@ -98,12 +131,8 @@ impl<'a> Squashfs<'a> {
         if index >= self.fragments {
             return Err(corrupt("a file's fragment lies outside their table"));
         }
-        let index = u64::from(index);
-        let place = self.fragment_table.saturating_add(index / FRAGMENTS_A_BLOCK * 8);
-        let bytes = self.window.bytes(place, 8, ImagePart::FileSystem)?;
-        let block = Fields::new(&bytes, ImagePart::FileSystem).u64(0)?;
-        let offset = (index % FRAGMENTS_A_BLOCK * FRAGMENT) as usize;
-        let bytes = self.blocks.take(&mut Cursor { block, offset }, FRAGMENT as usize)?;
+        let mut place = self.in_table(self.fragment_table, index.into(), FRAGMENTS_A_BLOCK, FRAGMENT)?;
+        let bytes = self.blocks.take(&mut place, FRAGMENT as usize)?;
         let fields = Fields::new(&bytes, ImagePart::FileSystem);
         Ok((fields.u64(0)?, fields.u32(8)?))
     }
@@ -138,15 +167,15 @@ impl<'a> Squashfs<'a> {
 }
 
 impl Tree for Squashfs<'_> {
-    type Node = Inode;
+    type Node = Node;
 
-    fn root(&mut self) -> Result<Inode, MetadataError> {
+    fn root(&mut self) -> Result<Node, MetadataError> {
         let root = Cursor { block: self.root >> 16, offset: (self.root & 0xffff) as usize };
-        self.inode(root)
+        self.node(root)
     }
 
-    fn kind(&self, node: &Inode) -> FileType {
-        match node {
+    fn kind(&self, node: &Node) -> FileType {
+        match node.inode {
             Inode::Directory { .. } => FileType::Directory,
             Inode::File(_) => FileType::File,
             Inode::Link(_) => FileType::Link,
@@ -154,29 +183,35 @@ impl Tree for Squashfs<'_> {
         }
     }
 
-    fn child(&mut self, folder: &Inode, name: &[u8]) -> Result<Option<Inode>, MetadataError> {
+    fn child(&mut self, folder: &Node, name: &[u8]) -> Result<Option<Node>, MetadataError> {
         let mut entries = self.entries(folder)?;
         while let Some(entry) = entries.next(&mut self.blocks)? {
             if entry.name == name {
-                return self.inode(entry.inode).map(Some);
+                return self.node(entry.inode).map(Some);
             }
         }
         Ok(None)
     }
 
-    fn target(&mut self, link: &Inode) -> Result<Vec<u8>, MetadataError> {
-        match link {
+    fn target(&mut self, link: &Node) -> Result<Vec<u8>, MetadataError> {
+        match &link.inode {
             Inode::Link(target) => Ok(target.clone()),
             _ => Err(corrupt("a link is none")),
         }
     }
 
-    fn content(&mut self, file: &Inode, bound: usize, part: ImagePart) -> Result<Vec<u8>, MetadataError> {
-        let Inode::File(file) = file else { return Err(corrupt("a file is none")) };
+    fn ownership(&mut self, node: &Node) -> Result<Ownership, MetadataError> {
+        let owners = inode::owners(&mut self.blocks, node.at)?;
+        let (uid, gid) = (self.id(owners.owner)?, self.id(owners.group)?);
+        Ok(Ownership { mode: owners.mode.into(), uid, gid })
+    }
+
+    fn content(&mut self, file: &Node, bound: usize, part: ImagePart) -> Result<Vec<u8>, MetadataError> {
+        let Inode::File(file) = &file.inode else { return Err(corrupt("a file is none")) };
         self.read_file(file, MetadataError::within(file.size, bound, part)?)
     }
 
-    fn names(&mut self, folder: &Inode, most: usize) -> Result<Vec<Vec<u8>>, MetadataError> {
+    fn names(&mut self, folder: &Node, most: usize) -> Result<Vec<Vec<u8>>, MetadataError> {
         let mut entries = self.entries(folder)?;
         let mut names = Vec::new();
         while names.len() < most {

@@ -37,6 +37,11 @@ impl Tree for Table {
         Ok(self.0[link.as_str()].as_bytes()[1..].to_vec())
     }
 
+    fn ownership(&mut self, node: &String) -> Result<Ownership, MetadataError> {
+        let closed = self.0.get(node.as_str()).is_some_and(|entry| entry.ends_with("closed"));
+        Ok(Ownership { mode: if closed { 0o600 } else { 0o755 }, uid: u32::MAX, gid: u32::MAX })
+    }
+
     fn content(&mut self, file: &String, bound: usize, part: ImagePart) -> Result<Vec<u8>, MetadataError> {
         match self.0[file.as_str()].as_bytes()[1..].to_vec() {
             bytes if bytes == b"broken" => Err(MetadataError::corrupt(ImagePart::FileSystem, "as wanted")),

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::layout::{self, Frame, elsewhere};
 use crate::args::ArgSpec;
 use crate::http::Mount;
-use crate::image::FolderName;
+use crate::image::{AppName, FolderName, NotRun, Target};
 use crate::routes::Route;
 use crate::service::{Folder, FolderRow};
 use crate::view::human;
@@ -63,9 +63,12 @@ fn card(row: &FolderRow, folder: &Folder, mount: &Mount) -> Markup {
             @match &row.facts {
                 Ok(facts) => {
                     @if let Some(summary) = &facts.summary { p { (human::cut(summary, SUMMARY)) } }
-                    @if let Some(why) = &facts.refused { p.wrong { strong { (messages::REFUSED) } " " (why) "." } }
+                    @if facts.refused.is_some_and(NotRun::has_apps) {
+                        ul { @for app in facts.apps.iter().take(ARGUMENTS) { li { (app_link(row, app, mount)) } }
+                            @if facts.apps.len() > ARGUMENTS { li { (messages::more(facts.apps.len() - ARGUMENTS)) } } }
+                    } @else if let Some(why) = &facts.refused { p.wrong { strong { (messages::REFUSED) } " " (why) "." } }
                     @if let Some(why) = elsewhere(facts.architecture) { p.warning { (why) } }
-                    (arguments(&facts.spec))
+                    @if facts.refused.is_none() { (arguments(&facts.spec)) }
                 }
                 Err(why) => { p.wrong { strong { (messages::UNREADABLE) } " " (why) } }
             }
@@ -79,6 +82,11 @@ fn card(row: &FolderRow, folder: &Folder, mount: &Mount) -> Markup {
             }
         }
     }
+}
+
+fn app_link(row: &FolderRow, app: &AppName, mount: &Mount) -> Markup {
+    let target = Target { image: row.target.image.clone(), app: Some(app.clone()) };
+    html! { a href=(Route::Image((&target).into()).href(mount)) { (app) } }
 }
 
 fn arguments(spec: &ArgSpec) -> Markup {

@@ -7,7 +7,7 @@ use super::form::{Filled, form};
 use super::layout::{self, Frame, elsewhere, image_route};
 use crate::args::{ArgName, BindReport};
 use crate::http::Mount;
-use crate::image::{Target, first_line};
+use crate::image::Target;
 use crate::routes::Route;
 use crate::run::shell_quoted;
 use crate::service::ImageDetails;
@@ -34,10 +34,15 @@ pub fn image(facts: &ImageDetails, frame: &Frame<'_>) -> Markup {
             @if let Some(architecture) = facts.metadata.architecture { " · " (architecture) }
         }
         @if let Some(help) = &facts.help { pre.help { (human::dedented(help)) } }
+        @else if let Some(summary) = &facts.summary { p { (summary) } }
         (notes(facts))
         // no form, command or call that can only fail
-        @if let Some(why) = &facts.refused { p.wrong { (messages::NOT_RUN) (why) "." } } @else { (work(facts, mount)) }
-        (apps(facts, mount))
+        @match &facts.refused {
+            // they are what there is to run
+            Some(why) if why.has_apps() => { p.hint { (messages::ONLY_APPS) } (apps(facts, mount)) }
+            Some(why) => { p.wrong { (messages::NOT_RUN) (why) "." } (apps(facts, mount)) }
+            None => { (work(facts, mount)) (apps(facts, mount)) }
+        }
         (labels(facts, mount))
         @if let Some(runscript) = &facts.runscript {
             details { summary { (messages::RUNSCRIPT) } pre tabindex="0" { (human::dedented(runscript)) } }
@@ -144,7 +149,7 @@ fn apps(facts: &ImageDetails, mount: &Mount) -> Markup {
                     @for app in &facts.metadata.apps {
                         li {
                             a href=(image_route(&facts.target.image, Some(&app.name)).href(mount)) { (app.name) }
-                            @if let Some(line) = app.help.as_deref().and_then(first_line) { " – " (line) }
+                            @if let Some(line) = app.summary() { " – " (line) }
                         }
                     }
                 }

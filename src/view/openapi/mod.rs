@@ -2,23 +2,27 @@
 //!
 //! In: what the images take, where the application is mounted. Out: OpenAPI 3.1.1
 //! (<https://spec.openapis.org/oas/v3.1.1>), whose schemas are JSON Schema 2020-12.
-//! `schemas` and `stream` hold what is the same for all images, `params` makes schemas of an image's arguments.
+//! `schemas`, `responses` and `stream` hold what is the same for all images, `params` makes schemas of an image's arguments,
+//! `v3_0` says the same in the words of 3.0.
 //! Never: a path is described that does not answer, or a value that is always refused; nothing of an image's
 //! texts is taken for markup.
 
 mod params;
 mod parts;
+mod responses;
 mod schemas;
 mod stream;
+mod v3_0;
 
 use serde_json::{Map, Value, json};
 
 use super::json::{merge, put};
-use super::media::JSON;
+use super::media::{BYTES, JSON};
 use crate::args::bounds::{MAX_BODY_BYTES, MAX_PARAMETERS};
 use crate::http::Mount;
 use crate::image::MAX_IMAGE_NAME;
 use crate::image::Target;
+use crate::reply::OpenApiVersion;
 use crate::routes::Route;
 use crate::service::{Callable, Described, LAST_PAGE};
 use params::Where;
@@ -34,10 +38,10 @@ const INTRODUCTION: &str = "Each image of this folder is a program, called by GE
      `X-Run-Changed` or `changed`.";
 
 /// The document of a folder, or of one image with its apps.
-pub fn document(described: &Described, mount: &Mount) -> Value {
+pub fn document(described: &Described, mount: &Mount, version: OpenApiVersion) -> Value {
     let mut paths = Map::new();
     let outputs = described.callables.iter().map(|callable| callable.spec.output());
-    let mut components = schemas::components(outputs);
+    let mut components = responses::components(outputs);
     if described.image.is_none() {
         folder(described.metrics, &mut paths);
         for inner in &described.folders {
@@ -63,7 +67,10 @@ pub fn document(described: &Described, mount: &Mount) -> Value {
     put(&mut value, "tags", described.callables.iter().map(tag).collect::<Vec<_>>());
     put(&mut value, "paths", paths);
     put(&mut value, "components", components);
-    value
+    match version {
+        OpenApiVersion::V3_1 => value,
+        OpenApiVersion::V3_0 => v3_0::converted(value),
+    }
 }
 
 fn info(described: &Described) -> Value {
@@ -138,11 +145,21 @@ fn folder(has_metrics: bool, paths: &mut Map<String, Value>) {
         json!({ "get": { "operationId": "random", "summary": "Some image's page", "responses": random } }),
     );
 
-    let whole = tagged(content(json!({ JSON: schemas::of("OpenApi") }), "An OpenAPI 3.1 document"), &[500]);
+    let whole = tagged(content(json!({ JSON: schemas::of("OpenApi") }), "An OpenAPI document"), &[500]);
     paths.insert(
         path(Route::OpenApi),
-        json!({ "get": { "operationId": "openapi", "summary": "This document", "responses": whole } }),
+        json!({ "get": {
+            "operationId": "openapi", "summary": "This document", "parameters": [version_parameter()], "responses": whole,
+        } }),
     );
+}
+
+/// In which version a document is wanted.
+fn version_parameter() -> Value {
+    json!({
+        "name": "version", "in": "query", "description": "The version of OpenAPI in which the document is written.",
+        "schema": { "type": "string", "enum": OpenApiVersion::NAMES, "default": OpenApiVersion::NAMES.first() },
+    })
 }
 
 /// What can be asked about an image without running it: the one of a [`Callable`], or any by a path parameter.
@@ -152,7 +169,7 @@ struct Named {
     in_path: String,
     /// What operations and texts call it.
     name: String,
-    parameters: Value,
+    parameters: Vec<Value>,
     download: bool,
 }
 
@@ -160,7 +177,7 @@ impl Named {
     fn of(callable: &Callable) -> Named {
         let name = callable.target.to_string();
         let target = callable.target.clone();
-        Named { target, in_path: name.clone(), name, parameters: Value::Null, download: callable.download }
+        Named { target, in_path: name.clone(), name, parameters: Vec::new(), download: callable.download }
     }
 
     /// One operation for all images, so that a client of a large folder does not have a thousand functions.
@@ -173,13 +190,14 @@ impl Named {
             target: Target::image(&first.target.image),
             in_path: "{image}".to_owned(),
             name: "image".to_owned(),
-            parameters: json!([parameter]),
+            parameters: vec![parameter],
             download,
         }
     }
 
-    fn path(&self, route: Route) -> String {
-        path(route).replacen(&self.target.to_string(), &self.in_path, 1)
+    /// From the table of routes: what the image is called may stand elsewhere in a path, too.
+    fn path(&self, route: &Route) -> String {
+        route.row().filled(&self.in_path)
     }
 }
 
@@ -210,13 +228,16 @@ fn facts(of: &Named, paths: &mut Map<String, Value>) {
     let Named { target, name, .. } = of;
     let mut add = |route: Route, word: &str, summary: &str, responses: Value| {
         let mut get = json!({ "operationId": format!("{word}_{name}"), "summary": format!("{summary} of {name}") });
-        if of.parameters.is_null() {
+        if of.in_path == *name {
             put(&mut get, "tags", json!([name]));
-        } else {
-            put(&mut get, "parameters", of.parameters.clone());
+        }
+        let mut parameters = of.parameters.clone();
+        parameters.extend((word == "openapi").then(version_parameter));
+        if !parameters.is_empty() {
+            put(&mut get, "parameters", parameters);
         }
         put(&mut get, "responses", responses);
-        paths.insert(of.path(route), json!({ "get": get }));
+        paths.insert(of.path(&route), json!({ "get": get }));
     };
     let answers = |schema: &str, what: &str| {
         let media = json!({ JSON: schemas::of(schema) });
@@ -229,7 +250,7 @@ fn facts(of: &Named, paths: &mut Map<String, Value>) {
     add(Route::Labels(target.into()), "labels", "The labels", answers("Labels", "The labels that count here"));
     if target.app.is_none() {
         let route = Route::ImageOpenApi((&target.image).into());
-        add(route, "openapi", "The interface", answers("OpenApi", "An OpenAPI 3.1 document"));
+        add(route, "openapi", "The interface", answers("OpenApi", "An OpenAPI document"));
     }
     if of.download {
         add(Route::Download((&target.image).into()), "download", "The file", download_answers());
@@ -254,7 +275,7 @@ fn run(callable: &Callable, paths: &mut Map<String, Value>) {
 
 /// RFC 9110 §14.
 fn download_answers() -> Value {
-    let media = json!({ "application/octet-stream": {} });
+    let media = json!({ BYTES: parts::bytes(BYTES) });
     let mut responses = tagged(content(media.clone(), "The image"), &[403, 404, 429, 500]);
     put(&mut responses, "206", content(media, "The part that `Range` asks for"));
     put(&mut responses, "416", json!({ "description": "`Range` asks for nothing that is there." }));
@@ -311,7 +332,7 @@ fn description(callable: &Callable, name: &str) -> Value {
 }
 
 fn summary(callable: &Callable) -> Option<String> {
-    callable.help.as_deref().and_then(crate::image::first_line)
+    callable.summary.clone()
 }
 
 /// A text as CommonMark that shows it as it is: fenced by more backticks than stand in it (§4.5).
@@ -323,7 +344,7 @@ fn fenced(text: &str) -> String {
 
 /// What a run answers.
 fn run_answers(callable: &Callable, more: &[u16]) -> Value {
-    let run = reference("responses", &schemas::run_name(callable.spec.output()));
+    let run = reference("responses", &responses::run_name(callable.spec.output()));
     let mut problems = vec![403, 404, 422, 429, 500, 502, 504];
     problems.extend(more);
     let mut responses = json!({ "200": run, "204": reference("responses", "Nothing") });

@@ -64,7 +64,13 @@ fn bare(arg: &Arg, policy: &SanitisePolicy, place: Where) -> Value {
             return json!({ "not": {} });
         }
         choices.extend(nullable(arg, place).then_some(Value::Null));
-        put(&mut schema, "enum", choices);
+        if arg.kind == ArgType::Float {
+            // generators make names of the values of an `enum`: `0.5` is none
+            let choices: Vec<Value> = choices.into_iter().map(|choice| json!({ "const": choice })).collect();
+            put(&mut schema, "anyOf", choices);
+        } else {
+            put(&mut schema, "enum", choices);
+        }
     }
     let flag_as_text = arg.kind == ArgType::Bool && place != Where::Json;
     if let Some(default) = arg.default.as_ref().filter(|value| !flag_as_text && is_sendable(arg, value, policy)) {
@@ -91,7 +97,7 @@ fn typed(arg: &Arg, policy: &SanitisePolicy, place: Where) -> Value {
             "maximum": arg.maximum.clone().unwrap_or(i64::MAX.into()),
         }),
         ArgType::Float => bounded(arg),
-        ArgType::Bool if place == Where::Json && arg.required => json!({ "const": true }),
+        ArgType::Bool if place == Where::Json && arg.required => json!({ "type": "boolean", "const": true }),
         ArgType::Bool if place == Where::Json => json!({ "type": "boolean" }),
         ArgType::Bool => json!({ "type": "string" }),
     };

@@ -14,6 +14,16 @@ pub fn list(items: Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
+/// Another schema of the document.
+pub fn named(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+/// The bytes of such a file: no text, so no type (OpenAPI 3.1 §4.8.14.1).
+pub fn bytes(media: &str) -> Value {
+    json!({ "schema": { "contentMediaType": media } })
+}
+
 /// A list of names.
 pub fn names(description: &str) -> Value {
     json!({ "type": "array", "items": { "type": "string" }, "description": description })
@@ -32,7 +42,7 @@ pub fn exit_code() -> Value {
 
 /// How a run ended.
 pub fn end() -> Value {
-    json!({ "enum": ["exited", "killed", "deadline", "output-limit", "cancelled", "not-executed", "lost"] })
+    json!({ "type": "string", "enum": ["exited", "killed", "deadline", "output-limit", "cancelled", "not-executed", "lost"] })
 }
 
 /// What went wrong, in words.

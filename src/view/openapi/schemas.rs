@@ -1,20 +1,17 @@
-//! The parts of a document that are the same for every folder: what the program's own answers look like.
+//! What the program's own answers look like, a schema each.
 //!
 //! The members are those of `view/json.rs`, `view/run.rs`, `view/outcome.rs` and `view/events.rs`; tests hold them together.
 
 use serde_json::{Map, Value, json};
 
 use super::super::json::{merge, put};
-use super::super::media::{BYTES, JSON, PROBLEM};
-use super::parts::{change, detail, elapsed, end, exit_code, list, names, object};
+use super::parts::{change, detail, elapsed, end, exit_code, list, named, names, object};
 use super::stream;
-use crate::args::{KEYWORDS, MediaType};
-use crate::http::reason;
-use crate::http::{ENVELOPE, EVENTS};
+use crate::args::KEYWORDS;
 
-/// A schema of [`components`], as the value of a media type.
+/// A schema of [`schemas`], as the value of a media type.
 pub fn of(name: &str) -> Value {
-    json!({ "schema": { "$ref": format!("#/components/schemas/{name}") } })
+    json!({ "schema": named(name) })
 }
 
 /// Plain text, or a page.
@@ -22,154 +19,33 @@ pub fn text() -> Value {
     json!({ "schema": { "type": "string" } })
 }
 
-/// The content of every refusal: a problem for programs, the same as a page for people.
-fn problem() -> Value {
-    json!({ PROBLEM: of("Problem"), "text/html": text() })
+/// Some JSON.
+pub fn any() -> Value {
+    json!({ "schema": {} })
 }
 
-/// What a raw answer says beside the output.
-fn run_headers() -> Value {
-    let names = ["X-Run-Exit-Code", "X-Run-Elapsed-Ms", "X-Run-Ignored", "X-Run-Changed", "X-Run-Truncated"];
-    let reference = |name: &str| (name.to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }));
-    Value::Object(names.into_iter().map(reference).collect())
-}
-
-/// All of them: the same in each document, but for the outputs that images declare.
-pub fn components(outputs: impl Iterator<Item = Option<MediaType>>) -> Value {
-    let mut responses = responses();
-    for output in outputs {
-        let name = run_name(output);
-        if !responses.contains_key(&name) {
-            responses.insert(name, run(output));
-        }
-    }
-    json!({ "schemas": schemas(), "responses": responses, "headers": headers() })
-}
-
-/// What the answer of a run is called among the components, by the declared type of its output.
-pub fn run_name(output: Option<MediaType>) -> String {
-    match output {
-        None => "Run".to_owned(),
-        Some(output) => format!("Run.{}", output.as_str().replace(['/', '+'], ".")),
-    }
-}
-
-fn run(output: Option<MediaType>) -> Value {
-    let printed = match output {
-        Some(output) => format!("`{output}`"),
-        None => format!("`{JSON}` when the whole of it is JSON, `text/plain` when it is other text, else `{BYTES}`"),
-    };
-    // what comes first is what generators and people take for the answer
-    let mut content = Map::new();
-    match output {
-        Some(output) if output.is_text() => content.insert(output.as_str().to_owned(), text()),
-        Some(output) => content.insert(output.as_str().to_owned(), json!({})),
-        None => {
-            content.insert(JSON.to_owned(), json!({}));
-            content.insert("text/plain".to_owned(), text());
-            content.insert(BYTES.to_owned(), json!({}))
-        }
-    };
-    content.extend([
-        (ENVELOPE.to_owned(), of("Envelope")),
-        (EVENTS.to_owned(), of("RunEvent")),
-        ("text/html".to_owned(), text()),
-    ]);
-    json!({
-        "description": format!(
-            "By `Accept`: what it prints ({printed}); all that is known of the run (`{ENVELOPE}`, also of one that \
-             failed); what it prints while it prints it (`{EVENTS}`: events `command`, `stdout`, `stderr`, `exit`); a page."
-        ),
-        "headers": run_headers(),
-        "content": content,
-    })
-}
-
-/// Status and when it is answered.
-const PROBLEMS: [(u16, &str); 12] = [
-    (400, "The request cannot be understood."),
-    (403, "A page asked for a run that this site does not allow, or others can change the image. Nothing has run."),
-    (404, "The image or app no longer exists."),
-    (411, "The body has no length."),
-    (413, "The body is too long."),
-    (414, "The query is too long: send the arguments by POST."),
-    (415, "The body is neither a form nor JSON."),
-    (421, "This server does not answer for that host."),
-    (422, "The image cannot be read, or images of its kind are not run here. `detail` says why."),
-    (500, "Something went wrong here. The site's log has the reason, under the request's id."),
-    (502, "The run failed, or its output is longer than this site keeps: `exit_code`, `stdout` and `stderr` say how."),
-    (504, "The run did not finish in time and was ended."),
-];
-
-const FORM: &str = "A page of another site led its visitor here. Nothing has run. Go to the form, which is filled in.";
-
-fn responses() -> Map<String, Value> {
-    let mut responses = Map::new();
-    for (status, description) in PROBLEMS {
-        let mut response = json!({ "description": description, "content": problem() });
-        if matches!(status, 502 | 504) {
-            put(&mut response, "headers", run_headers());
-        }
-        responses.insert(format!("Problem{status}"), response);
-    }
-    let later = [
-        (429, "your address has as many runs, or answers that are not read yet, as one address may"),
-        (503, "all slots are busy, or something that is needed is missing"),
-    ];
-    for (status, why) in later {
-        let response = json!({
-            "description": format!("{}: {why}. Ask again later.", reason(status)),
-            "headers": { "Retry-After": { "$ref": "#/components/headers/Retry-After" } },
-            "content": problem(),
-        });
-        responses.insert(format!("Problem{status}"), response);
-    }
-    let rejected = "Some arguments cannot be used. `errors` lists all of them.";
-    responses.insert("BadArguments".to_owned(), json!({ "description": rejected, "content": problem() }));
-    responses.insert(
-        "NotModified".to_owned(),
-        json!({
-            "description": "`If-None-Match` names the ETag of the answer as it is now.",
-            "headers": { "ETag": { "$ref": "#/components/headers/ETag" } },
-        }),
-    );
-    responses.insert(
-        "Nothing".to_owned(),
-        json!({ "description": "The request has a `Last-Event-ID`. A run is not repeated when a connection was lost." }),
-    );
-    for (name, description) in [("Elsewhere", "Go there."), ("Form", FORM)] {
-        let location = json!({ "required": true, "schema": { "type": "string", "format": "uri-reference" } });
-        let response = json!({
-            "description": description, "headers": { "Location": location }, "content": { "text/plain": text() },
-        });
-        responses.insert(name.to_owned(), response);
-    }
-    responses
-}
-
-fn headers() -> Value {
-    json!({
-        "ETag": { "description": "A hash of the answer.", "required": true, "schema": { "type": "string" } },
-        "Retry-After": { "description": "How many seconds to wait before the next try.", "schema": { "type": "integer", "minimum": 0 } },
-        "X-Run-Exit-Code": { "description": "Exit status of the run.", "schema": { "type": "integer" } },
-        "X-Run-Elapsed-Ms": { "description": "Its wall time in milliseconds.", "schema": { "type": "integer", "minimum": 0 } },
-        "X-Run-Ignored": {
-            "description": "Undeclared names that were not passed: percent-encoded, separated by commas.",
-            "schema": { "type": "string" },
-        },
-        "X-Run-Changed": {
-            "description": "Words that lost characters: `name=before;after`, each percent-encoded, separated by commas.",
-            "schema": { "type": "string" },
-        },
-        "X-Run-Truncated": { "description": "Present if the output was longer than the site allows and was cut.", "schema": { "const": "true" } },
-    })
-}
-
-fn schemas() -> Value {
-    let mut all = json!({ "Problem": problem_schema(), "Folder": folder(), "Image": image(), "Args": args() });
-    merge(&mut all, json!({ "Labels": { "type": "object", "additionalProperties": { "type": "string" } } }));
-    merge(&mut all, json!({ "Health": health(), "OpenApi": open_api(), "Envelope": envelope() }));
-    merge(&mut all, stream::schemas());
+/// Each has a name of its own, by which generated clients call it.
+pub fn schemas() -> Value {
+    let labels = json!({ "type": "object", "additionalProperties": { "type": "string" } });
+    let mut all = json!({
+        "Problem": problem_schema(),
+        "ArgumentError": argument_error(),
+        "ChangedWord": change(),
+        "Folder": folder(),
+        "FolderImage": folder_image(),
+        "InnerFolder": linked(),
+        "Image": image(),
+        "ImageArgument": image_argument(),
+        "ImageApp": linked(),
+        "Args": args(),
+        "Labels": labels,
+        "Health": health(),
+        "HealthCheck": health_check(),
+        "OpenApi": open_api(),
+        "RunEnvelope": envelope(),
+        "RunImage": object(&["name", "size"], json!({ "name": { "type": "string" }, "size": size() })),
+    });
+    merge(&mut all, Value::Object(stream::schemas()));
     all
 }
 
@@ -186,7 +62,7 @@ fn problem_schema() -> Value {
             "status": { "type": "integer", "minimum": 400, "maximum": 599 },
             "detail": { "type": "string", "description": "What happened, and what to do next" },
             "instance": { "type": "string", "description": "Names the request in the site's log" },
-            "errors": list(error()),
+            "errors": list(named("ArgumentError")),
             "ignored": names("Undeclared names"),
             "exit_code": { "type": "integer" },
             "stdout": { "type": ["string", "null"], "description": "The end of what the run wrote to stdout, at most 64 KiB; its beginning when the output is too long; null when it is no text" },
@@ -197,7 +73,7 @@ fn problem_schema() -> Value {
 }
 
 /// An argument that cannot be used.
-fn error() -> Value {
+fn argument_error() -> Value {
     object(
         &["name", "code", "reason"],
         json!({
@@ -224,8 +100,25 @@ fn moment() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }
 
+/// Something with an address of its own.
+fn linked() -> Value {
+    object(&["name", "url"], json!({ "name": { "type": "string" }, "url": link() }))
+}
+
 fn folder() -> Value {
-    let row = object(
+    let next = json!({ "type": ["string", "null"], "format": "uri-reference" });
+    let count = |least: u32| json!({ "type": "integer", "minimum": least });
+    object(
+        &["images", "folders", "total", "page", "next", "up"],
+        json!({
+            "images": list(named("FolderImage")), "folders": list(named("InnerFolder")), "total": count(0),
+            "page": count(1), "next": next.clone(), "up": next,
+        }),
+    )
+}
+
+fn folder_image() -> Value {
+    object(
         &["name", "url", "size", "modified"],
         json!({
             "name": { "type": "string" },
@@ -235,33 +128,31 @@ fn folder() -> Value {
             "format": { "type": "string" },
             "architecture": nullable_text(),
             "summary": nullable_text(),
-            "args": { "$ref": "#/components/schemas/Args" },
+            "args": named("Args"),
             "error": { "type": "string", "description": "Why it cannot be read" },
-        }),
-    );
-    let next = json!({ "type": ["string", "null"], "format": "uri-reference" });
-    let count = |least: u32| json!({ "type": "integer", "minimum": least });
-    let inner = object(&["name", "url"], json!({ "name": { "type": "string" }, "url": link() }));
-    object(
-        &["images", "folders", "total", "page", "next", "up"],
-        json!({
-            "images": list(row), "folders": list(inner), "total": count(0), "page": count(1), "next": next.clone(),
-            "up": next,
+            "refused": { "type": "string", "description": "Why it is not run" },
         }),
     )
 }
 
-fn image() -> Value {
+fn image_argument() -> Value {
     let mut properties = json!({
         "name": { "type": "string" },
-        "type": { "enum": ["str", "int", "float", "bool"] },
+        "type": { "type": "string", "enum": ["str", "int", "float", "bool"] },
         "required": { "type": "boolean" },
     });
     for keyword in KEYWORDS {
-        put(&mut properties, keyword.name, keyword.of_type.map_or(json!({}), |kind| json!({ "type": kind })));
+        let schema = match keyword.of_type {
+            None => json!({}),
+            Some("array") => list(json!({})),
+            Some(kind) => json!({ "type": kind }),
+        };
+        put(&mut properties, keyword.name, schema);
     }
-    let argument = object(&["name", "type", "required"], properties);
-    let app = object(&["name", "url"], json!({ "name": { "type": "string" }, "url": link() }));
+    object(&["name", "type", "required"], properties)
+}
+
+fn image() -> Value {
     object(
         &[
             "name",
@@ -287,19 +178,19 @@ fn image() -> Value {
             "help": nullable_text(),
             "runscript": nullable_text(),
             "command": { "type": "string" },
-            "args": { "$ref": "#/components/schemas/Args" },
-            "arguments": list(argument),
+            "args": named("Args"),
+            "arguments": list(named("ImageArgument")),
             "output": nullable_text(),
-            "labels": { "$ref": "#/components/schemas/Labels" },
-            "apps": list(app),
+            "labels": named("Labels"),
+            "apps": list(named("ImageApp")),
             "notes": names("What else to know"),
             "warnings": names("What in the labels is not used, and why"),
             "links": { "type": "object", "additionalProperties": { "type": ["string", "null"], "format": "uri-reference" } },
             "definition": { "type": "string" },
             "refused": { "type": "string", "description": "Why it is not run" },
-            "errors": list(error()),
+            "errors": list(named("ArgumentError")),
             "ignored": names("Undeclared names"),
-            "changed": list(change()),
+            "changed": list(named("ChangedWord")),
         }),
     )
 }
@@ -312,22 +203,25 @@ fn args() -> Value {
 }
 
 fn health() -> Value {
-    let check = object(
+    object(&["ready", "checks"], json!({ "ready": { "type": "boolean" }, "checks": list(named("HealthCheck")) }))
+}
+
+fn health_check() -> Value {
+    object(
         &["check", "weight", "ok", "reason"],
         json!({
             "check": { "type": "string" },
-            "weight": { "enum": ["needed", "promised", "better"] },
+            "weight": { "type": "string", "enum": ["needed", "promised", "better"] },
             "ok": { "type": "boolean" },
             "reason": nullable_text(),
         }),
-    );
-    object(&["ready", "checks"], json!({ "ready": { "type": "boolean" }, "checks": list(check) }))
+    )
 }
 
 fn open_api() -> Value {
     object(
         &["openapi", "info", "paths"],
-        json!({ "openapi": { "type": "string", "pattern": "^3\\.1\\." }, "info": { "type": "object" }, "paths": { "type": "object" } }),
+        json!({ "openapi": { "type": "string", "pattern": "^3\\.[01]\\." }, "info": { "type": "object" }, "paths": { "type": "object" } }),
     )
 }
 
@@ -360,8 +254,8 @@ fn envelope() -> Value {
             "stderr_truncated": { "type": "boolean" },
             "elapsed_ms": elapsed(),
             "ignored": names("Undeclared names"),
-            "changed": list(change()),
-            "image": object(&["name", "size"], json!({ "name": { "type": "string" }, "size": size() })),
+            "changed": list(named("ChangedWord")),
+            "image": named("RunImage"),
             "runtime": { "type": "string", "description": "What the container runtime calls itself" },
         }),
     )

@@ -1,48 +1,74 @@
-//! What arrives while a run goes on: the schema of one event, and of the data in it.
+//! What arrives while a run goes on: events, and the data in each of them.
 //!
-//! OpenAPI 3.1 has no word for a stream of things; readers take the schema of `text/event-stream` for that of each event
-//! (3.2 calls it `itemSchema`). The data of an event is text that holds JSON (JSON Schema 2020-12, Validation §8).
-//! Its members are those of `view/events.rs`; tests hold them together.
+//! A stream is a text (HTML §9.2.6). OpenAPI 3.1 has no word for the things in it (3.2 calls it `itemSchema`), so its schema is
+//! that of a text, which is what validators see, and `contentSchema` says what an event is (JSON Schema 2020-12, Validation §8).
+//! The data of an event is text that holds JSON. Its members are those of `view/events.rs`; tests hold them together.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::media::JSON;
-use super::parts::{change, detail, elapsed, end, exit_code, list, names, object};
+use super::parts::{detail, elapsed, end, exit_code, list, named, names, object};
+use crate::http::EVENTS;
 
-/// Event → the schema of its data.
-const EVENTS: [(&str, &str); 4] =
-    [("command", "RunCommand"), ("stdout", "RunOutput"), ("stderr", "RunOutput"), ("exit", "RunExit")];
+/// Event, its schema, the schema of its data.
+const KINDS: [(&str, &str, &str); 4] = [
+    ("command", "RunEventCommand", "RunCommand"),
+    ("stdout", "RunEventStdout", "RunOutput"),
+    ("stderr", "RunEventStderr", "RunOutput"),
+    ("exit", "RunEventExit", "RunExit"),
+];
 
-pub fn schemas() -> Value {
+/// The stream as the value of a media type.
+pub fn media() -> Value {
+    json!({ "schema": { "type": "string", "contentMediaType": EVENTS, "contentSchema": named("RunEvent") } })
+}
+
+pub fn schemas() -> Map<String, Value> {
     let text = || json!({ "type": "string" });
-    json!({
-        "RunEvent": { "oneOf": EVENTS.map(|(name, data)| event(name, data)) },
-        "RunCommand": object(
+    let one_of = KINDS.map(|(_, schema, _)| named(schema));
+    let mut all = Map::new();
+    let mut add = |name: &str, schema: Value| all.insert(name.to_owned(), schema);
+    add("RunEvent", json!({ "oneOf": one_of, "description": "One event of a run that is watched" }));
+    for (event, schema, data) in KINDS {
+        add(schema, self::event(event, data));
+    }
+    add(
+        "RunCommand",
+        object(
             &["command", "ignored", "changed"],
-            json!({ "command": text(), "ignored": names("Undeclared names"), "changed": list(change()) }),
+            json!({ "command": text(), "ignored": names("Undeclared names"), "changed": list(named("ChangedWord")) }),
         ),
-        "RunOutput": {
+    );
+    add(
+        "RunOutput",
+        json!({
             "type": "object",
             "properties": { "text": text(), "base64": { "type": "string", "contentEncoding": "base64" } },
             "minProperties": 1,
             "maxProperties": 1,
             "description": "A piece of output: text, or base64 of bytes that are not UTF-8",
-        },
-        "RunExit": object(
+        }),
+    );
+    add(
+        "RunExit",
+        object(
             &["exit_code", "end", "detail", "truncated", "elapsed_ms"],
-            json!({ "exit_code": exit_code(), "end": end(), "detail": detail(), "truncated": { "type": "boolean" }, "elapsed_ms": elapsed() }),
+            json!({
+                "exit_code": exit_code(), "end": end(), "detail": detail(), "truncated": { "type": "boolean" },
+                "elapsed_ms": elapsed(),
+            }),
         ),
-    })
+    );
+    all
 }
 
 fn event(name: &str, data: &str) -> Value {
-    let data = json!({ "$ref": format!("#/components/schemas/{data}") });
     object(
         &["id", "event", "data"],
         json!({
             "id": { "type": "string", "pattern": "^[0-9]+$" },
-            "event": { "const": name },
-            "data": { "type": "string", "contentMediaType": JSON, "contentSchema": data },
+            "event": { "type": "string", "const": name },
+            "data": { "type": "string", "contentMediaType": JSON, "contentSchema": named(data) },
         }),
     )
 }

@@ -175,7 +175,7 @@ fn on_disk(folder: &Path, path: &[u8], found: &mut Contents) {
 }
 
 /// What our reader finds: each name is listed once, and looked up.
-fn in_image(image: &mut Squashfs<'_>, folder: &Inode, path: &[u8], found: &mut Contents) {
+fn in_image(image: &mut Squashfs<'_>, folder: &super::super::Node, path: &[u8], found: &mut Contents) {
     for name in image.names(folder, MOST).unwrap() {
         let here = below(path, &name);
         let node = image.child(folder, &name).unwrap().unwrap();
