@@ -149,7 +149,7 @@ impl Error {
                 | RuntimeError::Broken(..)
                 | RuntimeError::Refuses(..),
             ) => Code::NoRuntime,
-            Error::State(_) | Error::Start(_) => Code::CannotStart,
+            Error::State(_) | Error::Start(_) | Error::Runtime(RuntimeError::Lock(..)) => Code::CannotStart,
             Error::Panicked => Code::Internal,
         }
     }
@@ -250,6 +250,9 @@ impl Error {
                  1.1 or SingularityCE 3.10, or a later one."
                     .to_owned()
             }
+            Error::State(_) | Error::Start(_) | Error::Runtime(RuntimeError::Lock(..)) => {
+                "Try again later. The site's log has the reason.".to_owned()
+            }
             Error::Runtime(_) => {
                 "The site's container runtime cannot be used. `singularity-nginx doctor` tells the site's owner why."
                     .to_owned()
@@ -259,7 +262,6 @@ impl Error {
                  `singularity-nginx doctor` tells the site's owner what is missing."
                     .to_owned()
             }
-            Error::State(_) | Error::Start(_) => "Try again later. The site's log has the reason.".to_owned(),
             Error::Panicked => "The site's log has the reason, under this request's id.".to_owned(),
         }
     }

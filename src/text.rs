@@ -8,7 +8,11 @@
 #[must_use]
 pub fn is_obeyed(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 /// The beginning of a text, at most `most` characters, and `…` where there is more. Characters that `escaped` names
@@ -37,6 +41,15 @@ pub fn shown(text: &str, most: usize, escaped: impl Fn(char) -> bool) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The Bidi_Control characters of UAX #9, and what hides a text within a text.
+    #[test]
+    fn what_reorders_or_hides_text_is_obeyed() {
+        let bidi = "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}";
+        let hidden = "\u{ad}\u{180e}\u{200b}\u{2060}\u{206a}\u{feff}\u{fff9}\u{e0001}\u{e0041}\u{e007f}";
+        assert!(bidi.chars().chain(hidden.chars()).all(is_obeyed));
+        assert!(!"aé한\u{301}\u{fe0f}😀".chars().any(is_obeyed));
+    }
 
     #[test]
     fn nothing_is_obeyed_and_nothing_is_cut_in_two() {

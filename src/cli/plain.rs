@@ -79,7 +79,9 @@ pub fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         if is_obeyed(character) && !matches!(character, '\n' | '\t') {
-            shown.push_str(&format!("\\u{:04x}", u32::from(character)));
+            let units =
+                character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            shown.push_str(&units);
         } else {
             shown.push(character);
         }
@@ -99,6 +101,7 @@ mod tests {
             ("a\rb\u{7}\u{8}\u{7f}", "a\\u000db\\u0007\\u0008\\u007f"),
             ("\u{9b}2J", "\\u009b2J"),
             ("a\u{202e}b", "a\\u202eb"),
+            ("a\u{e0041}b", "a\\udb40\\udc41b"),
         ] {
             let mut out = Vec::new();
             write!(PlainWriter(&mut out), "{text}").unwrap();

@@ -27,7 +27,7 @@ impl Representation {
     /// What an `Accept` field prefers; on a tie JSON, then a page.
     pub fn of(accept: Option<&str>) -> Representation {
         // text is what a run may print; where it is not named, JSON stands for all that programs get
-        let named = accept.is_some_and(|accept| accept.contains("text/plain"));
+        let named = accept.is_some_and(|accept| accept.to_ascii_lowercase().contains("text/plain"));
         let text = if named { quality(accept, "text/plain") } else { 0 };
         let raw = quality(accept, "application/json").max(text);
         let offers = [
@@ -61,6 +61,7 @@ mod tests {
             ("audio/ogg", Representation::Raw),
             ("text/html;q=0.5, text/plain", Representation::Raw),
             ("application/json;q=0, */*;q=0.1", Representation::Page),
+            ("Text/Plain, text/html;q=0.9", Representation::Raw),
             ("text/html;q=0, text/*", Representation::Events),
         ] {
             assert_eq!(Representation::of(Some(accept)), expected, "{accept}");

@@ -1,20 +1,23 @@
 //! What is known of this host, kept in the state folder: read, found out, found out again.
 //!
 //! In: a runtime, the state folder, and the features that a run needs. Out: a [`Host`] in which all of these are known, or why
-//! nothing may run. What is kept lies in a file that is named by what it depends on: the runtime's path, inode and mtime, the
-//! boot, and this program. *Unknown* is never kept: whoever needs to know asks again. Deleting the file costs one more look.
+//! nothing may run. What is kept lies in a file that is named by (a hash of) what it depends on: the runtime's path, inode
+//! and mtime, the boot, and this program. *Unknown* is never kept: whoever needs to know asks again. Deleting the file costs
+//! one more look.
 //!
 //! One asks at a time, over all processes of the site, by a lock; the others wait for the answer, 5 s at most.
 
 use std::fs::{File, TryLockError};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::host::Host;
 use super::host_feature::HostFeature;
@@ -55,7 +58,7 @@ impl<'a> HostCache<'a> {
             if let Some(found) = known() {
                 return Ok(found);
             }
-            if let Some(lock) = probe_lock(self.state) {
+            if let Some(lock) = self.probe_lock()? {
                 // whoever had the lock may have found it out since
                 if let Some(found) = known() {
                     return Ok(found);
@@ -78,7 +81,7 @@ impl<'a> HostCache<'a> {
     pub fn renew(self) -> Result<Host, RuntimeError> {
         let until = Instant::now() + 2 * TIMEOUT;
         loop {
-            if let Some(_lock) = probe_lock(self.state) {
+            if let Some(_lock) = self.probe_lock()? {
                 return self.find_out();
             }
             if Instant::now() >= until {
@@ -107,7 +110,7 @@ impl<'a> HostCache<'a> {
     /// Somebody has seen the runtime refuse a run: what is kept of it is asked again, unless it is of this minute.
     pub fn invalidate(self) {
         let path = self.file("features");
-        if age(&path).is_some_and(|age| age > FRESH) {
+        if state_file::age(&path).is_some_and(|age| age > FRESH) {
             let _ = std::fs::remove_file(path);
         }
     }
@@ -132,7 +135,7 @@ impl<'a> HostCache<'a> {
     fn ask(self, lock: File) -> Receiver<Result<Host, RuntimeError>> {
         let (send, answer) = mpsc::channel();
         let refusal = self.file("refusal");
-        let just_refused = age(&refusal).filter(|age| *age < PAUSE).and_then(|_| read(&refusal));
+        let just_refused = state_file::age(&refusal).filter(|age| *age < PAUSE).and_then(|_| read(&refusal));
         if let Some(refused @ Unanswered::Refuses(_)) = just_refused {
             let _ = send.send(Err(refused.error(self.runtime)));
             return answer;
@@ -151,6 +154,10 @@ impl<'a> HostCache<'a> {
         answer
     }
 
+    fn probe_lock(self) -> Result<Option<File>, RuntimeError> {
+        probe_lock(self.state).map_err(|error| RuntimeError::Lock(self.state.join(LOCK), error.to_string()))
+    }
+
     /// Named by all that an answer depends on.
     fn file(self, what: &str) -> PathBuf {
         let identity = |path: &Path| path.metadata().map_or((0, 0), |metadata| (metadata.ino(), metadata.mtime()));
@@ -159,8 +166,12 @@ impl<'a> HostCache<'a> {
         // what is asked differs from one version of ours to the next
         let (own_inode, own_mtime) = identity(Path::new("/proc/self/exe"));
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let path = runtime.to_string_lossy().replace('/', "+");
-        self.state.join(format!("{what}-{own_inode}-{own_mtime}-{}-{inode}-{mtime}-{path}.json", boot.trim()))
+        // a hash, because a path may be longer than a file's name
+        let mut hash = Sha256::new();
+        hash.update(format!("{own_inode} {own_mtime} {} {inode} {mtime} ", boot.trim()));
+        hash.update(runtime.as_os_str().as_encoded_bytes());
+        let hash: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        self.state.join(format!("{what}-{hash}.json"))
     }
 }
 
@@ -211,12 +222,13 @@ pub fn finish(before: impl FnOnce()) {
 }
 
 /// The right to ask, until it is dropped; `None` while somebody else asks.
-fn probe_lock(state: &Path) -> Option<File> {
+fn probe_lock(state: &Path) -> io::Result<Option<File>> {
     let path = state.join(LOCK);
-    let file = state_file::open(&path).ok()?;
+    let file = state_file::open(&path)?;
     match file.try_lock() {
-        Ok(()) => state_file::is_at(&file, &path).then_some(file),
-        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => None,
+        Ok(()) => Ok(state_file::is_at(&file, &path).then_some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
@@ -225,18 +237,14 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
 }
 
 /// The caller holds the lock.
-fn record(path: &Path, what: &impl Serialize) -> std::io::Result<()> {
+fn record(path: &Path, what: &impl Serialize) -> io::Result<()> {
     state_file::replace(path, &serde_json::to_vec(what)?)
-}
-
-/// How old a file is. One of the future is as old as can be: the clock was set back since, and nobody knows by how much.
-fn age(path: &Path) -> Option<Duration> {
-    let modified = path.metadata().ok()?.modified().ok()?;
-    Some(SystemTime::now().duration_since(modified).unwrap_or(Duration::MAX))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
     use crate::run::Finding;
 
@@ -254,14 +262,26 @@ mod tests {
         assert_eq!(kept.finding(HostFeature::NetworkNamespaces), Finding::Unknown("nobody has asked yet".to_owned()));
     }
 
+    /// A path may be much longer than a name (limits.h, NAME_MAX): what cannot be kept would be asked again by every run.
+    #[test]
+    fn what_is_known_of_a_runtime_with_a_long_path_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |end: &str| Runtime::at(Path::new(&format!("/opt/{}/{end}", "sub-folder/".repeat(40))));
+        let (one, other) = (at("apptainer"), at("singularity"));
+        let cache = HostCache::new(&one, folder.path());
+        record(&cache.file("features"), &Host::all("x")).unwrap();
+        assert_eq!(cache.recorded(), Some(Host::all("x")));
+        assert_eq!(HostCache::new(&other, folder.path()).recorded(), None, "each has a file of its own");
+    }
+
     #[test]
     fn who_does_not_have_the_turn_waits_and_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let held = probe_lock(folder.path()).unwrap();
-        assert!(probe_lock(folder.path()).is_none());
+        assert!(held.is_some() && probe_lock(folder.path()).unwrap().is_none());
         // a lock whose file is gone is no lock, and keeps nobody else from one
         std::fs::remove_file(folder.path().join("probe.lock")).unwrap();
-        assert!(probe_lock(folder.path()).is_some());
+        assert!(probe_lock(folder.path()).unwrap().is_some());
         drop(held);
     }
 

@@ -177,6 +177,11 @@ impl Speaker {
     }
 }
 
+/// Whether a line of stderr is the last of a runtime that runs nothing.
+pub fn gives_up(line: &str) -> bool {
+    Speaker::of(line) == Speaker::RuntimeGivesUp
+}
+
 /// The text without escape sequences that set colours (ECMA-48 SGR: `ESC [ … m`).
 fn without_colour(text: &str) -> String {
     let mut pieces = text.split("\u{1b}[");

@@ -150,6 +150,7 @@ pub fn become_subreaper() -> io::Result<()> {
     if !childless() {
         let mut children = processes()?;
         owned.extend(children.remove(&own_pid()).unwrap_or_default().iter().map(|(pid, _)| pid));
+        owned.extend(own_children());
     }
     Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
 }
@@ -199,8 +200,10 @@ fn orphans() -> (Vec<OwnedFd>, bool) {
     let Ok(mut children) = processes() else { return (Vec::new(), false) };
     let (mut found, mut all) = (Vec::new(), true);
     let mut open = vec![own_pid()];
+    let mut hidden = own_children();
     while let Some(parent) = open.pop() {
         for (pid, seen) in children.remove(&parent).unwrap_or_default() {
+            hidden.remove(&pid);
             if parent == own_pid() && owned.contains(&pid) {
                 continue;
             }
@@ -211,7 +214,21 @@ fn orphans() -> (Vec<OwnedFd>, bool) {
             }
         }
     }
+    // nobody but this process reaps its children, so the number is still theirs; what is below them comes to us later
+    for pid in hidden.difference(&owned).filter_map(|pid| Pid::from_raw(*pid)) {
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(descriptor) => found.push(descriptor),
+            Err(_) => all = false,
+        }
+    }
     (found, all)
+}
+
+/// The numbers of our children, also of those that may not be looked at (proc(5), `children` and `hidepid`).
+fn own_children() -> BTreeSet<i32> {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<i32>>()).collect()
 }
 
 /// A descriptor of a process that was seen, if it lives. Its number may have passed to another process since; that one's
@@ -254,12 +271,15 @@ struct Stat {
     start: u64,
 }
 
-/// What it tells of a process, if there is one. Words are counted from the last `)`, because the command's name may hold
+/// What it tells of a process, if there is one that may be looked at (proc(5), `hidepid`). Words are counted from the last `)`, because the command's name may hold
 /// anything.
 fn stat(pid: i32) -> io::Result<Option<Stat>> {
     let text = match std::fs::read(format!("/proc/{pid}/stat")) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH) => {
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+                || error.raw_os_error() == Some(libc::ESRCH) =>
+        {
             return Ok(None);
         }
         Err(error) => return Err(error),

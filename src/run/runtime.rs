@@ -52,6 +52,9 @@ pub enum RuntimeError {
     /// A shell of it would change an argument that an author offers.
     #[error("the container runtime {0} does not offer --no-eval: a shell would evaluate an argument of this run")]
     Evaluates(PathBuf),
+    /// Nobody can find out what the runtime can do here, for this reason.
+    #[error("the runtime cannot be asked what it can do here, because {0} cannot be locked: {1}")]
+    Lock(PathBuf, String),
     /// Somebody is finding out what the runtime can do here.
     #[error("nothing is run while it is found out what the runtime can do here")]
     Asking,

@@ -8,7 +8,7 @@ use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How long a lock is waited for that nobody holds longer than a moment.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,6 +54,12 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         let _ = std::fs::remove_file(&draft);
     }
     written
+}
+
+/// How old a file is. One of the future is as old as can be: the clock was set back since, and nobody knows by how much.
+pub fn age(path: &Path) -> Option<Duration> {
+    let modified = path.symlink_metadata().ok()?.modified().ok()?;
+    Some(SystemTime::now().duration_since(modified).unwrap_or(Duration::MAX))
 }
 
 /// Locks a file that others lock for a moment only; after [`LOCK_TIMEOUT`] an error.

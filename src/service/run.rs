@@ -101,9 +101,11 @@ impl Service {
     }
 
     /// A runtime that does not start what it could start before may have been changed behind its path: it is asked again.
+    /// Its status alone says nothing: every Perl program that dies has the same.
     fn doubt(&self, outcome: &Outcome) {
         if outcome.end == End::Exited(RUNTIME_FAILED)
             && outcome.stdout.is_empty()
+            && String::from_utf8_lossy(&outcome.stderr).lines().any(run::gives_up)
             && let Ok(runtime) = Runtime::find(self.config.runtime.as_deref())
         {
             HostCache::new(&runtime, &self.config.state).invalidate();

@@ -2,14 +2,12 @@
 //!
 //! In: a visitor. Out: a file of one word, read by [`Service::uncounted`]. Never: an address.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::time::{Duration, SystemTime};
+use std::io;
+use std::time::Duration;
 
 use super::Service;
 use crate::error::Error;
-use crate::run;
+use crate::run::{self, state_file};
 use crate::visitor::{Uncounted, Visitor};
 
 /// The file in the state folder.
@@ -37,18 +35,14 @@ impl Service {
         if self.noted().is_some_and(|(noted, age)| noted == why && age < FRESH) {
             return Ok(());
         }
-        let path = self.config.state.join(NOTE);
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        file.write_all(why.code().as_bytes())
+        state_file::replace(&self.config.state.join(NOTE), why.code().as_bytes())
     }
 
     /// The last note and its age.
     fn noted(&self) -> Option<(Uncounted, Duration)> {
         let path = self.config.state.join(NOTE);
-        let age = SystemTime::now().duration_since(fs::metadata(&path).ok()?.modified().ok()?).unwrap_or_default();
-        let mut word = String::new();
-        fs::File::open(path).ok()?.take(32).read_to_string(&mut word).ok()?;
-        let why = Uncounted::ALL.into_iter().find(|why| why.code() == word.trim())?;
+        let (word, age) = (state_file::read(&path).ok()?, state_file::age(&path)?);
+        let why = Uncounted::ALL.into_iter().find(|why| why.code().as_bytes() == word)?;
         Some((why, age))
     }
 

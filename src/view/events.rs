@@ -12,9 +12,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 use super::messages;
-use super::outcome::{Ending, end_code, gives_up};
+use super::outcome::{Ending, end_code};
 use crate::args::BindReport;
-use crate::run::{End, Event};
+use crate::run::{End, Event, gives_up};
 
 /// The events of one run, as bytes that wait for their reader.
 pub struct EventStream {

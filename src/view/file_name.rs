@@ -22,7 +22,9 @@ pub fn output_name(target: &Target, spec: &ArgSpec, given: &[(ArgName, String)],
         if !is_shown(arg) || is_default(arg, value) {
             continue;
         }
-        let part = format!("_{}-{}", plain(arg.name.as_str()), plain(value));
+        // with a dash in place of its plus a number would be another one
+        let value = if arg.kind == ArgType::Str { value.to_owned() } else { value.replace('+', "") };
+        let part = format!("_{}-{}", plain(arg.name.as_str()), plain(&value));
         if name.len() + part.len() <= most {
             name.push_str(&part);
         }
@@ -122,7 +124,9 @@ mod tests {
             (&[][..], "epidemic.csv"),
             (&[("r0", "3")], "epidemic_r0-3.csv"),
             (&[("r0", "2.50")], "epidemic.csv"),
-            (&[("r0", " 1e+3 "), ("days", "-5")], "epidemic_r0-1e-3_days--5.csv"),
+            // a plus is no minus
+            (&[("r0", " 1e+3 "), ("days", "+5")], "epidemic_r0-1e3_days-5.csv"),
+            (&[("r0", "1e-3"), ("days", "-5")], "epidemic_r0-1e-3_days--5.csv"),
             (&[("model", "SEIR"), ("name", "Amy"), ("fast", "true")], "epidemic_model-SEIR.csv"),
             (&[("model", "SIR")], "epidemic.csv"),
         ] {

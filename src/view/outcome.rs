@@ -8,7 +8,7 @@ use super::media::{BYTES, JSON, TEXT};
 use crate::args::MediaType;
 use crate::problems::Code;
 use crate::reply::{Excerpt, Problem};
-use crate::run::{End, Outcome, signal, signal_of};
+use crate::run::{End, Outcome, gives_up, signal, signal_of};
 use crate::service::FinishedRun;
 
 /// The type of an answer: the declared one, unless the bytes contradict it; else `application/json` when the whole of it
@@ -66,11 +66,6 @@ pub fn failure(ran: &FinishedRun) -> Option<Problem> {
     problem.retry_after = (problem.status() == 503).then_some(30);
     problem.target = Some((&ran.target).into());
     Some(problem)
-}
-
-/// Whether a line of stderr is the last of a runtime that runs nothing.
-pub fn gives_up(line: &str) -> bool {
-    line.starts_with("FATAL:")
 }
 
 /// What is known when a run has ended, for whoever says it in words.

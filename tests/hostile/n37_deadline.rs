@@ -1,8 +1,9 @@
 //! 37: a run ends by its deadline, and all of it ends.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{Answer, Site, get, on_both_wires, processes, real};
+use crate::support::{Answer, Site, get, on_both_wires, processes, real, skip};
 
 /// Asks for all of these at once.
 fn at_once(site: &Site, names: &[&str]) -> Vec<(Answer, Duration)> {
@@ -50,6 +51,28 @@ fn hostile_37_escaped_processes_are_found() {
             assert!(elapsed < Duration::from_secs(15), "an escaped process is killed, not waited for: {elapsed:?}");
         }
         site.nothing_runs();
+    });
+}
+
+/// proc(5), `hidepid=1`: who looks at a process of somebody else is refused, and at one that does not want to be looked at
+/// (prctl(2) PR_SET_DUMPABLE). No process namespace can be made there, or the kernel would do the work.
+#[test]
+fn hostile_37_escaped_processes_are_found_where_others_are_hidden() {
+    // what keeps its capabilities is somebody else
+    let script = "set -e; mount -t proc -o hidepid=1 none /proc; mount --bind /dev/null /proc/version; (cd /; exec env -i sleep 300 >/dev/null 2>&1) & \
+                  exec /usr/bin/setpriv --inh-caps=-all --ambient-caps=-all -- \"$0\" \"$@\"";
+    let namespaces = ["--user", "--map-current-user", "--keep-caps", "--mount", "--pid", "--fork", "--kill-child"];
+    let words = [&["/usr/bin/unshare"], &namespaces[..], &["/bin/sh", "-c", script]].concat();
+    let tried = Command::new(words[0]).args(&words[1..]).args(["cat", "/proc/1/stat"]).output();
+    if !tried.as_ref().is_ok_and(|tried| tried.status.success()) {
+        return skip(&format!("others cannot be hidden here: {tried:?}"));
+    }
+    on_both_wires(|wire| {
+        for name in ["daemonise.sif", "linger.sif", "hide.sif"] {
+            let site = Site::new(wire).image(name, &[]).set("deadline", 20).under(&words);
+            assert_eq!(site.ask(&get(&format!("/container/run/{name}"))).good(), "escaped\n");
+            site.nothing_runs();
+        }
     });
 }
 

@@ -360,3 +360,21 @@ fn hostile_44_a_real_container_on_a_host_without_network_namespaces() {
         assert_eq!(site.ask(&get("/container/run/behave.sif?mode=echo&name=Amy")).problem(503).0, "isolation");
     });
 }
+
+/// Where nothing can be asked, because the lock of whoever asks is no file, that is said, and not that somebody is asking.
+#[test]
+fn hostile_44_a_lock_that_is_no_file_is_told() {
+    on_both_wires(|wire| {
+        let site = Site::new(wire).image("argv.sif", &[]).impatient();
+        let state = site.path("state");
+        std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&state).unwrap();
+        std::fs::create_dir(state.join("probe.lock")).unwrap();
+        let answer = site.ask(&get("/container/run/argv.sif"));
+        assert_eq!(answer.problem(503).0, "cannot-start");
+        assert!(site.log().contains("probe.lock"), "{}", site.log());
+        let told = row(&doctor(&site), "runtime");
+        assert!(told["ok"] == false && told.to_string().contains("probe.lock"), "{told}");
+        std::fs::remove_dir(state.join("probe.lock")).unwrap();
+        site.ask(&get("/container/run/argv.sif")).good();
+    });
+}

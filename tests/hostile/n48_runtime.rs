@@ -1,7 +1,8 @@
 //! 48: a runtime that does not work.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, SystemTime};
 
 use crate::support::request::{ENVELOPE, EVENTS};
 use crate::support::site::as_runtime;
@@ -90,6 +91,33 @@ fn hostile_48_late_words_of_a_runtime_name_no_path() {
                 let told = site.ask(&get("/container/run/argv.sif").accept(form)).text();
                 assert!(told.contains("image argv.sif") && told.contains("bad mount argv.sif"), "{told}");
             }
+        }
+    });
+}
+
+/// Status 255 is the runtime's when it gives up, and every Perl program's that dies: only the first is a reason to ask the
+/// runtime again what it can do, which keeps visitors waiting.
+#[test]
+fn hostile_48_a_container_s_status_255_is_no_doubt_of_the_runtime() {
+    on_both_wires(|wire| {
+        for (says, asked_again) in [("Died at /run.pl line 1.", false), ("FATAL:   container creation failed", true)] {
+            let site = Site::new(wire).image("argv.sif", &[]);
+            let stub = site.path("runtime/apptainer").display().to_string();
+            let script = format!(
+                "#!/bin/sh\ncase \"$*\" in *probe.sqfs|*help*|*--version) exec {stub} \"$@\";; esac\n\
+                 echo '{says}' >&2\nexit 255\n"
+            );
+            let site = as_runtime(site, &script);
+            site.ask(&get("/container/run/argv.sif")).problem(502);
+            let kept = || {
+                let entries = fs::read_dir(site.path("state")).unwrap().flatten();
+                entries.map(|entry| entry.path()).find(|path| path.to_string_lossy().contains("/features-"))
+            };
+            let minutes_ago = SystemTime::now() - Duration::from_secs(600);
+            let features = kept().expect("what is known is kept");
+            File::options().write(true).open(features).unwrap().set_modified(minutes_ago).unwrap();
+            site.ask(&get("/container/run/argv.sif")).problem(502);
+            assert_eq!(kept().is_none(), asked_again, "{says}");
         }
     });
 }

@@ -1,5 +1,9 @@
 //! 53, 54: one visitor against all others: slots by address, and addresses that somebody else has written.
 
+use std::fs::{self, File};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 
 use crate::support::{Request, Site, get, on_both_wires};
@@ -85,6 +89,36 @@ fn hostile_53_who_is_not_counted_is_told_to_the_owner() {
             let told = row(&site).expect("a row");
             assert!(told.to_string().contains(expected) && told["ok"] == false, "{told}");
         }
+    });
+}
+
+/// What is noted is read as every file of the state folder is: a pipe or a link in its place holds nobody, and is nothing.
+#[test]
+fn hostile_53_a_note_that_is_no_file_holds_nobody() {
+    on_both_wires(|wire| {
+        let site = Site::new(wire).image("argv.sif", &[]);
+        let run = || site.ask(&from(get("/container/run/argv.sif"), "127.0.0.1"));
+        run().good();
+        let note = site.path("state/uncounted");
+        let other = site.path("other");
+        fs::write(&other, "precious").unwrap();
+        for link in [false, true] {
+            fs::remove_file(&note).expect("a note");
+            match link {
+                false => mknodat(CWD, &note, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap(),
+                true => std::os::unix::fs::symlink(&other, &note).unwrap(),
+            }
+            run().good();
+            assert_eq!(site.ask(&get("/container/health")).status, 200);
+        }
+        assert_eq!(fs::read(&other).unwrap(), b"precious");
+        // a time of the future tells of a clock that was set back: the note is written anew
+        fs::remove_file(&note).expect("a link");
+        run().good();
+        let future = SystemTime::now() + Duration::from_secs(1_000_000);
+        File::options().write(true).open(&note).unwrap().set_modified(future).unwrap();
+        run().good();
+        assert!(fs::metadata(&note).unwrap().modified().unwrap() < future);
     });
 }
 

@@ -49,6 +49,7 @@ unsafe extern "C" {
     safe fn fork() -> c_int;
     safe fn getpid() -> c_int;
     safe fn kill(pid: c_int, signal: c_int) -> c_int;
+    safe fn prctl(option: c_int, value: usize, ...) -> c_int;
     safe fn setsid() -> c_int;
     safe fn signal(signal: c_int, handler: usize) -> usize;
     safe fn alarm(seconds: c_uint) -> c_uint;
@@ -214,6 +215,12 @@ fn behave(home: &Path, image: &Path, name: &OsStr, arguments: &[OsString]) -> i3
         // Three ways out of the process group: with closed output while the parent ends, with open output while the
         // parent ends, and with open output while the parent stays.
         "daemonise" => escape(true, 2),
+        // the same, and nobody may look at it
+        "hide" => {
+            const SET_DUMPABLE: c_int = 4;
+            prctl(SET_DUMPABLE, 0);
+            escape(true, 2);
+        }
         "linger" => escape(false, 1),
         "nest" => {
             escape(false, 2);
