@@ -27,6 +27,8 @@ pub enum Reply {
     FinishedRun(Box<FinishedRun>),
     /// What can be asked of the folder, or of one image.
     OpenApi(Described, OpenApiVersion),
+    /// How programs use the site.
+    Api,
     /// A kind of problem in general.
     About(Code),
     /// Whether the site can do its work.

@@ -38,6 +38,10 @@ pub struct RouteRow {
     pub pattern: &'static str,
     /// What it does.
     pub action: Action,
+    /// What stands for its value in texts; empty where it has none.
+    pub placeholder: &'static str,
+    /// What programs find there, for people; empty for addresses that programs need not know.
+    pub about: &'static str,
 }
 
 impl RouteRow {
@@ -64,14 +68,14 @@ impl RouteRow {
 }
 
 macro_rules! routes {
-    ($($(#[$meta:meta])* $name:ident $(($value:ty))? $pattern:literal $does:ident)*) => {
+    ($($(#[$meta:meta])* $name:ident $(($value:ty))? $pattern:literal $does:ident $($about:literal)?)*) => {
         /// Something that has an address here.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Route { $($(#[$meta])* $name $(($value))?),* }
 
         /// All rows.
         pub const TABLE: &[RouteRow] = &[
-            $(RouteRow { name: stringify!($name), pattern: $pattern, action: Action::$does }),*
+            $(routes!(@row $name $(($value))? $pattern $does $($about)?)),*
         ];
 
         impl Route {
@@ -79,7 +83,7 @@ macro_rules! routes {
             fn parts(&self) -> (RouteRow, String) {
                 match self {
                     $(routes!(@pattern $name $(($value))? value) => (
-                        RouteRow { name: stringify!($name), pattern: $pattern, action: Action::$does },
+                        routes!(@row $name $(($value))? $pattern $does $($about)?),
                         routes!(@text $(($value))? value),
                     )),*
                 }
@@ -94,6 +98,17 @@ macro_rules! routes {
             }
         }
     };
+    (@row $name:ident $(($value:ty))? $pattern:literal $does:ident $($about:literal)?) => {
+        RouteRow {
+            name: stringify!($name),
+            pattern: $pattern,
+            action: Action::$does,
+            placeholder: routes!(@placeholder $(($value))?),
+            about: concat!($($about)?),
+        }
+    };
+    (@placeholder ($value:ty)) => { <$value as Value>::PLACEHOLDER };
+    (@placeholder) => { "" };
     (@pattern $name:ident ($value:ty) $bound:ident) => { Route::$name($bound) };
     (@pattern $name:ident $bound:ident) => { Route::$name };
     (@text ($value:ty) $bound:ident) => { $bound.to_string() };
@@ -107,32 +122,46 @@ routes! {
     Top "/" Tells
     /// All images.
     Home "/container/" Reads
+        "the images and folders; `?q=` searches, `?page=` turns the pages"
     /// Some image's page.
     Random "/container/random" Reads
+        "a redirect to some image"
     /// Whether the site can do its work.
     Health "/container/health" Reads
+        "whether the site can do its work, and why not"
     /// Numbers, where the site has them.
     Metrics "/container/metrics" Reads
     /// What the `type` of a problem leads to.
     Problem(Code) "/container/problems/{}" Tells
+        "what a kind of problem means"
+    /// How programs use the site, for people.
+    Api "/container/api" Tells
     /// A file of the pages.
     Static(FileName) "/container/static/{}" Tells
     /// A run.
     Run(TargetPath) "/container/run/{}" Runs
+        "run an image: the arguments in the query, in a form or in a JSON object"
     /// The arguments of an image or app.
     Args(TargetPath) "/container/args/{}" Reads
+        "its arguments by type"
     /// Its labels.
     Labels(TargetPath) "/container/labels/{}" Reads
+        "its labels"
     /// The file of an image.
     Download(TargetPath) "/container/download/{}" Reads
+        "its file, where the site offers it"
     /// The document of the folder.
     OpenApi "/container/openapi.json" Reads
+        "OpenAPI 3.1 of all images; `?version=3.0` for tools that read no other"
     /// The document of an image.
     ImageOpenApi(TargetPath) "/container/openapi/{}.json" Reads
+        "OpenAPI of one image"
     /// The images of a folder in the data folder.
     Folder(FolderName) "/container/{}/" Reads
+        "the images of a folder"
     /// The page of an image or app; of a folder, the way to its list.
     Image(TargetPath) "/container/{}" Reads
+        "one image: what it says of itself, its arguments, its links"
     /// The post's other spelling of [`Route::Run`].
     OldRun(TargetPath) "/containers/run/{}" Runs
     /// The 2017 program's spelling of [`Route::Random`].
@@ -182,16 +211,22 @@ impl Route {
 
 /// What can stand in the place of `{}`.
 trait Value: fmt::Display + Sized {
+    /// What stands for it in texts.
+    const PLACEHOLDER: &'static str;
     fn parse(text: &str) -> Option<Self>;
 }
 
 impl Value for ImageName {
+    const PLACEHOLDER: &str = "<image>";
+
     fn parse(text: &str) -> Option<ImageName> {
         ImageName::parse(text).ok().filter(|name| !name.is_in_folder())
     }
 }
 
 impl Value for Code {
+    const PLACEHOLDER: &str = "<word>";
+
     fn parse(text: &str) -> Option<Code> {
         Code::parse(text)
     }
@@ -220,18 +255,24 @@ impl fmt::Display for FileName {
 }
 
 impl Value for FileName {
+    const PLACEHOLDER: &str = "<file>";
+
     fn parse(text: &str) -> Option<FileName> {
         (!text.is_empty() && !text.contains('/')).then(|| FileName::of(text))
     }
 }
 
 impl Value for TargetPath {
+    const PLACEHOLDER: &str = "<image>";
+
     fn parse(text: &str) -> Option<TargetPath> {
         TargetPath::parse(text).ok()
     }
 }
 
 impl Value for FolderName {
+    const PLACEHOLDER: &str = "<folder>";
+
     fn parse(text: &str) -> Option<FolderName> {
         FolderName::parse(text).ok()
     }
@@ -241,7 +282,7 @@ impl Value for FolderName {
 mod tests {
     use super::*;
 
-    const PATHS: [&str; 30] = [
+    const PATHS: [&str; 31] = [
         "/container/download/x.sif",
         "/container/",
         "/container/hello-name.sif",
@@ -264,6 +305,7 @@ mod tests {
         "/container/random",
         "/container/health",
         "/container/problems/busy",
+        "/container/api",
         "/container/metrics",
         "/containers/run/hello-name.sif",
         "/containers/random",

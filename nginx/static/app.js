@@ -83,6 +83,29 @@ if (search) {
   }, 150));
 }
 
+/* ---- For programs: a call to try */
+
+const CALL_SHOWN = 100000;                    // characters
+find("#call")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const place = find("#call-answer"), status = find("#call-status");
+  place.textContent = "";
+  status.textContent = words.starting;
+  try {
+    const url = new URL(find("#call-address").value, location.href);
+    if (url.origin !== location.origin) throw new Error(url.origin);   // only this site
+    const answer = await fetch(url, { headers: { Accept: find("#call-accept").value } });
+    status.textContent = [answer.status, answer.headers.get("Content-Type")].filter(Boolean).join(" · ");
+    const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+    for (let part = await reader?.read(); part && !part.done; part = await reader.read()) {
+      place.append(part.value.slice(0, CALL_SHOWN - place.textContent.length));
+      if (place.textContent.length >= CALL_SHOWN) { await reader.cancel(); break; }
+    }
+  } catch (error) {
+    status.textContent = error.message;
+  }
+});
+
 /* ---- An image: what the form would run */
 
 // An argument may be called `action` or `querySelector`, and its field would hide the form's own: so the form is

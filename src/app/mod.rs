@@ -112,6 +112,7 @@ impl Site {
                 let image = self.service.random()?.map(|image| Route::Image((&image).into()));
                 Reply::Go(302, image.unwrap_or(Route::Home), String::new())
             }
+            Route::Api => Reply::Api,
             Route::Problem(code) => Reply::About(code),
             Route::Health => Reply::Health(self.service.checks(false)),
             Route::Metrics => Reply::Metrics(Box::new(self.service.metrics()?)),

@@ -9,8 +9,8 @@ use crate::args::{Arg, ArgError, KEYWORDS};
 use crate::http::Mount;
 use crate::image::{App, FolderName, ImageName, Target};
 use crate::problems::Code;
-use crate::reply::Problem;
-use crate::routes::Route;
+use crate::reply::{OpenApiVersion, Problem};
+use crate::routes::{Route, TABLE};
 use crate::service::{Check, Folder, FolderRow, FormPreview, ImageDetails, Weight};
 
 /// `{"images":[…],"folders":[…],"total":0,"page":1,"next":null,"up":null}`
@@ -255,6 +255,21 @@ pub fn output(bytes: &[u8]) -> Value {
         Ok(text) if !text.contains('\0') => json!({ "stdout": text }),
         _ => json!({ "stdout": null, "stdout_base64": BASE64.encode(bytes) }),
     }
+}
+
+/// How programs use the site: the documents, the addresses, the problems.
+pub fn api(mount: &Mount) -> Value {
+    let addresses = TABLE.iter().filter(|row| !row.about.is_empty()).map(|row| {
+        let methods: Vec<&str> = row.methods().iter().map(|method| method.as_str()).collect();
+        let address = format!("{mount}{}", row.filled(row.placeholder));
+        json!({ "address": address, "methods": methods, "about": row.about })
+    });
+    let document = Route::OpenApi.href(mount);
+    json!({
+        "documents": OpenApiVersion::NAMES.iter().map(|name| format!("{document}?version={name}")).collect::<Vec<_>>(),
+        "addresses": addresses.collect::<Vec<_>>(),
+        "problems": Code::ALL.iter().map(|code| about(*code, mount)).collect::<Vec<_>>(),
+    })
 }
 
 /// A kind of problem in general: what its `type` leads to.

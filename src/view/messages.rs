@@ -78,6 +78,7 @@ pub mod image {
     pub const CUT: &str = "cut at the limit";
     pub const MORE: &str = "This is only the beginning. Ask for text/plain to get the whole output.";
     pub const USE: &str = "Use it from";
+    pub const DESCRIBED: &str = "Described for programs: ";
     pub const SITE_HINT: &str = "SITE is the address of this server.";
     pub const LABELS: &str = "Labels";
     pub const LABEL: &str = "Label";
@@ -134,6 +135,44 @@ pub fn bounds(minimum: Option<String>, maximum: Option<String>) -> Option<String
         (None, Some(maximum)) => Some(format!("at most {maximum}")),
         (None, None) => None,
     }
+}
+
+/// The page about the addresses, for people who write programs.
+pub mod api {
+    #![allow(missing_docs)]
+    pub const TITLE: &str = "For programs";
+    pub const INTRODUCTION: &str = "Every page here is JSON, too: send `Accept: application/json`, or nothing special. \
+         The page of an image has its calls in several languages, ready to copy.";
+    pub const DOCUMENTS: &str = "Documents";
+    pub const NEWER: &str = "OpenAPI 3.1 of all images";
+    pub const OLDER: &str = "OpenAPI 3.0, for tools that read no other";
+    pub const OF_ONE: &str = "Each image has a document of its own. Its page links to it.";
+    pub const ADDRESSES: &str = "Addresses";
+    pub const ADDRESS: &str = "Address";
+    pub const METHODS: &str = "Methods";
+    pub const WHAT: &str = "What is there";
+    pub const ANSWERS: &str = "What a run answers";
+    pub const ACCEPT: &str = "Accept";
+    pub const ANSWER: &str = "Answer";
+    /// `Accept` and what comes.
+    pub const FORMS: [(&str, &str); 4] = [
+        ("*/*", "the output itself, with the type that the author declares; else JSON, text or bytes, as it is"),
+        (
+            "application/vnd.singularity-run+json",
+            "an envelope: command, exit code, stdout, stderr, time; also of a run that failed",
+        ),
+        ("text/event-stream", "the output while it is printed: events `command`, `stdout`, `stderr`, `exit`"),
+        ("text/html", "a page"),
+    ];
+    pub const STATUSES: &str = "Statuses";
+    pub const GOOD: &str = "200 is a good answer. Everything else that can happen has a status and a word, the last part of `type`. \
+         `detail` says what happened and what to do next.";
+    pub const STATUS: &str = "Status";
+    pub const WORD: &str = "Word";
+    pub const MEANING: &str = "Meaning";
+    pub const CALL_TITLE: &str = "Try a call";
+    pub const CALL: &str = "Call";
+    pub const CALL_HINT: &str = "An address of a run runs the image.";
 }
 
 /// The page of a problem.

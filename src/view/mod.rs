@@ -56,6 +56,8 @@ pub fn reply(reply: Reply, request: &Request, brand: &Brand<'_>) -> Response {
         Reply::OpenApi(described, version) => {
             tagged(compact(&openapi::document(&described, &request.mount, version)), request)
         }
+        Reply::Api if page => tagged(html_page(200, html::api(&frame)), request),
+        Reply::Api => tagged(json_value(200, &json::api(&request.mount)), request),
         Reply::About(code) if page => tagged(html_page(200, html::about(code, &frame)), request),
         Reply::About(code) => tagged(json_value(200, &json::about(code, &request.mount)), request),
         Reply::Health(checks) => health(&checks),

@@ -17,10 +17,11 @@ use crate::support::{Site, Wire, python, servers, skip};
 pub const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/requirements.txt");
 
 /// Pages that are what they are as soon as they are loaded.
-const STILL: [&str; 17] = [
+const STILL: [&str; 18] = [
     "/",
     "/?q=zzz",
     "/container/lab/",
+    "/container/api",
     "/container/lab/old/",
     "/container/hello-name.sif",
     "/container/everything.sif?colour=blue&x=1&note=a+b",

@@ -125,3 +125,22 @@ fn images_that_cannot_be_read_or_run_are_marked_and_why() {
         assert!(page("/container/arm.sif").contains("It is made for arm64"));
     });
 }
+
+#[test]
+fn a_call_can_be_tried_on_the_page_for_programs() {
+    let Some(stack) = stack(false) else { return };
+    let browser = &stack.browser;
+    stack.go("/container/lab.sif");
+    browser.click("footer a");
+    browser.wait_for("h1", "For programs");
+    browser.click("#call button");
+    browser.wait_for("#call-status", "200 · application/json");
+    browser.wait_for("#call-answer", "\"ready\": true");
+    browser.script("document.querySelector('#call-address').value = '/container/none.sif'");
+    browser.click("#call button");
+    browser.wait_for("#call-status", "404 · application/problem+json");
+    browser.script("document.querySelector('#call-address').value = 'https://elsewhere.example/'");
+    browser.click("#call button");
+    browser.wait_for("#call-status", "https://elsewhere.example");
+    assert_eq!(browser.text("#call-answer"), "", "nothing of another site is asked for");
+}

@@ -9,7 +9,7 @@ use crate::support::{Site, Wire, get, on_both_wires, post};
 use crate::{FORM, HELLO, HTML, IMAGE, JSON, RUN, TEXT, explained, hello};
 
 /// Every address that answers a GET, and the media type it gives to programs.
-const ADDRESSES: [(&str, u16, &str); 14] = [
+const ADDRESSES: [(&str, u16, &str); 15] = [
     ("/container/", 200, JSON),
     (IMAGE, 200, JSON),
     ("/container/args/argv.sif", 200, JSON),
@@ -18,6 +18,7 @@ const ADDRESSES: [(&str, u16, &str); 14] = [
     ("/container/static/icon.svg", 200, "image/svg+xml"),
     ("/container/random", 302, TEXT),
     ("/container/health", 200, JSON),
+    ("/container/api", 200, JSON),
     ("/api/containers", 200, JSON),
     ("/api/container/argv.sif", 200, JSON),
     ("/api/container/args/argv.sif", 200, JSON),

@@ -74,6 +74,7 @@ pub fn calls(call: &Call<'_>, mount: &Mount) -> Markup {
                     div.copyable { pre tabindex="0" { code data-site=[code.site_at()] { (code.text()) } } }
                 }
             }
+            p.hint { (messages::DESCRIBED) a href=(Route::ImageOpenApi((&call.target.image).into()).href(mount)) { "OpenAPI" } }
             noscript { p.hint { (messages::SITE_HINT) } }
         }
     }

@@ -66,7 +66,7 @@ pub fn page(title: &str, frame: &Frame<'_>, body: &Markup) -> Markup {
                     @if let Some(link) = frame.brand.link { a href=(link) { (host(link)) } }
                 }
                 main #content { (body) }
-                footer.site { (messages::FOOT) }
+                footer.site { (messages::FOOT) " · " a href=(Route::Api.href(mount)) { (messages::api::TITLE) } }
             }
         }
     }
@@ -93,6 +93,11 @@ pub fn bare(title: &str, text: &str) -> Markup {
             body { main { h1 { (title) } p { (text) } } }
         }
     }
+}
+
+/// A text with `words` in back quotes as code.
+pub fn code_words(text: &str) -> Markup {
+    html! { @for (number, part) in text.split('`').enumerate() { @if number % 2 == 1 { code { (part) } } @else { (part) } } }
 }
 
 /// A text that may be a link to elsewhere: only whole http and https URLs are.

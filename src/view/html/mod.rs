@@ -2,6 +2,7 @@
 //! through [`Route::href`](crate::routes::Route::href) or [`layout::outside`]; nothing here is trusted
 //! markup, and no script or style stands in a page.
 
+mod api;
 mod calls;
 mod form;
 mod home;
@@ -11,6 +12,7 @@ mod problem;
 mod result;
 mod terminal;
 
+pub use api::api;
 pub use home::home;
 pub use image::{NOT_RUN, image};
 pub use layout::{Brand, Frame, bare};

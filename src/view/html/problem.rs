@@ -43,13 +43,8 @@ pub fn about(code: Code, frame: &Frame<'_>) -> Markup {
     let body = html! {
         nav.crumbs aria-label=(messages::WHERE) { a href=(Route::Home.href(frame.mount)) { (messages::ALL) } }
         h1 { (row.title) }
-        p { (code_words(row.about)) }
+        p { (layout::code_words(row.about)) }
         p.facts { (status::STATUS) (row.status) " · " code { (row.code) } }
     };
     layout::page(row.title, frame, &body)
-}
-
-/// A text with `words` in back quotes as code.
-fn code_words(text: &str) -> Markup {
-    html! { @for (number, part) in text.split('`').enumerate() { @if number % 2 == 1 { code { (part) } } @else { (part) } } }
 }
