@@ -278,11 +278,13 @@ fn complete_conf_has_the_home_page_at_the_top() {
 #[test]
 fn every_address_is_passed_on() {
     let site = site().set("metrics", true);
+    fs::create_dir(site.data().join("lab")).unwrap();
     let Some(server) = complete(&site) else { return };
     for row in singularity_nginx::routes::TABLE {
         let value = match row.name {
             "Problem" => "busy",
             "Static" => "style.css",
+            "Folder" => "lab",
             _ => "argv.img",
         };
         let address = row.pattern.replace("{}", value);
