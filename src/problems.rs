@@ -117,6 +117,8 @@ problems! {
         "The container runtime failed before or while it started the image. `stderr` holds its message."
     OutputLimit 502 "output-limit" "The output is longer than this site keeps"
         "The run was ended when its output reached the site's limit (`output_limit`). `stdout` holds the beginning. Ask for less."
+    Unreachable 502 "unreachable" "The application cannot be reached"
+        "The web server has no connection to the application, or lost it before the answer came. A run that had begun is ended. Try again later."
     RunLost 502 "run-lost" "The run was lost"
         "Something outside this program ended the run's supervisor. Try again."
     Busy 503 "busy" "All slots are busy"
@@ -141,6 +143,8 @@ problems! {
         "Nobody was waiting for it any more, or the server was stopped."
     Deadline 504 "deadline" "The run did not finish in time"
         "The run reached the site's deadline and was ended. Ask for less work."
+    NoAnswer 504 "no-answer" "The application did not answer in time"
+        "The web server waits only so long for the application. A run that had begun is ended. Ask for less work, or try again later."
 }
 
 impl Code {
