@@ -63,7 +63,7 @@ impl Site {
             Ok(response) => response,
             Err(error) => return self.refuse(request, error, &request.id),
         };
-        self.shared(request, response)
+        self.finished(request, response)
     }
 
     /// The answer to a request that cannot be answered as asked.
@@ -77,7 +77,7 @@ impl Site {
         {
             log::event("refused", &[("id", &id), ("status", &error.status()), ("why", &error)]);
         }
-        self.shared(request, view::error(&error, request, &self.brand(request)))
+        self.finished(request, view::error(&error, request, &self.brand(request)))
     }
 
     fn route(&self, request: &Request, client: Option<Client>) -> Result<Response, Error> {
@@ -169,6 +169,12 @@ impl Site {
         let host = request.headers.host.as_deref().unwrap_or_default();
         let known = hosts.is_empty() || hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
         if known { Ok(()) } else { Err(Error::Host) }
+    }
+
+    /// What pages of other origins may read, and what the answer depends on.
+    fn finished(&self, request: &Request, response: Response) -> Response {
+        let runs = Route::parse(&request.path).is_some_and(|route| route.row().action == Action::Runs);
+        self.shared(request, if runs { view::of_a_run(response) } else { response })
     }
 
     /// CORS (Fetch standard §3.2): only origins of the list, never credentials.
