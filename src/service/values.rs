@@ -194,6 +194,8 @@ pub struct Described {
     pub left_out: usize,
     /// Whether the site tells its numbers.
     pub metrics: bool,
+    /// Whether it depends on who asks.
+    pub tokens: bool,
 }
 
 /// An image or an app, as far as its callers must know it.
