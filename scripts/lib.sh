@@ -80,6 +80,16 @@ apt_advice() {
 # has_ipv6_loopback : whether something can listen on [::1] here.
 has_ipv6_loopback() { grep -q '^00000000000000000000000000000001 ' /proc/net/if_inet6 2>/dev/null; }
 
+# http_includes FOLDER : the lines for nginx's http level. A file there that somebody has changed and kept may be older
+# than another file, and so not include it.
+http_includes() {
+    local pair
+    for pair in upstream.conf=limits.conf limits.conf=problems.conf; do
+        grep -q "singularity-nginx/${pair#*=}" "$1/${pair%=*}" || echo "include singularity-nginx/${pair#*=};"
+    done
+    echo 'include singularity-nginx/upstream.conf;'
+}
+
 # host_target : the target that cargo builds for by itself.
 host_target() { rustc -vV | sed -n 's/^host: //p'; }
 

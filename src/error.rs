@@ -6,6 +6,7 @@
 use thiserror::Error;
 
 use crate::args::{BindError, InputError, Rejected};
+use crate::auth::{Action, IdentityError};
 use crate::http::RequestError;
 use crate::image::{CatalogError, Distrust, FindError, MetadataError, NotRun};
 use crate::problems::Code;
@@ -29,6 +30,12 @@ pub enum Error {
     CrossSite,
     #[error("a run was asked for as a part of a page, or as a prefetch")]
     Embedded,
+    #[error("who asks: {0}")]
+    Identity(#[from] IdentityError),
+    #[error("no rule lets this visitor {}", .0.action)]
+    NotAllowed(Refusal),
+    #[error("an identity that a browser sends by itself, and no sign of the page that asked")]
+    UnprovenOrigin,
     #[error("data folder: {0}")]
     Catalog(CatalogError),
     #[error("image: {0}")]
@@ -84,6 +91,33 @@ pub enum Error {
     Panicked,
 }
 
+/// What no rule allows, of something that may be seen.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// What was asked for.
+    pub action: Action,
+    /// Whether it would be allowed to somebody who has said a name, and nobody has.
+    pub name_could_help: bool,
+    /// Where people sign in, if anywhere.
+    pub login: Option<String>,
+    /// Whose site it is, if it says so.
+    pub owner: Option<String>,
+}
+
+impl Refusal {
+    /// How to get the right.
+    pub fn advice(&self) -> String {
+        let owner = self.owner.as_ref().map_or(String::new(), |owner| format!(": {owner}"));
+        match (self.name_could_help, &self.login) {
+            (true, Some(login)) => format!("Sign in at {login}, or send a token in `Authorization: Bearer`."),
+            (true, None) => {
+                format!("Send a token in `Authorization: Bearer`, or ask the site's owner how to sign in{owner}.")
+            }
+            (false, _) => format!("The site's owner can give you the right{owner}."),
+        }
+    }
+}
+
 impl From<CatalogError> for Error {
     fn from(error: CatalogError) -> Error {
         match error {
@@ -111,6 +145,12 @@ impl Error {
             ) => Code::BadRequest,
             Error::Method(_) | Error::RunMethod(_) => Code::MethodNotAllowed,
             Error::Host => Code::UnknownHost,
+            Error::Identity(IdentityError::WrongToken) => Code::WrongToken,
+            Error::Identity(IdentityError::Tokens(_)) => Code::TokensUnknown,
+            Error::Identity(_) => Code::IdentityRefused,
+            Error::NotAllowed(Refusal { name_could_help: true, .. }) => Code::NotSignedIn,
+            Error::NotAllowed(_) => Code::NotAllowed,
+            Error::UnprovenOrigin => Code::UnprovenOrigin,
             Error::CrossSite => Code::CrossSite,
             Error::Embedded => Code::Embedded,
             Error::Catalog(_) => Code::DataFolder,
@@ -178,6 +218,17 @@ impl Error {
                 )
             }
             Error::Host => "Use the address that the site's owner gave you.".to_owned(),
+            Error::Identity(IdentityError::WrongToken) => {
+                "Send a token that the site's owner has made (`singularity-nginx token add`), or none.".to_owned()
+            }
+            Error::Identity(IdentityError::Tokens(_)) => "Try again later. The site's log has the reason.".to_owned(),
+            Error::Identity(_) => "The site's owner finds the reason in the log, under this request's id.".to_owned(),
+            Error::NotAllowed(refusal) => {
+                format!("You may look at this image, but not {} it. {}", refusal.action.word(), refusal.advice())
+            }
+            Error::UnprovenOrigin => "Use the form on the image's page. A program sends a token in `Authorization: \
+                Bearer`, or `Origin` with the address of this site."
+                .to_owned(),
             Error::CrossSite => "A page of another site asked for a run, and this site does not allow that. The \
                 site's owner can add the page's origin to `allow_origins`."
                 .to_owned(),
@@ -281,6 +332,23 @@ impl Error {
             Error::Busy | Error::Replaced | Error::Crowded | Error::VisitorBusy | Error::VisitorCrowded => Some(2),
             Error::Spool(_) => Some(10),
             _ if self.status() == 503 => Some(30),
+            _ => None,
+        }
+    }
+
+    /// The `WWW-Authenticate` field that goes with a 401 (RFC 9110 §11.6.1, RFC 6750 §3).
+    pub fn authenticate(&self) -> Option<&'static str> {
+        match self.code() {
+            Code::NotSignedIn => Some("Bearer"),
+            Code::WrongToken => Some("Bearer error=\"invalid_token\""),
+            _ => None,
+        }
+    }
+
+    /// Where to sign in, where that could help.
+    pub fn login(&self) -> Option<&str> {
+        match self {
+            Error::NotAllowed(Refusal { name_could_help: true, login, .. }) => login.as_deref(),
             _ => None,
         }
     }

@@ -15,13 +15,14 @@
 //! joined by [`service`] (what the program does, free of HTTP), [`reply`] (what is
 //! answered), [`view`] (how it looks). [`error`] stands above them, [`app`] is the
 //! service on the web, [`cli`] at a terminal. Beside the
-//! flow: [`problems`] (the table of what can go wrong), [`config`] (what the owner set), [`trust`] (what others could have
+//! flow: [`auth`] (who asks and what they may), [`problems`] (the table of what can go wrong), [`config`] (what the owner set), [`trust`] (what others could have
 //! changed), [`limits`] (how long an input may be), [`text`] (what others wrote, made fit to show), [`log`].
 
 #![deny(unsafe_code)]
 
 pub mod app;
 pub mod args;
+pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod error;

@@ -109,6 +109,10 @@ pub struct Problem {
     pub retry_after: Option<u32>,
     /// The `Allow` field.
     pub allow: Option<String>,
+    /// The `WWW-Authenticate` field.
+    pub authenticate: Option<&'static str>,
+    /// Where to sign in.
+    pub login: Option<String>,
     /// The image that was asked for.
     pub target: Option<TargetPath>,
 }
@@ -164,6 +168,8 @@ impl Problem {
             stdout: None,
             retry_after: None,
             allow: None,
+            authenticate: None,
+            login: None,
             target: None,
         }
     }
@@ -174,6 +180,8 @@ impl From<&Error> for Problem {
         let mut problem = Problem::new(error.code(), error.detail());
         problem.retry_after = error.retry_after();
         problem.allow = error.allow().map(str::to_owned);
+        problem.authenticate = error.authenticate();
+        problem.login = error.login().map(str::to_owned);
         if let Some(rejected) = error.rejected() {
             problem.errors = rejected.errors().to_vec();
             problem.ignored = rejected.report().ignored().to_vec();

@@ -19,14 +19,27 @@ use files::{Package, circles};
 /// Room → the rooms it may import. Every arrow of the house.
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["app", "cli", "config", "run", "service", "wire"]),
-    ("cli", &["app", "args", "config", "error", "http", "image", "run", "service", "text", "view", "wire"]),
+    (
+        "cli",
+        &[
+            "app", "args", "auth", "config", "error", "http", "image", "routes", "run", "service", "text", "view",
+            "wire",
+        ],
+    ),
     ("wire", &["app", "error", "http", "limits", "log", "visitor"]),
-    ("app", &["args", "error", "http", "image", "log", "reply", "routes", "run", "service", "text", "view", "visitor"]),
+    (
+        "app",
+        &[
+            "args", "auth", "error", "http", "image", "log", "reply", "routes", "run", "service", "text", "view",
+            "visitor",
+        ],
+    ),
     ("view", &["args", "error", "http", "image", "problems", "reply", "routes", "run", "service"]),
     ("reply", &["args", "error", "image", "problems", "routes", "service"]),
-    ("service", &["args", "config", "error", "image", "log", "run", "visitor"]),
-    ("error", &["args", "http", "image", "problems", "run"]),
-    ("config", &["args", "http", "run", "trust"]),
+    ("service", &["args", "auth", "config", "error", "image", "log", "run", "visitor"]),
+    ("error", &["args", "auth", "http", "image", "problems", "run"]),
+    ("config", &["args", "auth", "http", "run", "trust"]),
+    ("auth", &["text"]),
     ("routes", &["http", "image", "problems"]),
     ("run", &["trust"]),
     ("args", &["limits", "text"]),

@@ -10,6 +10,8 @@ mod cache;
 mod cut;
 #[path = "nginx/download.rs"]
 mod download;
+#[path = "nginx/errors.rs"]
+mod errors;
 #[path = "nginx/limits.rs"]
 mod limits;
 #[path = "nginx/setup.rs"]
@@ -189,7 +191,7 @@ fn post_arrives_and_413_is_said() {
     let padded = format!("name=Amy&x={}", "y".repeat(60_000));
     assert_eq!(post(FORM, padded.as_bytes()).json(), json!(["--name", "Amy"]), "above the site's own limit");
     assert_eq!(post(FORM, &[b'x'; 100_000]).problem(413).0, "content-too-large");
-    assert_eq!(post(FORM, &vec![b'x'; 300_000]).status, 413, "nginx's own limit");
+    assert_eq!(post(FORM, &vec![b'x'; 300_000]).problem(413).0, "content-too-large", "nginx's own limit");
     // sent in chunks, its length is known to nobody but nginx
     let chunked = format!(
         "POST {RUN} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nTransfer-Encoding: chunked\r\n\r\n\
@@ -278,11 +280,13 @@ fn complete_conf_has_the_home_page_at_the_top() {
 #[test]
 fn every_address_is_passed_on() {
     let site = site().set("metrics", true);
+    fs::create_dir(site.data().join("lab")).unwrap();
     let Some(server) = complete(&site) else { return };
     for row in singularity_nginx::routes::TABLE {
         let value = match row.name {
             "Problem" => "busy",
             "Static" => "style.css",
+            "Folder" => "lab",
             _ => "argv.img",
         };
         let address = row.pattern.replace("{}", value);

@@ -15,11 +15,16 @@ mod front;
 mod public;
 #[path = "openapi/schema.rs"]
 mod schema;
+#[path = "nginx/setup.rs"]
+#[allow(dead_code, reason = "written for other tests")]
+mod setup;
 #[path = "openapi/shape.rs"]
 mod shape;
 mod support;
 #[path = "openapi/version.rs"]
 mod version;
+#[path = "openapi/web_server.rs"]
+mod web_server;
 
 use std::collections::BTreeSet;
 use std::fs;

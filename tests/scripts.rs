@@ -200,6 +200,30 @@ fn folders_that_are_called_alike_do_not_share_a_configuration() {
     assert!(!first.exists());
 }
 
+/// A file that somebody has changed is kept in an upgrade. What it does not know yet is included beside it.
+#[test]
+fn files_of_nginx_that_were_kept_miss_nothing() {
+    let home = Home::new();
+    let folder = home.path("nginx");
+    fs::create_dir(&folder).unwrap();
+    let of_before = "# of before";
+    for (upstream, limits, expected) in [
+        (None, None, &[][..]),
+        (None, Some(of_before), &["problems"]),
+        (Some(of_before), None, &["limits"]),
+        (Some(of_before), Some(of_before), &["limits", "problems"]),
+    ] {
+        for (name, kept) in [("upstream.conf", upstream), ("limits.conf", limits)] {
+            let text = kept.map_or_else(|| fs::read_to_string(format!("{ROOT}/nginx/{name}")).unwrap(), str::to_owned);
+            fs::write(folder.join(name), text).unwrap();
+        }
+        let output = home.bash(&["-c", &format!(". {ROOT}/scripts/lib.sh; http_includes {}", folder.display())]);
+        let lines = expected.iter().chain(&["upstream"]);
+        let expected: String = lines.map(|name| format!("include singularity-nginx/{name}.conf;\n")).collect();
+        assert_eq!(said(&output), expected);
+    }
+}
+
 #[test]
 fn serve_looks_for_a_linker_first() {
     let home = Home::new();

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use singularity_nginx::args::{Blank, Input, bind};
+use singularity_nginx::auth::Principal;
 use singularity_nginx::config::Config;
 use singularity_nginx::error::Error;
 use singularity_nginx::image::{FolderName, TargetPath};
@@ -56,12 +57,12 @@ fn service(folder: &Path) -> Service {
 fn lists_describes_and_runs() {
     let folder = tempfile::tempdir().unwrap();
     let service = service(folder.path());
-    let listed = service.list(&FolderName::default(), "", 1).unwrap();
+    let listed = service.list(&Principal::Owner, &FolderName::default(), "", 1).unwrap();
     assert_eq!((listed.total, listed.rows[0].target.to_string().as_str()), (1, "argv.sif"));
-    assert_eq!(service.describe(None).unwrap().callables.len(), 1);
-    assert!(matches!(service.open(&target("none.sif")).err(), Some(Error::Find(_))));
+    assert_eq!(service.describe(&Principal::Owner, None).unwrap().callables.len(), 1);
+    assert!(matches!(service.open(&Principal::Owner, &target("none.sif")).err(), Some(Error::Find(_))));
 
-    let opened = service.open(&target("argv.sif")).unwrap();
+    let opened = service.open(&Principal::Owner, &target("argv.sif")).unwrap();
     let input = Input::Query { text: b"name=Amy&evil=1", blank: Blank::Value };
     let arguments = bind(&opened.spec, input, &service.config().settings("argv.sif").sanitise).unwrap();
     let (run, invocation) = service.start(Caller::at_terminal(), &opened, &arguments).unwrap();

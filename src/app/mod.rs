@@ -1,14 +1,17 @@
 //! [`Request`] → [`Response`]: one match on [`Route`]. The rooms know nothing
 //! of one another; what flows between them flows here.
 
+mod asker;
 mod brand;
 mod live;
 mod readers;
 mod runs;
 mod sites;
 mod spool;
+mod who;
 
 use crate::args::{Blank, Input};
+use crate::auth::Principal;
 use crate::error::Error;
 use crate::http::{Method, Request, Response};
 use crate::image::{FindError, FolderName, NotRun, TargetPath};
@@ -17,13 +20,19 @@ use crate::reply::{OpenApiVersion, Reply};
 use crate::routes::{Action, LOGO, Route};
 pub use crate::run::Client;
 use crate::service::visitor_semaphore::VisitorPermit;
-use crate::service::{Folder, LAST_PAGE, Service};
+use crate::service::{Folder, ImageRights, LAST_PAGE, Service};
 use crate::view;
+use asker::Asker;
 use readers::Readers;
 
 /// What pages of other origins may read of a run's header.
 const EXPOSED: &str =
     "X-Run-Exit-Code, X-Run-Elapsed-Ms, X-Run-Ignored, X-Run-Changed, X-Run-Truncated, Retry-After, ETag";
+
+/// What pages of other origins may send.
+const HEADERS: &str = "Content-Type, Accept, Last-Event-ID";
+/// The same where the site has rules.
+const HEADERS_AND_TOKEN: &str = "Content-Type, Accept, Last-Event-ID, Authorization";
 
 /// A site on the web: what it does, and how many read its answers at once.
 #[derive(Debug)]
@@ -58,73 +67,88 @@ impl Site {
     /// Answers a request. `client` is the visitor's connection, where the
     /// wire has one: a run ends when it does.
     pub fn respond(&self, request: &Request, client: Option<Client>) -> Response {
-        let response = self.route(request, client).and_then(|response| self.spooled(request, response));
+        let asker = match self.asker(request) {
+            Ok(asker) => asker,
+            Err(error) => return self.refuse(request, error),
+        };
+        let response = self.route(request, &asker, client).and_then(|response| self.spooled(request, response));
         let response = match response {
             Ok(response) => response,
-            Err(error) => return self.refuse(request, error, &request.id),
+            Err(error) => self.refused(request, &asker, asker.explain(error)),
         };
-        self.shared(request, response)
+        self.shared(request, self.kept_private(request, &asker, response))
     }
 
-    /// The answer to a request that cannot be answered as asked.
-    pub fn refuse(&self, request: &Request, error: Error, id: &str) -> Response {
+    /// The answer to a request that cannot be answered as asked, and nobody knows who asks.
+    pub fn refuse(&self, request: &Request, error: Error) -> Response {
+        let asker = Asker::default();
+        let response = self.refused(request, &asker, error);
+        self.shared(request, self.kept_private(request, &asker, response))
+    }
+
+    fn refused(&self, request: &Request, asker: &Asker, error: Error) -> Response {
         if self.service.config().metrics && matches!(error, Error::Busy | Error::VisitorBusy) {
             // a number that cannot be written down is no reason to refuse otherwise
             let _ = self.service.slots(None).map(|slots| slots.refuse());
         }
-        if error.status() >= 500
-            || matches!(error, Error::CrossSite | Error::Embedded | Error::NotRun(NotRun::Distrust(_)))
-        {
-            log::event("refused", &[("id", &id), ("status", &error.status()), ("why", &error)]);
+        let told = match error {
+            Error::CrossSite | Error::Embedded | Error::Identity(_) | Error::NotRun(NotRun::Distrust(_)) => true,
+            _ => error.status() >= 500,
+        };
+        if told {
+            log::event("refused", &[("id", &request.id), ("status", &error.status()), ("why", &error)]);
         }
-        self.shared(request, view::error(&error, request, &self.brand(request)))
+        view::error(&error, request, &self.brand(request, asker))
     }
 
-    fn route(&self, request: &Request, client: Option<Client>) -> Result<Response, Error> {
+    fn route(&self, request: &Request, asker: &Asker, client: Option<Client>) -> Result<Response, Error> {
         self.check_host(request)?;
+        let who = &asker.principal;
         let route = Route::parse(&request.path).ok_or(Error::NoRoute)?;
         if request.method == Method::Options {
-            return Ok(view::options(&self.allowed(&route)));
+            return Ok(view::options(&self.allowed(who, &route)));
         }
         let row = route.row();
         if !row.methods().contains(&request.method) {
-            return Err(Error::Method(self.allowed(&route)));
+            return Err(Error::Method(self.allowed(who, &route)));
         }
         let query = || request.query.clone();
         let _permit = (row.action == Action::Reads).then(|| self.service.reading_permit());
         let reply = match route {
             Route::Top => Reply::Go(302, Route::Home, String::new()),
-            Route::Home => Reply::Home(self.folder(&FolderName::default(), &request.query)?),
-            Route::Folder(folder) => Reply::Home(self.folder(&folder, &request.query)?),
-            Route::Image(path) => match self.service.facts(&path, typed(&request.query), false) {
+            Route::Home => Reply::Home(self.folder(who, &FolderName::default(), &request.query)?),
+            Route::Folder(folder) => Reply::Home(self.folder(who, &folder, &request.query)?),
+            Route::Image(path) => match self.service.facts(who, &path, typed(&request.query)) {
                 Err(Error::Find(FindError::Folder(folder))) => Reply::Go(308, Route::Folder(folder), query()),
                 facts => Reply::Image(Box::new(facts?)),
             },
-            Route::Args(path) => Reply::Args(self.service.open(&path)?.spec),
-            Route::Labels(path) => Reply::Labels(self.service.open(&path)?.labels),
-            Route::OpenApi => Reply::OpenApi(self.service.describe(None)?, version(&request.query)?),
-            Route::ImageOpenApi(path) => Reply::OpenApi(self.service.describe(Some(&path))?, version(&request.query)?),
-            Route::Run(path) => return self.run(&path, request, client),
-            Route::Download(path) => return self.send_file(&path, request),
+            Route::Args(path) => Reply::Args(self.service.open(who, &path)?.spec),
+            Route::Labels(path) => Reply::Labels(self.service.open(who, &path)?.labels),
+            Route::OpenApi => Reply::OpenApi(self.service.describe(who, None)?, version(&request.query)?),
+            Route::ImageOpenApi(path) => {
+                Reply::OpenApi(self.service.describe(who, Some(&path))?, version(&request.query)?)
+            }
+            Route::Run(path) => return self.run(&path, request, asker, client),
+            Route::Download(path) => return self.send_file(&path, request, asker),
             Route::Static(file) if file.as_str() == LOGO => Reply::Logo(self.service.logo().ok_or(Error::NoRoute)?),
             Route::Static(file) => return view::asset(file.as_str(), request).ok_or(Error::NoRoute),
             Route::Random | Route::OldRandom => {
-                let image = self.service.random()?.map(|image| Route::Image((&image).into()));
+                let image = self.service.random(who)?.map(|image| Route::Image((&image).into()));
                 Reply::Go(302, image.unwrap_or(Route::Home), String::new())
             }
             Route::Api => Reply::Api,
             Route::Problem(code) => Reply::About(code),
             Route::Health => Reply::Health(self.service.checks(false)),
-            Route::Metrics => Reply::Metrics(Box::new(self.service.metrics()?)),
+            Route::Metrics => Reply::Metrics(Box::new(self.service.metrics(who)?)),
             Route::OldRun(path) => Reply::Go(308, Route::Run(path), query()),
-            Route::ApiImages => Reply::ApiImages(self.service.top_names()?),
+            Route::ApiImages => Reply::ApiImages(self.service.top_names(who)?),
             Route::ApiImage(image) => {
-                Reply::ApiImage(Box::new(self.service.facts(&(&image).into(), Input::NOTHING, false)?))
+                Reply::ApiImage(Box::new(self.service.facts(who, &(&image).into(), Input::NOTHING)?))
             }
-            Route::ApiArgs(image) => Reply::Args(self.service.open(&(&image).into())?.spec),
-            Route::ApiLabels(image) => Reply::Labels(self.service.open(&(&image).into())?.labels),
+            Route::ApiArgs(image) => Reply::Args(self.service.open(who, &(&image).into())?.spec),
+            Route::ApiLabels(image) => Reply::Labels(self.service.open(who, &(&image).into())?.labels),
         };
-        Ok(view::reply(reply, request, &self.brand(request)))
+        Ok(view::reply(reply, request, &self.brand(request, asker)))
     }
 
     /// A connection for an answer whose reader may be slow, where they are counted.
@@ -145,23 +169,35 @@ impl Site {
     }
 
     /// An image's file, which takes its time.
-    fn send_file(&self, path: &TargetPath, request: &Request) -> Result<Response, Error> {
+    fn send_file(&self, path: &TargetPath, request: &Request, asker: &Asker) -> Result<Response, Error> {
+        // whether it is there, and may be had, is said before anything else
+        let download = self.service.download(&asker.principal, path)?;
         let permit = self.admit(request)?;
-        let mut response = view::reply(Reply::File(self.service.download(path)?), request, &self.brand(request));
+        let mut response = view::reply(Reply::File(download), request, &self.brand(request, asker));
         response.held.extend(permit.map(|permit| Box::new(permit) as Box<dyn std::any::Any>));
         Ok(response)
     }
 
-    /// The `Allow` field of a route: an image may run by fewer methods.
-    fn allowed(&self, route: &Route) -> String {
+    /// The `Allow` field of a route: an image may run by fewer methods. What may not be seen is as what is not there.
+    fn allowed(&self, who: &Principal, route: &Route) -> String {
         match route {
             Route::Run(path) | Route::OldRun(path) => {
-                let settings = self.service.settings_at(path);
-                let methods: Vec<&str> = settings.run_methods.iter().map(|method| method.as_str()).collect();
-                format!("{}, OPTIONS", methods.join(", "))
+                let methods = self.ways(self.service.rights_at(who, path).ok().as_ref());
+                let words = methods.iter().map(|method| method.as_str()).chain(["OPTIONS"]);
+                words.collect::<Vec<_>>().join(", ")
             }
             _ => route.allow(),
         }
+    }
+
+    /// The methods that run an image; where there is none, those of the site.
+    fn ways(&self, rights: Option<&ImageRights>) -> Vec<Method> {
+        let site = self.service.config().site_settings();
+        let (get, post) = match rights {
+            Some(rights) => (rights.get, rights.post),
+            None => (site.runs_by_get(), site.runs_by_post()),
+        };
+        [(get, Method::Get), (post, Method::Post)].into_iter().filter(|(runs, _)| *runs).map(|(_, way)| way).collect()
     }
 
     fn check_host(&self, request: &Request) -> Result<(), Error> {
@@ -184,15 +220,15 @@ impl Site {
         }
         response
             .with("Access-Control-Allow-Methods", "GET, POST")
-            .with("Access-Control-Allow-Headers", "Content-Type, Accept, Last-Event-ID")
+            .with("Access-Control-Allow-Headers", if self.service.takes_tokens() { HEADERS_AND_TOKEN } else { HEADERS })
             .with("Access-Control-Max-Age", "600")
     }
 
     /// A page of a folder's list, by the query's `q` and `page`.
-    fn folder(&self, folder: &FolderName, query: &str) -> Result<Folder, Error> {
+    fn folder(&self, who: &Principal, folder: &FolderName, query: &str) -> Result<Folder, Error> {
         let page = asked(query, "page")
             .map_or(Some(1), |page| page.parse().ok().filter(|page| (1..=LAST_PAGE).contains(page)));
-        self.service.list(folder, &asked(query, "q").unwrap_or_default(), page.ok_or(Error::Page(LAST_PAGE))?)
+        self.service.list(who, folder, &asked(query, "q").unwrap_or_default(), page.ok_or(Error::Page(LAST_PAGE))?)
     }
 }
 

@@ -1,47 +1,58 @@
 //! A run by HTTP: who may ask, what is asked, and in which form it is answered.
 
+use super::asker::Asker;
 use super::live::live;
 use super::{Client, Site};
 use crate::args::{BindError, Blank, Input, bind};
+use crate::auth::Verb;
 use crate::error::Error;
 use crate::http::{Body, Method, Representation, Request, Response, Source};
 use crate::image::TargetPath;
 use crate::log;
 use crate::reply::Reply;
-use crate::service::{Caller, Principal};
+use crate::service::{Caller, ImageRights};
 use crate::text::{is_obeyed, shown};
 use crate::view;
 
 impl Site {
-    pub(super) fn run(&self, path: &TargetPath, request: &Request, client: Option<Client>) -> Result<Response, Error> {
-        if self.leads_to_form(request)? {
+    pub(super) fn run(
+        &self,
+        path: &TargetPath,
+        request: &Request,
+        asker: &Asker,
+        client: Option<Client>,
+    ) -> Result<Response, Error> {
+        let who = &asker.principal;
+        let rights = match self.service.rights_at(who, path) {
+            // what may not be seen is not there, whatever else is wrong with the request
+            Err(error) if self.service.depends_on_who_asks() => return Err(error),
+            rights => rights.ok(),
+        };
+        if self.leads_to_form(request, asker)? {
             let form = Reply::Form(path.clone(), request.query.clone());
-            return Ok(view::reply(form, request, &self.brand(request)));
+            return Ok(view::reply(form, request, &self.brand(request, asker)));
         }
+        self.check_method(request.method, rights)?;
         let permit = self.admit(request)?;
-        let settings = self.service.settings_at(path);
-        if !settings.run_methods.contains(&request.method) {
-            let allowed: Vec<&str> = settings.run_methods.iter().map(|method| method.as_str()).collect();
-            return Err(Error::RunMethod(allowed.join(", ")));
-        }
         if request.headers.last_event_id.is_some() {
             return Ok(Response::empty(204).with("Cache-Control", "no-store"));
         }
         let looking = self.service.reading_permit();
-        let opened = self.service.open(path)?;
+        let opened = self.service.open(who, path)?;
         opened.runs_here()?;
-        let arguments = match bind(&opened.spec, input(request)?, &settings.sanitise) {
+        let arguments = match bind(&opened.spec, input(request)?, &opened.settings.sanitise) {
             Err(BindError::Rejected(rejected)) if request.representation == Representation::Page => {
                 return Ok(view::reply(
-                    Reply::Rejected(Box::new(self.service.rejected(path, &rejected)?)),
+                    Reply::Rejected(Box::new(self.service.rejected(who, path, &rejected)?)),
                     request,
-                    &self.brand(request),
+                    &self.brand(request, asker),
                 ));
             }
             bound => bound?,
         };
         drop(looking);
-        let caller = Caller { principal: Principal::Anonymous, visitor: Some(&request.visitor), client };
+        let verb = if request.method == Method::Get { Verb::Get } else { Verb::Post };
+        let caller = Caller { principal: who.clone(), verb, visitor: Some(&request.visitor), client };
         let (run, invocation) = self.service.start(caller, &opened, &arguments)?;
         log::event("run", &[("id", &request.id), ("command", &invocation.shown)]);
         let timeout = self.service.config().visitors.reader_patience;
@@ -63,7 +74,22 @@ impl Site {
                 ("ms", &ran.outcome.elapsed.as_millis()),
             ],
         );
-        Ok(held(view::reply(Reply::FinishedRun(Box::new(ran)), request, &self.brand(request))))
+        Ok(held(view::reply(Reply::FinishedRun(Box::new(ran)), request, &self.brand(request, asker))))
+    }
+}
+
+impl Site {
+    /// Whether this method runs the image, for the one who asks. Where another does, it is named; where none does because of
+    /// the rules, how to get the right.
+    fn check_method(&self, method: Method, rights: Option<ImageRights>) -> Result<(), Error> {
+        let ways = self.ways(rights.as_ref());
+        if ways.contains(&method) {
+            return Ok(());
+        }
+        match rights.and_then(|rights| rights.refusal) {
+            Some(refusal) => Err(Error::NotAllowed(refusal)),
+            None => Err(Error::RunMethod(ways.iter().map(|way| way.as_str()).collect::<Vec<_>>().join(", "))),
+        }
     }
 }
 

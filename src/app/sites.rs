@@ -4,12 +4,25 @@
 //! from a field that a redirect of a third site leaves as it was (`Referer`).
 
 use super::Site;
+use super::asker::{Asker, Meant};
 use crate::error::Error;
 use crate::http::{FetchSite, Request, is_embedded};
 
 impl Site {
     /// Whether a run that `request` asks for is answered by the form, because another site led its visitor here.
-    pub(super) fn leads_to_form(&self, request: &Request) -> Result<bool, Error> {
+    /// An identity that a browser sends by itself counts only where a page of this site asks.
+    pub(super) fn leads_to_form(&self, request: &Request, asker: &Asker) -> Result<bool, Error> {
+        if self.is_led(request)? {
+            return Ok(true);
+        }
+        match Meant::of(request) {
+            Meant::Led if asker.principal.is_ambient() => Ok(true),
+            Meant::Unknown if asker.principal.is_ambient() => Err(Error::UnprovenOrigin),
+            _ => Ok(false),
+        }
+    }
+
+    fn is_led(&self, request: &Request) -> Result<bool, Error> {
         let origin = request.headers.origin.as_deref();
         let allowed = self.allows_all() || origin.is_some_and(|origin| self.allows(origin));
         match FetchSite::of(request) {

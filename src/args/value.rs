@@ -76,6 +76,13 @@ pub struct SanitisePolicy {
 }
 
 impl SanitisePolicy {
+    /// What both allow; refused where one of them refuses.
+    pub fn and(&self, other: &SanitisePolicy) -> SanitisePolicy {
+        let mode = if self.mode == other.mode { self.mode } else { SanitiseMode::Reject };
+        let extra = self.extra.0.chars().filter(|character| other.extra.0.contains(*character)).collect();
+        SanitisePolicy { mode, extra: ExtraCharacters(extra) }
+    }
+
     /// What every site could allow: the measure for an author's own words.
     pub(super) fn widest() -> SanitisePolicy {
         SanitisePolicy { mode: SanitiseMode::Reject, extra: ExtraCharacters(HARMLESS.to_owned()) }

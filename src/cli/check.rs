@@ -11,6 +11,7 @@ use super::definition::labels_twice;
 use super::error::{CliError, allowed};
 use super::script::{expected, is_shell, options, passes_on};
 use crate::args::Arguments;
+use crate::auth::Principal;
 use crate::image::{Note, Target, TargetPath};
 use crate::run::{End, Outcome};
 use crate::service::{Caller, Opened, Service};
@@ -19,14 +20,14 @@ use crate::service::{Caller, Opened, Service};
 /// they get no arguments.
 pub fn check(site: &Service, asked: &CommandLine, out: &mut impl Write) -> Result<ExitCode, CliError> {
     let targets = match &asked.words[..] {
-        [] => site.names()?.iter().map(TargetPath::from).collect(),
+        [] => site.names(&Principal::Owner)?.iter().map(TargetPath::from).collect(),
         words => words.iter().map(|word| target(word, asked)).collect::<Result<Vec<_>, _>>()?,
     };
     let targets = with_apps(site, targets);
     let mut rows = Vec::new();
     let mut wrong = false;
     for target in targets {
-        let findings = match site.open(&target) {
+        let findings = match site.open(&Principal::Owner, &target) {
             Err(error) => vec![Advice::wrong(error.detail())],
             Ok(opened) => {
                 let mut findings = advice(&opened);
@@ -58,7 +59,7 @@ pub fn check(site: &Service, asked: &CommandLine, out: &mut impl Write) -> Resul
 fn with_apps(site: &Service, paths: Vec<TargetPath>) -> Vec<TargetPath> {
     let mut targets = Vec::new();
     for path in paths {
-        let opened = site.open(&path).ok().filter(|opened| opened.target.app.is_none());
+        let opened = site.open(&Principal::Owner, &path).ok().filter(|opened| opened.target.app.is_none());
         targets.push(path);
         if let Some(Opened { target, metadata, .. }) = opened {
             let apps = metadata.apps.into_iter().map(|app| Target { app: Some(app.name), ..target.clone() });

@@ -29,6 +29,14 @@ pub struct CommandLine {
     pub dry_run: bool,
     /// `--run`
     pub run: bool,
+    /// `--check`
+    pub check: bool,
+    /// `--all`
+    pub all: bool,
+    /// `--expires`
+    pub expires: Option<String>,
+    /// `--site`
+    pub site: Option<String>,
 }
 
 /// Reads a command line.
@@ -45,6 +53,10 @@ pub fn parse(words: impl Iterator<Item = OsString>) -> Result<CommandLine, CliEr
             Long("json") => asked.json = true,
             Long("dry-run") => asked.dry_run = true,
             Long("run") => asked.run = true,
+            Long("check") => asked.check = true,
+            Long("all") => asked.all = true,
+            Long("expires") => asked.expires = Some(parser.value().and_then(|v| v.string()).map_err(usage)?),
+            Long("site") => asked.site = Some(parser.value().and_then(|v| v.string()).map_err(usage)?),
             Value(word) if asked.command.is_none() => asked.command = Some(word.string().map_err(usage)?),
             Value(word) => asked.words.push(word.string().map_err(usage)?),
             other if asked.command.as_deref() == Some("run") => {
@@ -57,6 +69,7 @@ pub fn parse(words: impl Iterator<Item = OsString>) -> Result<CommandLine, CliEr
     let most = match asked.command.as_deref() {
         Some("run" | "check" | run::SUPERVISE) => usize::MAX,
         Some("inspect" | "openapi" | "completion") => 1,
+        Some("token" | "may") => 2,
         _ => 0,
     };
     match (&asked.command, asked.words.get(most)) {

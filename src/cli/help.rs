@@ -30,8 +30,26 @@ const COMMANDS: &[(&str, &str, &str)] = &[
         "IMAGE[/APP] [NAME=VALUE]... [--dry-run]",
         "runs an image as a visitor would; --dry-run only prints the command",
     ),
-    ("doctor", "", "checks this host: what works, what it is good for, and how to get what is missing"),
-    ("config", "", "prints the configuration in force, and the source of each value"),
+    (
+        "token",
+        "add NAME [--expires DAYS] | list | remove NAME",
+        "makes, lists and removes the tokens of programs; a new one is shown once",
+    ),
+    (
+        "may",
+        "WHO IMAGE | --all",
+        "says what somebody may do with an image, and which rule says so; WHO is anyone, signed-in, NAME, NAME,@GROUP, @GROUP or token:NAME",
+    ),
+    (
+        "doctor",
+        "[--site URL]",
+        "checks this host: what works, what it is good for, and how to get what is missing; --site asks a web server whether it lets in names that nobody has checked (needs curl)",
+    ),
+    (
+        "config",
+        "[--check]",
+        "prints the configuration in force, and the source of each value; --check looks for rules that were hardly meant",
+    ),
     ("man", "", "prints this text as a manual page"),
     ("completion", "bash|zsh|fish", "prints a completion script for a shell"),
 ];
@@ -107,7 +125,7 @@ fn code(text: &str) -> String {
 pub fn completion(shell: &str) -> Result<String, CliError> {
     let commands: Vec<&str> = COMMANDS.iter().map(|(name, ..)| *name).collect();
     let commands = commands.join(" ");
-    let options = "--config --json --listen --dry-run --run --help --version";
+    let options = "--config --json --listen --dry-run --run --check --all --expires --site --help --version";
     let images = "singularity-nginx list 2>/dev/null | sed -n '/^not served/!s/ .*//p'";
     match shell {
         "bash" => Ok(format!(

@@ -7,10 +7,14 @@ mod command_line;
 mod definition;
 mod error;
 mod help;
+mod may;
 mod plain;
+mod rules;
 mod run;
 mod script;
 mod show;
+mod site_check;
+mod token;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -87,7 +91,10 @@ fn obey(asked: CommandLine) -> Result<ExitCode, CliError> {
                 asked.listen.as_deref().map_or(Ok(Listen::Inherited), Listen::parse).map_err(CliError::Usage)?;
             return Ok(serve(asked.config.as_deref(), &listen));
         }
+        Some("config") if asked.check => return rules::check(&site(&asked)?, asked.json, &mut out),
         Some("config") => show::config(&site(&asked)?, asked.json, &mut out)?,
+        Some("token") => token::token(&site(&asked)?, &asked, &mut out)?,
+        Some("may") => may::may(&site(&asked)?, &asked, &mut out)?,
         Some("list") => return show::list(&site(&asked)?, asked.json, &mut out),
         Some("inspect") => {
             show::inspect(&site(&asked)?, &target(first(&asked, IMAGE)?, &asked)?, asked.json, &mut out)?
@@ -96,6 +103,7 @@ fn obey(asked: CommandLine) -> Result<ExitCode, CliError> {
             let image = asked.words.first().map(|word| target(word, &asked)).transpose()?;
             show::openapi(&site(&asked)?, image.as_ref(), &mut out)?;
         }
+        Some("doctor") if asked.site.is_some() => return site_check::check(&asked, &mut out),
         Some("doctor") => return show::doctor(&site(&asked)?, asked.json, &mut out),
         Some("check") => return check::check(&site(&asked)?, &asked, &mut out),
         Some("run") => return run::run_image(&site(&asked)?, &asked, &mut out.0),

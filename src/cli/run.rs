@@ -10,6 +10,7 @@ use super::command_line::{CommandLine, IMAGE, first, target};
 use super::error::{CliError, allowed};
 use super::plain::{PlainWriter, TerminalStream, plain};
 use crate::args::{Blank, Input, bind};
+use crate::auth::Principal;
 use crate::error::Error;
 use crate::run::{End, Event, Invocation, Run, shell_quoted};
 use crate::service::{Caller, Service};
@@ -25,12 +26,11 @@ pub fn run_image(site: &Service, asked: &CommandLine, out: &mut impl Write) -> R
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
         query.append_pair(name, value);
     }
-    let opened = site.open(&path).map_err(CliError::about(&path))?;
+    let opened = site.open(&Principal::Owner, &path).map_err(CliError::about(&path))?;
     opened.runs_here()?;
-    let settings = site.config().settings(opened.target.image.as_str());
     let query = query.finish();
     let input = Input::Query { text: query.as_bytes(), blank: Blank::Value };
-    let arguments = bind(&opened.spec, input, &settings.sanitise).map_err(Error::from)?;
+    let arguments = bind(&opened.spec, input, &opened.settings.sanitise).map_err(Error::from)?;
     for name in arguments.report().ignored() {
         eprintln!("singularity-nginx: {} is not an argument of this image and is ignored", plain(name));
     }

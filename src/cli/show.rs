@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::error::{CliError, allowed};
 use crate::args::Input;
+use crate::auth::Principal;
 use crate::config::Line;
 use crate::http::Mount;
 use crate::image::TargetPath;
@@ -40,8 +41,8 @@ pub fn config(site: &Service, as_json: bool, out: &mut impl Write) -> Result<(),
 }
 
 pub fn list(site: &Service, as_json: bool, out: &mut impl Write) -> Result<ExitCode, CliError> {
-    let listing = site.listing()?;
-    let images = site.rows(listing.images)?;
+    let listing = site.listing(&Principal::Owner)?;
+    let images = site.rows(&Principal::Owner, listing.images)?;
     let wrong = !listing.refused.is_empty() || images.iter().any(|row| row.facts.is_err());
     let images = images.into_iter().map(|row| {
         let (format, error, refused) = match row.facts {
@@ -78,7 +79,7 @@ pub fn list(site: &Service, as_json: bool, out: &mut impl Write) -> Result<ExitC
 }
 
 pub fn inspect(site: &Service, path: &TargetPath, as_json: bool, out: &mut impl Write) -> Result<(), CliError> {
-    let facts = site.facts(path, Input::NOTHING, true).map_err(CliError::about(path))?;
+    let facts = site.facts(&Principal::Owner, path, Input::NOTHING).map_err(CliError::about(path))?;
     if as_json {
         return Ok(writeln!(out, "{:#}", view::inspection(&facts))?);
     }
@@ -104,8 +105,8 @@ pub fn inspect(site: &Service, path: &TargetPath, as_json: bool, out: &mut impl 
 
 pub fn openapi(site: &Service, image: Option<&TargetPath>, out: &mut impl Write) -> Result<(), CliError> {
     let described = match image {
-        Some(path) => site.describe(Some(path)).map_err(CliError::about(path))?,
-        None => site.describe(None)?,
+        Some(path) => site.describe(&Principal::Owner, Some(path)).map_err(CliError::about(path))?,
+        None => site.describe(&Principal::Owner, None)?,
     };
     Ok(writeln!(out, "{:#}", view::openapi_json(&described, &Mount::default()))?)
 }

@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::layer::{ConfigError, Layer, Origin, Raw};
+use crate::auth::RuleText;
 
 /// Largest file in bytes.
 const MAX_FILE: u64 = 256 * 1024;
@@ -33,18 +34,24 @@ pub fn read(path: &Path, owner: Option<u32>) -> Result<String, ConfigError> {
     Ok(text)
 }
 
-/// The layer of the site, and one for each `[images."NAME"]`.
-pub fn layers(
-    text: &str,
-    site_keys: &[&str],
-    image_keys: &[&str],
-) -> Result<(Layer, BTreeMap<String, Layer>), ConfigError> {
+/// What a file says.
+#[derive(Debug, Default)]
+pub struct Layers {
+    /// Of the site.
+    pub site: Layer,
+    /// Of each `[images."NAME"]`.
+    pub images: BTreeMap<String, Layer>,
+    /// The `[[rules]]`, in the order of the file.
+    pub rules: Vec<RuleText>,
+}
+
+/// Reads the file's text.
+pub fn layers(text: &str, site_keys: &[&str], image_keys: &[&str]) -> Result<Layers, ConfigError> {
     let table = DeTable::parse(text).map_err(|error| {
         let place = error.span().map_or(Origin::Line(1), |span| line(text, span.start));
         ConfigError::file(place, error.message())
     })?;
-    let mut site = Layer::new();
-    let mut images = BTreeMap::new();
+    let Layers { mut site, mut images, mut rules } = Layers::default();
     for (key, value) in table.get_ref() {
         match (key.get_ref().as_ref(), value.get_ref()) {
             ("images", DeValue::Table(tables)) => {
@@ -56,10 +63,54 @@ pub fn layers(
                     images.insert(name.get_ref().to_string(), layer(text, keys, image_keys)?);
                 }
             }
+            ("rules", written) => rules = self::rules(text, written, &line(text, key.span().start))?,
             _ => insert(text, &mut site, key, value, site_keys)?,
         }
     }
-    Ok((site, images))
+    Ok(Layers { site, images, rules })
+}
+
+/// The `[[rules]]`, not yet asked what they mean.
+fn rules(text: &str, written: &DeValue<'_>, origin: &Origin) -> Result<Vec<RuleText>, ConfigError> {
+    let wrong = |origin: &Origin, why: &str| ConfigError::new(origin, "rules", why);
+    let tables = match written {
+        DeValue::Array(items) if !items.is_empty() => items,
+        // an empty list could mean that everybody may do everything, or that nobody may do anything
+        DeValue::Array(_) => return Err(wrong(origin, "is empty: write rules, or leave it out")),
+        _ => return Err(wrong(origin, "must be tables: [[rules]]")),
+    };
+    let rule = |item: &Spanned<DeValue<'_>>| {
+        let DeValue::Table(table) = item.get_ref() else {
+            return Err(wrong(&line(text, item.span().start), "must be tables: [[rules]]"));
+        };
+        rule(text, table, item.span().start)
+    };
+    tables.iter().map(rule).collect()
+}
+
+fn rule(text: &str, table: &DeTable<'_>, at: usize) -> Result<RuleText, ConfigError> {
+    let Origin::Line(begin) = line(text, at) else { return Ok(RuleText::default()) };
+    let mut rule = RuleText { line: begin, ..RuleText::default() };
+    for (key, value) in table {
+        let origin = line(text, key.span().start);
+        let name = key.get_ref().as_ref();
+        let words = match raw(value.get_ref()) {
+            Some(Raw::List(words)) => words,
+            Some(Raw::Text(word)) => vec![word],
+            _ => return Err(ConfigError::new(&origin, name, "must be a list of texts")),
+        };
+        match name {
+            "who" => rule.who = words,
+            "may" => rule.may = words,
+            "images" => rule.images = Some(words),
+            "methods" => rule.methods = Some(words),
+            _ => {
+                let why = "there is no such key in a rule. The keys are: who, may, images, methods";
+                return Err(ConfigError::new(&origin, name, why));
+            }
+        }
+    }
+    Ok(rule)
 }
 
 fn layer(text: &str, table: &DeTable<'_>, keys: &[&str]) -> Result<Layer, ConfigError> {

@@ -40,6 +40,28 @@ pub struct ImageSettings {
 }
 
 impl ImageSettings {
+    /// What both allow: the narrower of each bound, and only what is open in both. `other` is that of what a link leads to,
+    /// so its launcher counts.
+    pub fn and(&self, other: &ImageSettings) -> ImageSettings {
+        let least = |one: Option<u64>, two: Option<u64>| one.into_iter().chain(two).min();
+        let both = self.run_methods.iter().filter(|method| other.run_methods.contains(method));
+        ImageSettings {
+            slots: self.slots.min(other.slots),
+            wait: self.wait.min(other.wait),
+            deadline: self.deadline.min(other.deadline),
+            output_limit: self.output_limit.min(other.output_limit),
+            network: if self.network == other.network { self.network } else { Network::None },
+            sanitise: self.sanitise.and(&other.sanitise),
+            run_methods: both.copied().collect(),
+            download: self.download && other.download,
+            show_definition: self.show_definition && other.show_definition,
+            memory: least(self.memory, other.memory),
+            processes: self.processes.min(other.processes),
+            cpus: self.cpus.into_iter().chain(other.cpus).min(),
+            launcher: other.launcher.clone(),
+        }
+    }
+
     /// Whether GET runs it.
     pub fn runs_by_get(&self) -> bool {
         self.run_methods.contains(&Method::Get)

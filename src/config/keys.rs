@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::access::{self, RemoteGroups};
 use super::check;
 use super::key::Effect::{Image, Site};
 use super::key::Key;
@@ -245,6 +246,43 @@ pub static KEYS: &[Key] = &[
         doc: "folder for locks and long answers. It must belong to the serving account (mode 0700). Any local account \
               can create the folder in `/tmp` first, and then nothing runs: choose a place where others cannot write",
         effect: Site(Path(|site, path| site.state = path), |site| site.state.display().to_string()),
+    },
+    Key {
+        name: "store",
+        default: Words("none"),
+        doc: "folder for what must last, like tokens. It must belong to the serving account (mode 0700). Keep it where \
+              nothing removes it, outside of `/tmp` and `/run`",
+        effect: Site(Path(|site, path| site.access.store = Some(path)), |site| path_or(&site.access.store, "none")),
+    },
+    Key {
+        name: "trust_remote_user",
+        default: Value("false"),
+        doc: "believe the web server's `REMOTE_USER`. Only where the web server checks it for every address, runs as another \
+              account, and asks by a Unix socket or CGI (`docs/rights.md`)",
+        effect: Site(Flag(|site, flag| site.access.trust_remote_user = flag), |site| {
+            site.access.trust_remote_user.to_string()
+        }),
+    },
+    Key {
+        name: "remote_groups",
+        default: Words("none"),
+        doc: "the variable in which the web server passes the groups of `REMOTE_USER`, and what separates them, like \
+              `REMOTE_GROUPS ;`. A comma separates them where nothing is said",
+        effect: Site(
+            Text("a variable and a separator", |site, text| {
+                RemoteGroups::parse(text).map(|groups| site.access.remote_groups = Some(groups))
+            }),
+            |site| site.access.remote_groups.as_ref().map_or("none".to_owned(), RemoteGroups::to_string),
+        ),
+    },
+    Key {
+        name: "login_url",
+        default: Words("none"),
+        doc: "where people sign in: a web address, or a path of this server like `/login`. Pages link to it",
+        effect: Site(
+            Text("an address", |site, text| access::login_url(text).map(|url| site.access.login_url = Some(url))),
+            |site| text_or_none(&site.access.login_url),
+        ),
     },
     Key {
         name: "launcher",

@@ -6,6 +6,7 @@
 //! line. Relative paths of the file count from the file, those of variables
 //! from the working folder.
 
+mod access;
 mod brand;
 mod check;
 mod effective;
@@ -21,10 +22,13 @@ mod visitors;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::auth::{MAX_RULES, Rule, RuleText, Rules};
+use file::Layers;
 use key_type::Written;
 use layer::{Layer, Origin, Raw};
 use values::{Origins, Table};
 
+pub use access::{Access, RemoteGroups};
 pub use brand::Brand;
 pub use effective::Line;
 pub use image_settings::ImageSettings;
@@ -71,9 +75,9 @@ impl Config {
     /// The same from texts: pure.
     fn from(file: Option<(&Path, &str)>, variables: &[(String, String)]) -> Result<Config, ConfigError> {
         let folder = file.and_then(|(path, _)| path.parent()).filter(|folder| !folder.as_os_str().is_empty());
-        let (mut site, images) = match file {
+        let Layers { mut site, images, rules } = match file {
             Some((_, text)) => file::layers(text, &site_keys(), &image_keys())?,
-            None => Default::default(),
+            None => Layers::default(),
         };
         site.extend(variable_layer(variables)?);
         let mut config = Config::unread(file.map(|(path, _)| path), folder);
@@ -93,8 +97,36 @@ impl Config {
             config.images.insert(name.clone(), Table { settings, set: origins(layer) });
         }
         config.set = origins(&site);
+        config.set_rules(&rules)?;
         config.check_proxies()?;
+        config.check_identity()?;
         Ok(config)
+    }
+
+    /// Reads the rules.
+    fn set_rules(&mut self, texts: &[RuleText]) -> Result<(), ConfigError> {
+        if let Some(last) = texts.get(MAX_RULES) {
+            let why = format!(
+                "a site has at most {MAX_RULES} rules: name groups instead of people, folders instead of images"
+            );
+            return Err(ConfigError::new(&Origin::Line(last.line), "rules", &why));
+        }
+        let read = |(at, text): (usize, &RuleText)| {
+            Rule::parse(at + 1, text).map_err(|why| ConfigError::new(&Origin::Line(text.line), "rules", &why))
+        };
+        self.access.rules = Rules::new(texts.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?);
+        Ok(())
+    }
+
+    /// Pages of other accounts have the same origin as those below `/~`: they could act for whoever is signed in.
+    fn check_identity(&self) -> Result<(), ConfigError> {
+        let shared = self.visitors.prefix.as_ref().is_some_and(|prefix| prefix.to_string().contains("/~"));
+        if self.access.trust_remote_user && shared {
+            let why = "cannot be true where `prefix` holds `/~`: pages of other accounts have the same origin and could act \
+                       for whoever is signed in. Give the application a host of its own";
+            return Err(ConfigError::new(self.origin("trust_remote_user"), "trust_remote_user", why));
+        }
+        Ok(())
     }
 
     /// A container with the host's network can ask the application from the host's own address, and would be believed.
@@ -102,7 +134,7 @@ impl Config {
         if self.visitors.believe_the_host() && self.shares_the_network() {
             let why = "names the host itself, while containers have its network (`network = \"host\"`): they could claim \
                        to be any visitor. Let the proxy use another address, or give containers no network";
-            return Err(ConfigError::new(self.set.get("proxies").unwrap_or(&Origin::Default), "proxies", why));
+            return Err(ConfigError::new(self.origin("proxies"), "proxies", why));
         }
         Ok(())
     }

@@ -60,6 +60,23 @@ fn a_visitor_leaves_a_slot_to_others() {
 }
 
 #[test]
+fn rules_are_read_in_the_order_of_the_file() {
+    let set = config(
+        "store = 'store'\nremote_groups = 'REMOTE_GROUPS'\nlogin_url = '/login'\n\n[[rules]]\nwho = 'anyone'\nmay = ['see']\n\
+         images = ['a.sif', 'lab/']\n[[rules]]\nwho = ['@lab', 'token:ci']\nmay = ['run', 'download']\nmethods = 'POST'\n",
+        &[],
+    );
+    let access = set.unwrap().access;
+    assert_eq!(access.store.as_deref(), Some(Path::new("/etc/sn/store")));
+    let groups = RemoteGroups { variable: "REMOTE_GROUPS".to_owned(), separator: ',' };
+    assert_eq!((access.remote_groups, access.login_url.as_deref()), (Some(groups), Some("/login")));
+    let told: Vec<_> = access.rules.all().iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["rule 1 (line 5)", "rule 2 (line 9)"]);
+    assert_eq!(RemoteGroups::parse("G space").map(|groups| groups.to_string()), Ok("G space".to_owned()));
+    assert!(config("", &[]).unwrap().access.rules.is_empty());
+}
+
+#[test]
 fn variables_stand_above_the_file() {
     let variables = [
         ("SINGULARITY_NGINX_SLOTS", "3"),
@@ -112,6 +129,26 @@ fn what_is_wrong_stops_the_start_and_names_the_line() {
         ("prefix = '//evil'", "`//evil` is no prefix"),
         ("network = 'host'\nproxies = ['127.0.0.1']", "line 2: `proxies`: names the host itself"),
         ("proxies = ['::/0']\n[images.a]\nnetwork = 'host'", "line 1: `proxies`: names the host itself"),
+        ("rules = 3", "line 1: `rules`: must be tables"),
+        ("rules = []", "line 1: `rules`: is empty: write rules, or leave it out"),
+        ("\n[[rules]]\nwho = 'amy'", "line 2: `rules`: a rule says `who` and what they `may`"),
+        (
+            "[[rules]]\nwho = ['amy']\nmay = ['run']\n[[rules]]\nwhom = 'x'",
+            "line 5: `whom`: there is no such key in a rule",
+        ),
+        ("[[rules]]\nwho = 3", "line 2: `who`: must be a list of texts"),
+        ("[[rules]]\nwho = 'anybody,'\nmay = 'run'", "line 1: `rules`: `who` cannot be `anybody,`"),
+        ("[[rules]]\nwho = 'anyone'\nmay = 'all'", "`may` has no word `all`: the words are see, run"),
+        ("[[rules]]\nwho = 'anyone'\nmay = 'run'\nimages = '^a.*'", "can name no image"),
+        ("remote_groups = 'HTTP_GROUPS'", "visitors decide what that variable holds"),
+        ("remote_groups = 'REMOTE_USER'", "visitors decide what that variable holds"),
+        ("remote_groups = 'groups'", "no name of a variable"),
+        ("remote_groups = 'GROUPS .'", "the separator is one of"),
+        ("login_url = '//evil'", "`//evil` is no web address"),
+        ("login_url = 'javascript:x'", "is no web address"),
+        ("store = ''", "`store`: must name a path"),
+        ("trust_remote_user = true\nprefix = '/~amy'", "line 1: `trust_remote_user`: cannot be true where `prefix`"),
+        ("[images.a]\ntrust_remote_user = true", "line 2: `trust_remote_user`: there is no such key here"),
         ("[images.a]\nproxies = []", "line 2: `proxies`: there is no such key here"),
         ("[images.a]\ntitle = 'x'", "line 2: `title`: there is no such key here"),
         ("[images]\na = 1", "line 2: `a`: must be a table"),

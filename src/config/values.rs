@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::access::Access;
 use super::brand::Brand;
 use super::image_settings::ImageSettings;
 use super::layer::Origin;
@@ -37,6 +38,8 @@ pub struct Config {
     pub allow_root: bool,
     /// Who counts as a visitor, and what one may have (`visitor_slots`, `proxies`, `prefix`, `reader_patience`).
     pub visitors: Visitors,
+    /// Who asks and what they may (`store`, `trust_remote_user`, `remote_groups`, `login_url`, `[[rules]]`).
+    pub access: Access,
     /// How the site calls itself (`title`, `welcome`, `link`, `logo`).
     pub brand: Brand,
     /// What holds for an image without a table of its own.
@@ -91,6 +94,11 @@ impl Config {
     /// The images that have a table of their own.
     pub fn special_images(&self) -> impl Iterator<Item = &str> {
         self.images.keys().map(String::as_str)
+    }
+
+    /// Where a key was set.
+    pub(super) fn origin(&self, key: &str) -> &Origin {
+        self.set.get(key).unwrap_or(&Origin::Default)
     }
 
     /// The file that lines are counted in.

@@ -5,6 +5,7 @@
 
 mod accept;
 mod address;
+mod claims;
 mod etag;
 mod origin;
 mod range;
@@ -14,6 +15,7 @@ mod response;
 
 pub use accept::quality;
 pub use address::{ForwardedFields, Subnet, TrustedForwarding};
+pub use claims::{Claims, Peer};
 pub use etag::{entity_tag, matches};
 pub use origin::{FetchSite, is_embedded, same_origin};
 pub use range::ByteRange;

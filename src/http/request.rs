@@ -5,6 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::address::{ForwardedFields, Subnet};
+use super::claims::Claims;
 use super::representation::Representation;
 use crate::limits::MAX_QUERY_BYTES;
 use crate::visitor::Visitor;
@@ -30,6 +31,8 @@ pub struct Request {
     pub body: Body,
     /// Names this request in the log and in problems.
     pub id: String,
+    /// What it says of who asks.
+    pub claims: Claims,
     /// What it says of its way here.
     pub way: ForwardedFields,
     /// Whom to count; of [`Request::place`].
@@ -51,6 +54,7 @@ impl Request {
             headers: Headers::default(),
             body: Body::Bytes(Vec::new()),
             id: String::new(),
+            claims: Claims::default(),
             way: ForwardedFields::default(),
             visitor: Visitor::default(),
             scheme: None,

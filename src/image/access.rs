@@ -19,6 +19,11 @@ pub(super) struct Ownership {
     pub(super) gid: u32,
 }
 
+/// Whether a mode allows everybody what is wanted, so that nobody needs to know whose it is.
+pub(super) fn grants_everybody(mode: u32, wanted: u32) -> bool {
+    [6, 3, 0].iter().all(|shift| mode >> shift & wanted == wanted)
+}
+
 impl Ownership {
     /// Whether this process's account may do all that is wanted.
     pub(super) fn grants(self, wanted: u32) -> bool {
@@ -65,6 +70,8 @@ mod tests {
             let ownership = Ownership { mode, uid, gid: 9 };
             assert_eq!(ownership.grants_to(7, || member, READ_AND_EXECUTE), expected, "{mode:o} {uid} {member}");
         }
+        assert!(grants_everybody(0o755, READ_AND_EXECUTE) && grants_everybody(0o711, EXECUTE));
+        assert!(!grants_everybody(0o750, EXECUTE) && !grants_everybody(0o711, READ_AND_EXECUTE));
         let root = |mode| Ownership { mode, uid: 7, gid: 9 }.grants_to(0, || false, READ_AND_EXECUTE);
         assert!(root(0o100) && !root(0o644));
     }

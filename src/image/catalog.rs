@@ -146,7 +146,7 @@ impl Catalog {
         let mut segments = path.segments();
         while let Some(segment) = segments.next() {
             match folder.open(segment)? {
-                Some(Opened::Image(file)) => {
+                Some(Opened::Image(file, leads_to)) => {
                     let name = folder.name.image(segment).map_err(|_| FindError::NotFound)?;
                     let app = match (segments.next(), segments.next()) {
                         (None, _) => None,
@@ -154,7 +154,7 @@ impl Catalog {
                         (Some(_), Some(_)) => return Err(FindError::NoApp),
                     };
                     let path = self.path.join(name.as_str());
-                    let image = Image::new(name, path, file, rights).map_err(FindError::Io)?;
+                    let image = Image::new(name, path, file, rights).map_err(FindError::Io)?.leading_to(leads_to);
                     return Ok(Found::Image(Box::new(image), app));
                 }
                 Some(Opened::Folder(file)) => {

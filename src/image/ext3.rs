@@ -84,6 +84,10 @@ impl Tree for Ext3 {
         Ok(target.as_ref().to_vec())
     }
 
+    fn mode(&mut self, node: &Node) -> Result<u32, MetadataError> {
+        Ok(node.ownership.mode)
+    }
+
     fn ownership(&mut self, node: &Node) -> Result<Ownership, MetadataError> {
         Ok(node.ownership)
     }

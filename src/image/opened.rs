@@ -59,13 +59,25 @@ pub struct Image {
     rights: Rights,
     /// Those of the data folder, and of each folder on the way from there.
     folders: Vec<Rights>,
+    leads_to: Option<String>,
 }
 
 impl Image {
     pub(super) fn new(name: ImageName, path: PathBuf, file: File, folders: Vec<Rights>) -> std::io::Result<Self> {
         let metadata = file.metadata()?;
         let rights = Rights::of(&file, &metadata);
-        Ok(Self { name, path, file, metadata, rights, folders })
+        Ok(Self { name, path, file, metadata, rights, folders, leads_to: None })
+    }
+
+    /// The same, found by a link.
+    pub(super) fn leading_to(self, leads_to: Option<String>) -> Self {
+        Self { leads_to, ..self }
+    }
+
+    /// Of a link: the path of what it leads to, below the data folder. It may have no address.
+    #[must_use]
+    pub fn leads_to(&self) -> Option<&str> {
+        self.leads_to.as_deref()
     }
 
     /// Its name.

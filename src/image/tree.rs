@@ -6,7 +6,7 @@
 //! Places: `/.singularity.d` (since release 2.3; before it `/.singularity` and `/singularity`); apps as
 //! <https://sci-f.github.io> has them, `/scif/apps/NAME/scif`.
 
-use super::access::{EXECUTE, Ownership, READ_AND_EXECUTE};
+use super::access::{EXECUTE, Ownership, READ_AND_EXECUTE, grants_everybody};
 use super::error::{ImagePart, MetadataError};
 use super::json;
 use super::metadata::{App, MAX_APPS, MAX_TEXT, Metadata, Note};
@@ -53,7 +53,9 @@ pub(super) trait Tree {
     fn child(&mut self, folder: &Self::Node, name: &[u8]) -> Result<Option<Self::Node>, MetadataError>;
     /// Where a link leads, at most [`MAX_TARGET`] bytes.
     fn target(&mut self, link: &Self::Node) -> Result<Vec<u8>, MetadataError>;
-    /// Whose a node is.
+    /// What is allowed to whom.
+    fn mode(&mut self, node: &Self::Node) -> Result<u32, MetadataError>;
+    /// Whose a node is, and its mode.
     fn ownership(&mut self, node: &Self::Node) -> Result<Ownership, MetadataError>;
     /// A regular file's bytes.
     fn content(&mut self, file: &Self::Node, bound: usize, part: ImagePart) -> Result<Vec<u8>, MetadataError>;
@@ -72,12 +74,12 @@ impl<T: Tree> FileSystem for T {
     fn may_execute(&mut self, path: &str) -> Result<Option<bool>, MetadataError> {
         let mut reachable = true;
         let look = |tree: &mut T, folder: &T::Node| {
-            reachable = reachable && tree.ownership(folder)?.grants(EXECUTE);
+            reachable = reachable && grants(tree, folder, EXECUTE)?;
             Ok(())
         };
         match walk(self, path, look)? {
             Some(node) if self.kind(&node) == FileType::File => {
-                Ok(Some(reachable && self.ownership(&node)?.grants(READ_AND_EXECUTE)))
+                Ok(Some(reachable && grants(self, &node, READ_AND_EXECUTE)?))
             }
             _ => Ok(None),
         }
@@ -91,11 +93,17 @@ impl<T: Tree> FileSystem for T {
     }
 }
 
+/// Whether the account that serves may do what is wanted.
+fn grants<T: Tree>(tree: &mut T, node: &T::Node, wanted: u32) -> Result<bool, MetadataError> {
+    Ok(grants_everybody(tree.mode(node)?, wanted) || tree.ownership(node)?.grants(wanted))
+}
+
 fn resolve<T: Tree>(tree: &mut T, path: &str) -> Result<Option<T::Node>, MetadataError> {
     walk(tree, path, |_, _| Ok(()))
 }
 
-/// Walks a path, and shows each folder on it; `..` at the root stays there, a circle of links is nothing.
+/// Walks a path, and shows each folder below the root on it (a runtime puts a root of its own over the image's); `..` at the
+/// root stays there, a circle of links is nothing.
 fn walk<T: Tree>(
     tree: &mut T,
     path: &str,
@@ -121,7 +129,9 @@ fn walk<T: Tree>(
             }
             Step::Name(name) => name,
         };
-        look(tree, &here)?;
+        if !above.is_empty() {
+            look(tree, &here)?;
+        }
         let Some(found) = tree.child(&here, &name)? else { return Ok(None) };
         if tree.kind(&found) != FileType::Link {
             above.push(std::mem::replace(&mut here, found));

@@ -43,6 +43,7 @@ mod supervisor;
 mod syscalls;
 mod trials;
 mod user_namespace;
+mod web_client;
 
 pub use handle::{Client, Reader, Run, StartError};
 pub use host::{Finding, Host};
@@ -57,3 +58,4 @@ pub use runtime::{Network, Runtime, RuntimeError};
 pub use slots::{Busy, Slot, Slots, StateError, VisitorQuota};
 pub use supervisor::{COMMAND as SUPERVISE, supervise};
 pub use syscalls::{hear_signals, set_close_on_exec};
+pub use web_client::head_of;

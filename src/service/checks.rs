@@ -1,6 +1,7 @@
 //! What has to hold for the site to do its work, for `health` and `doctor`.
 
 use super::{Check, Metrics, Service, Weight};
+use crate::auth::Principal;
 use crate::error::Error;
 use crate::image::Listing;
 use crate::log;
@@ -12,7 +13,7 @@ impl Service {
     /// earlier trial is told.
     pub fn checks(&self, probe: bool) -> Vec<Check> {
         // whoever watches asks often: the data folder itself says whether it can be read
-        let listing = if probe { self.listing() } else { self.top() };
+        let listing = if probe { self.listing(&Principal::Owner) } else { self.top(&Principal::Owner) };
         self.checks_of(&listing, &self.in_use(), probe)
     }
 
@@ -21,7 +22,9 @@ impl Service {
         let mut checks = vec![self.in_folder(check_data(listing)), check_state(in_use)];
         checks.extend(self.check_trust());
         checks.extend(listing.as_ref().ok().filter(|_| probe).and_then(|listing| self.check_tables(listing)));
+        checks.extend(listing.as_ref().ok().filter(|_| probe).and_then(|listing| self.check_rules(listing)));
         checks.extend(listing.as_ref().ok().and_then(check_size));
+        checks.extend(self.check_tokens());
         checks.extend(self.check_logo());
         checks.extend(self.check_visitors());
         checks.extend(runtime.as_ref().ok().and_then(owned));
@@ -58,7 +61,7 @@ impl Service {
 
     /// Logs what does not hold, once at the start of a server.
     pub fn announce(&self) {
-        let listing = self.listing();
+        let listing = self.listing(&Principal::Owner);
         for check in self.checks_of(&listing, &self.in_use(), true) {
             if let Some(wrong) = check.wrong {
                 log::event("missing", &[("what", &check.what), ("why", &wrong), ("lost", &check.lost)]);
@@ -70,13 +73,14 @@ impl Service {
         log::event("checked", &[]);
     }
 
-    /// The site in numbers, where its owner wants them told.
-    pub fn metrics(&self) -> Result<Metrics, Error> {
+    /// The site in numbers, where its owner wants them told. Images are counted as far as `who` may see them.
+    pub fn metrics(&self, who: &Principal) -> Result<Metrics, Error> {
         if !self.config.metrics {
             return Err(Error::NoRoute);
         }
-        let (listing, in_use) = (self.listing(), self.in_use());
+        let (listing, in_use) = (self.listing(&Principal::Owner), self.in_use());
         let checks = self.checks_of(&listing, &in_use, false);
+        let listing = if self.rights(who).are_unbound() { listing } else { self.listing(who) };
         let (listing, slots) = (listing?, self.slots(None)?);
         Ok(Metrics {
             slots: slots.count(),
@@ -90,7 +94,7 @@ impl Service {
 
     /// A folder that others can change: pages are shown, and nothing is run.
     fn check_trust(&self) -> Option<Check> {
-        let why = self.view().ok()?.trust().err()?;
+        let why = self.view(&Principal::Owner).ok()?.trust().err()?;
         let trust = Topic {
             what: "data-trust",
             buys: "nobody else can change what runs",
@@ -119,6 +123,30 @@ impl Service {
             get: "compare their names with `singularity-nginx list`",
         };
         (!missing.is_empty()).then(|| better(tables, format!("there is no image {}", missing.join(", "))))
+    }
+
+    /// Rules that say something else than was meant.
+    fn check_rules(&self, listing: &Listing) -> Option<Check> {
+        let mistakes = self.mistakes(Some(listing));
+        let rules = Topic {
+            what: "rules",
+            buys: "each rule has an effect",
+            lost: "somebody may have more or fewer rights than was meant",
+            get: "look at `singularity-nginx may --all`, and correct the rules",
+        };
+        (!mistakes.is_empty()).then(|| better(rules, mistakes.join("; ")))
+    }
+
+    /// Tokens that cannot be read let nobody in.
+    fn check_tokens(&self) -> Option<Check> {
+        let why = self.tokens()?.tokens().err()?;
+        let tokens = Topic {
+            what: "tokens",
+            buys: "programs with a token are let in",
+            lost: "requests with a token get 503",
+            get: "set `store` to a folder that only this account can use (chmod 0700), and put its files back",
+        };
+        Some(needed(tokens, Err(&Error::Identity(why.into()))))
     }
 
     /// A logo that is configured and cannot be shown.

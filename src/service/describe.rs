@@ -6,6 +6,7 @@
 use super::run::kept_for;
 use super::{Callable, Described, Service};
 use crate::args::ArgSpec;
+use crate::auth::Principal;
 use crate::error::Error;
 use crate::image::{AppName, FolderName, Image, Labels, Listing, Metadata, NotRun, Target, TargetPath, summary};
 
@@ -21,15 +22,15 @@ type Look = fn(&Image, &Metadata, Option<&AppName>) -> Option<NotRun>;
 
 impl Service {
     /// What can be called now. Images that cannot be read are left out; one that is asked for by name is an error.
-    pub fn describe(&self, image: Option<&TargetPath>) -> Result<Described, Error> {
+    pub fn describe(&self, who: &Principal, image: Option<&TargetPath>) -> Result<Described, Error> {
         let metrics = self.config.metrics;
         if let Some(path) = image {
-            let opened = self.image(path)?;
+            let opened = self.image(who, path)?;
             let name = opened.name().clone();
-            let callables = self.callables(&opened, &opened.metadata()?, Image::not_run_closely);
+            let callables = self.callables(who, &opened, &opened.metadata()?, Image::not_run_closely);
             return Ok(Described { image: Some(name), folders: Vec::new(), callables, left_out: 0, metrics });
         }
-        let view = self.view()?;
+        let view = self.view(who)?;
         let Listing { images: names, mut folders, .. } = view.list_all(&FolderName::default())?;
         folders.truncate(MAX_IMAGES);
         let mut callables = Vec::new();
@@ -43,7 +44,7 @@ impl Service {
                 if bytes > MAX_BYTES {
                     break;
                 }
-                callables.extend(self.callables(&image, &metadata, Image::not_run));
+                callables.extend(self.callables(who, &image, &metadata, Image::not_run));
             }
             seen += 1;
         }
@@ -51,22 +52,21 @@ impl Service {
     }
 
     /// An image and its apps.
-    fn callables(&self, image: &Image, metadata: &Metadata, not_run: Look) -> Vec<Callable> {
-        let (name, directory) = (image.name(), image.is_directory());
-        let settings = self.config.settings(name.as_str());
+    fn callables(&self, who: &Principal, image: &Image, metadata: &Metadata, not_run: Look) -> Vec<Callable> {
+        let (settings, rights, name) = (self.settings_of(image), self.rights_of(who, image), image.name());
         let callable = |target: Target, labels: &Labels, help: &Option<String>| {
             let spec = ArgSpec::from_labels(labels.iter());
             let runs = not_run(image, metadata, target.app.as_ref()).is_none();
             Callable {
-                download: settings.download && !directory && target.app.is_none(),
+                download: rights.download && target.app.is_none(),
                 target,
                 summary: summary(help.as_deref(), labels),
                 help: help.as_ref().map(|text| text.chars().take(MAX_HELP).collect()),
-                max_age: kept_for(settings, &spec),
+                max_age: kept_for(&settings, &spec),
                 spec,
                 policy: settings.sanitise.clone(),
-                get: runs && settings.runs_by_get(),
-                post: runs && settings.runs_by_post(),
+                get: runs && rights.get,
+                post: runs && rights.post,
             }
         };
         let mut all = vec![callable(Target::image(name), &metadata.labels, &metadata.help)];

@@ -1,8 +1,9 @@
 //! What there is to see: the folder, one image, a form as far as it is filled in.
 
 use super::folder_view::FolderView;
-use super::{Download, Folder, FolderRow, FolderRowDetails, FormPreview, ImageDetails, Opened, Service};
+use super::{Download, Folder, FolderRow, FolderRowDetails, FormPreview, ImageDetails, ImageRights, Opened, Service};
 use crate::args::{ArgError, ArgSpec, BindError, BindReport, Input, Rejected, ValueError, bind};
+use crate::auth::{Action, Principal};
 use crate::config::ImageSettings;
 use crate::error::Error;
 use crate::image::{
@@ -16,9 +17,9 @@ const PAGE: usize = 100;
 impl Service {
     /// The images and folders of a folder, or all images in it and its folders whose name holds this text, upper or lower
     /// case: a page of 100 of each, from 1.
-    pub fn list(&self, folder: &FolderName, search: &str, page: usize) -> Result<Folder, Error> {
+    pub fn list(&self, who: &Principal, folder: &FolderName, search: &str, page: usize) -> Result<Folder, Error> {
         let search: String = search.trim().chars().filter(|c| !c.is_control()).take(128).collect();
-        let view = self.view()?;
+        let view = self.view(who)?;
         let mut listing = if search.is_empty() { view.list(folder)? } else { view.list_all(folder)? };
         if !search.is_empty() {
             let wanted = search.to_lowercase();
@@ -34,18 +35,19 @@ impl Service {
     }
 
     /// The rows of these images.
-    pub fn rows(&self, images: Vec<CatalogEntry>) -> Result<Vec<FolderRow>, Error> {
-        let view = self.view()?;
+    pub fn rows(&self, who: &Principal, images: Vec<CatalogEntry>) -> Result<Vec<FolderRow>, Error> {
+        let view = self.view(who)?;
         Ok(images.into_iter().map(|entry| row(&view, entry)).collect())
     }
 
     /// The image as a file, where the site offers it.
-    pub fn download(&self, path: &TargetPath) -> Result<Download, Error> {
-        let image = self.image(path)?;
+    pub fn download(&self, who: &Principal, path: &TargetPath) -> Result<Download, Error> {
+        let image = self.image(who, path)?;
         let name = image.name().clone();
-        if !self.config.settings(name.as_str()).download || image.is_directory() {
+        if !self.settings_of(&image).download || image.is_directory() {
             return Err(Error::NoDownload);
         }
+        self.require(who, Action::Download, &image)?;
         Ok(Download {
             image: name,
             size: image.size(),
@@ -56,42 +58,39 @@ impl Service {
     }
 
     /// The image that a path leads to, where no app may stand behind it.
-    pub(super) fn image(&self, path: &TargetPath) -> Result<Image, Error> {
-        match self.find(path)? {
+    pub fn image(&self, who: &Principal, path: &TargetPath) -> Result<Image, Error> {
+        match self.find(who, path)? {
             (image, None) => Ok(image),
             (_, Some(_)) => Err(Error::NoRoute),
         }
     }
 
     /// The image that a path leads to, and the name of an app behind it.
-    fn find(&self, path: &TargetPath) -> Result<(Image, Option<AppName>), Error> {
-        match self.view()?.find(path)? {
+    fn find(&self, who: &Principal, path: &TargetPath) -> Result<(Image, Option<AppName>), Error> {
+        match self.view(who)?.find(path)? {
             Found::Image(image, app) => Ok((*image, app)),
             Found::Folder(folder) => Err(FindError::Folder(folder).into()),
         }
     }
 
-    /// What holds for the image that a path leads to; for the site, where there is none.
-    pub fn settings_at(&self, path: &TargetPath) -> &ImageSettings {
-        match self.find(path) {
-            Ok((image, _)) => self.config.settings(image.name().as_str()),
-            Err(_) => self.config.site_settings(),
-        }
+    /// What `who` may do with what a path leads to; none: there is no image.
+    pub fn rights_at(&self, who: &Principal, path: &TargetPath) -> Result<ImageRights, Error> {
+        self.find(who, path).map(|(image, _)| self.rights_of(who, &image))
     }
 
     /// The names of all images.
-    pub fn names(&self) -> Result<Vec<ImageName>, Error> {
-        Ok(self.listing()?.images.into_iter().map(|entry| entry.name).collect())
+    pub fn names(&self, who: &Principal) -> Result<Vec<ImageName>, Error> {
+        Ok(self.listing(who)?.images.into_iter().map(|entry| entry.name).collect())
     }
 
     /// The names of those that lie in no folder.
-    pub fn top_names(&self) -> Result<Vec<ImageName>, Error> {
-        Ok(self.top()?.images.into_iter().map(|entry| entry.name).collect())
+    pub fn top_names(&self, who: &Principal) -> Result<Vec<ImageName>, Error> {
+        Ok(self.top(who)?.images.into_iter().map(|entry| entry.name).collect())
     }
 
     /// Some image, by the clock: nobody can predict or needs to. None where there is none.
-    pub fn random(&self) -> Result<Option<ImageName>, Error> {
-        let mut names = self.names()?;
+    pub fn random(&self, who: &Principal) -> Result<Option<ImageName>, Error> {
+        let mut names = self.names(who)?;
         let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         match names.len() {
             0 => Ok(None),
@@ -100,8 +99,8 @@ impl Service {
     }
 
     /// Opens and reads an image.
-    pub fn open(&self, path: &TargetPath) -> Result<Opened, Error> {
-        let (image, app) = self.find(path)?;
+    pub fn open(&self, who: &Principal, path: &TargetPath) -> Result<Opened, Error> {
+        let (image, app) = self.find(who, path)?;
         let target = Target { image: image.name().clone(), app };
         let metadata = image.metadata()?;
         let labels = match &target.app {
@@ -109,30 +108,29 @@ impl Service {
             Some(app) => metadata.app(app).ok_or(Error::NoApp)?.labels.clone(),
         };
         let spec = ArgSpec::from_labels(labels.iter());
-        Ok(Opened { target, image, metadata, labels, spec })
+        let (settings, rights) = (self.settings_of(&image).into_owned(), self.rights_of(who, &image));
+        Ok(Opened { target, image, metadata, labels, spec, settings, rights })
     }
 
     /// What a page of the image shows; its definition file for its owner, and
     /// for visitors where the site says so.
-    pub fn facts(&self, path: &TargetPath, input: Input<'_>, owner: bool) -> Result<ImageDetails, Error> {
-        let Opened { target, image, mut metadata, labels, spec } = self.open(path)?;
+    pub fn facts(&self, who: &Principal, path: &TargetPath, input: Input<'_>) -> Result<ImageDetails, Error> {
+        let Opened { target, image, mut metadata, labels, spec, settings, rights } = self.open(who, path)?;
         let app = target.app.as_ref().and_then(|app| metadata.app(app));
         let help = app.map_or(&metadata.help, |app| &app.help).clone();
         let runscript = app.map_or(&metadata.runscript, |app| &app.runscript).clone();
-        if !owner && !self.config.settings(target.image.as_str()).show_definition {
+        if *who != Principal::Owner && !settings.show_definition {
             metadata.definition = None;
         }
         let summary = summary(help.as_deref(), &labels);
-        if owner {
+        if *who == Principal::Owner {
             image.read_other_scripts(&mut metadata);
         }
-        let asked = self.asked(&target, &spec, input)?;
+        let asked = self.asked(&target, &spec, input, &settings)?;
         let refused = image.not_run_closely(&metadata, target.app.as_ref());
         let size = (!image.is_directory()).then(|| image.size());
         let modified = image.modified();
-        let settings = self.config.settings(target.image.as_str());
-        let download = settings.download && !image.is_directory();
-        let by_post = !settings.runs_by_get();
+        let (download, by_post) = (rights.download, !rights.get);
         Ok(ImageDetails {
             target,
             size,
@@ -147,13 +145,20 @@ impl Service {
             refused,
             download,
             by_post,
+            rights,
         })
     }
 
     /// What would come of a form filled in like this. What is required and
     /// not there yet is no error before the run is asked for.
-    fn asked(&self, target: &Target, spec: &ArgSpec, input: Input<'_>) -> Result<FormPreview, Error> {
-        match bind(spec, input, &self.config.settings(target.image.as_str()).sanitise) {
+    fn asked(
+        &self,
+        target: &Target,
+        spec: &ArgSpec,
+        input: Input<'_>,
+        settings: &ImageSettings,
+    ) -> Result<FormPreview, Error> {
+        match bind(spec, input, &settings.sanitise) {
             Ok(arguments) => Ok(self.filled_in(target, arguments.argv(), arguments.report(), &[])),
             Err(BindError::Rejected(rejected)) => {
                 let mut asked = self.to_mend(target, &rejected);
@@ -165,8 +170,8 @@ impl Service {
     }
 
     /// A page for a run whose arguments cannot be used: the form again.
-    pub fn rejected(&self, path: &TargetPath, rejected: &Rejected) -> Result<ImageDetails, Error> {
-        let mut facts = self.facts(path, Input::NOTHING, false)?;
+    pub fn rejected(&self, who: &Principal, path: &TargetPath, rejected: &Rejected) -> Result<ImageDetails, Error> {
+        let mut facts = self.facts(who, path, Input::NOTHING)?;
         facts.asked = self.to_mend(&facts.target, rejected);
         Ok(facts)
     }
@@ -188,7 +193,7 @@ impl Service {
     }
 }
 
-fn row(view: &FolderView, entry: CatalogEntry) -> FolderRow {
+fn row(view: &FolderView<'_>, entry: CatalogEntry) -> FolderRow {
     let opened = view.image(&entry.name);
     // of one that may not be opened, what the folder tells
     let known = match &opened {

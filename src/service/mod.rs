@@ -6,11 +6,13 @@
 //!
 //! Never: knows a request, an address on the web, or how anything looks.
 
+mod access;
 mod checks;
 mod describe;
 mod folder_view;
 mod logo;
 mod lookup;
+mod rule_checks;
 mod run;
 mod semaphore;
 mod values;
@@ -20,7 +22,8 @@ mod visitors;
 use std::sync::Arc;
 
 use crate::args::ArgSpec;
-use crate::config::Config;
+use crate::auth::{Principal, Verb};
+use crate::config::{Config, ImageSettings};
 use crate::error::Error;
 use crate::image::{FolderName, Format, Image, Labels, Listing, Metadata, NotRun, Target};
 use crate::log;
@@ -30,7 +33,7 @@ use folder_view::FolderView;
 use semaphore::{Permit, Semaphore};
 pub use values::{
     Callable, Check, Described, Download, FinishedRun, Folder, FolderRow, FolderRowDetails, FormPreview, ImageDetails,
-    LAST_PAGE, Logo, Metrics, Weight,
+    ImageRights, LAST_PAGE, Logo, Metrics, Weight,
 };
 use visitor_semaphore::VisitorSemaphore;
 
@@ -48,17 +51,12 @@ pub struct Service {
     waiting: Arc<VisitorSemaphore>,
 }
 
-/// Who asks for something that not everybody may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Principal {
-    /// Nobody who has said a name.
-    Anonymous,
-}
-
 /// Who asks for a run, and how it is known that nobody waits for it any more.
 pub struct Caller<'a> {
     /// As whom.
     pub principal: Principal,
+    /// How it was asked for.
+    pub verb: Verb,
     /// From where; none at a terminal.
     pub visitor: Option<&'a Visitor>,
     /// The connection that the answer goes to, where there is one.
@@ -68,7 +66,7 @@ pub struct Caller<'a> {
 impl Caller<'_> {
     /// The owner of the site, at a terminal.
     pub fn at_terminal() -> Caller<'static> {
-        Caller { principal: Principal::Anonymous, visitor: None, client: None }
+        Caller { principal: Principal::Owner, verb: Verb::Post, visitor: None, client: None }
     }
 }
 
@@ -84,6 +82,10 @@ pub struct Opened {
     pub labels: Labels,
     /// Its arguments.
     pub spec: ArgSpec,
+    /// What holds for its runs.
+    pub settings: ImageSettings,
+    /// What the one who asked for it may do with it.
+    pub rights: ImageRights,
 }
 
 impl Opened {
@@ -135,17 +137,17 @@ impl Service {
         self.reading.acquire()
     }
 
-    fn view(&self) -> Result<FolderView, Error> {
-        FolderView::open(&self.config.data)
+    fn view(&self, who: &Principal) -> Result<FolderView<'_>, Error> {
+        FolderView::open(&self.config.data, self.rights(who))
     }
 
-    /// What the data folder and all folders in it hold at this moment.
-    pub fn listing(&self) -> Result<Listing, Error> {
-        self.view()?.list_all(&FolderName::default())
+    /// What the data folder and all folders in it hold at this moment, as far as `who` may see it.
+    pub fn listing(&self, who: &Principal) -> Result<Listing, Error> {
+        self.view(who)?.list_all(&FolderName::default())
     }
 
-    /// What the data folder itself holds at this moment.
-    fn top(&self) -> Result<Listing, Error> {
-        self.view()?.list(&FolderName::default())
+    /// What the data folder itself holds at this moment, as far as `who` may see it.
+    fn top(&self, who: &Principal) -> Result<Listing, Error> {
+        self.view(who)?.list(&FolderName::default())
     }
 }

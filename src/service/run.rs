@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use super::folder_view::address_of;
 use super::{Caller, FinishedRun, Opened, Service};
 use crate::args::{ArgSpec, Arguments, HARMLESS};
+use crate::auth::Action;
 use crate::config::ImageSettings;
 use crate::error::Error;
+use crate::image::Image;
 use crate::run::{
     self, Busy, Client, End, Host, HostCache, HostFeature, Invocation, InvocationOptions, Limits, Network, Outcome,
     Run, Runtime, RuntimeError, Slot, Slots, StartError,
@@ -26,12 +29,13 @@ impl Service {
         Ok(Slots::open(&self.config.state, &prefix, settings.slots)?)
     }
 
-    /// A slot of the site, and one of the image where it has its own number.
-    fn try_slots(&self, image: &str, visitor: Option<&run::VisitorQuota>) -> Result<Vec<Slot>, Error> {
+    /// A slot of the site, and one of the image where it has its own number; of a link, one of what it leads to, too.
+    fn try_slots(&self, image: &Image, visitor: Option<&run::VisitorQuota>) -> Result<Vec<Slot>, Error> {
         // the image's first: a crowd that waits for one image takes no slot of the site
         let mut slots = Vec::new();
-        if self.config.special_images().any(|special| special == image) {
-            slots.push((self.slots(Some(image))?, None));
+        let names = [image.name().as_str()].into_iter().chain(address_of(image.leads_to()));
+        for name in names.filter(|name| self.config.special_images().any(|special| special == *name)) {
+            slots.push((self.slots(Some(name))?, None));
         }
         slots.push((self.slots(None)?, visitor));
         let take = |(slots, visitor): (Slots, Option<&run::VisitorQuota>)| {
@@ -45,13 +49,18 @@ impl Service {
 
     /// The same, waiting for them as long as `wait` says and the visitor is there, where not too many wait already.
     /// Nobody tells when a slot gets free: another process may hold it.
-    fn take_slots(&self, image: &str, visitor: Option<&Visitor>, client: Option<&Client>) -> Result<Vec<Slot>, Error> {
+    fn take_slots(
+        &self,
+        opened: &Opened,
+        visitor: Option<&Visitor>,
+        client: Option<&Client>,
+    ) -> Result<Vec<Slot>, Error> {
         let counted = visitor.map_or(Ok(None), |visitor| self.counted(visitor))?;
-        let until = Instant::now() + self.config.settings(image).wait;
+        let until = Instant::now() + opened.settings.wait;
         let left = || client.is_some_and(|client| (client.aborted)());
         let mut permit = None;
         loop {
-            let taken = self.try_slots(image, counted.as_ref());
+            let taken = self.try_slots(&opened.image, counted.as_ref());
             let waits = matches!(taken, Err(Error::Busy | Error::VisitorBusy));
             if !waits || Instant::now() >= until || left() {
                 return taken;
@@ -81,8 +90,7 @@ impl Service {
             return Err(Error::Replaced);
         }
         let stderr = invocation.scrub(&String::from_utf8_lossy(&outcome.stderr));
-        let Opened { target, image, spec, .. } = opened;
-        let settings = self.config.settings(target.image.as_str());
+        let Opened { target, image, spec, settings, rights, .. } = opened;
         Ok(FinishedRun {
             target,
             size: (!image.is_directory()).then(|| image.size()),
@@ -93,9 +101,9 @@ impl Service {
             stderr,
             report: arguments.report().clone(),
             output: spec.output(),
-            max_age: kept_for(settings, &spec),
+            max_age: kept_for(&settings, &spec),
             carried: !settings.launcher.is_empty(),
-            by_post: !settings.runs_by_get(),
+            by_post: !rights.get,
             spec,
         })
     }
@@ -119,12 +127,13 @@ impl Service {
         opened: &Opened,
         arguments: &Arguments,
     ) -> Result<(Run, Invocation), Error> {
-        let Caller { visitor, client, .. } = caller;
+        let Caller { principal, verb, visitor, client } = caller;
+        self.require(&principal, Action::Run(verb), &opened.image)?;
         // a runscript was looked at before; who may write to the image may have changed
         if let Some(why) = opened.image.not_run(&opened.metadata, opened.target.app.as_ref()) {
             return Err(Error::NotRun(why));
         }
-        let slots = self.take_slots(opened.target.image.as_str(), visitor, client.as_ref())?;
+        let slots = self.take_slots(opened, visitor, client.as_ref())?;
         let invocation = self.invocation(opened, arguments.argv())?;
         if opened.replaced() {
             return Err(Error::Replaced); // while we waited for a slot
@@ -135,8 +144,7 @@ impl Service {
 
     /// The exact command of a run, with its bounds.
     pub fn invocation(&self, opened: &Opened, argv: &[String]) -> Result<Invocation, Error> {
-        let name = opened.target.image.as_str();
-        let settings = self.config.settings(name);
+        let (name, settings) = (opened.target.image.as_str(), &opened.settings);
         let runtime = Runtime::find(self.config.runtime.as_deref())?;
         Runtime::check_launcher(&settings.launcher)?;
         let host = self.host(&runtime, settings)?;

@@ -6,6 +6,8 @@ use std::fs::File;
 use std::time::SystemTime;
 
 use crate::args::{ArgError, ArgSpec, BindReport, MediaType, SanitisePolicy};
+use crate::auth::Action;
+use crate::error::Refusal;
 use crate::image::{AppName, Architecture, FolderName, Format, ImageName, Labels, Metadata, NotRun, Target};
 use crate::run::Outcome;
 
@@ -114,6 +116,23 @@ pub struct ImageDetails {
     pub download: bool,
     /// Whether it runs by POST only.
     pub by_post: bool,
+    /// What the one who asks may do with it.
+    pub rights: ImageRights,
+}
+
+/// What the one who asks may do with an image, by the rules and by the image's settings.
+#[derive(Clone, Debug)]
+pub struct ImageRights {
+    /// Whether GET runs it.
+    pub get: bool,
+    /// Whether POST runs it.
+    pub post: bool,
+    /// Whether its file is offered.
+    pub download: bool,
+    /// What the rules allow; none: no rule binds the one who asks.
+    pub allowed: Option<Vec<Action>>,
+    /// Why it cannot be run, where the rules are in the way.
+    pub refusal: Option<Refusal>,
 }
 
 /// A form, filled in: what would run, or why not yet.

@@ -103,6 +103,13 @@ pub fn image(facts: &ImageDetails, mount: &Mount) -> Value {
     if let Some(why) = &facts.refused {
         put(&mut value, "refused", why.to_string());
     }
+    if let Some(allowed) = &facts.rights.allowed {
+        let ways = [(facts.rights.get, "GET"), (facts.rights.post, "POST")];
+        let methods: Vec<_> = ways.iter().filter(|(runs, _)| *runs).map(|(_, method)| *method).collect();
+        let mut words: Vec<&str> = allowed.iter().map(|action| action.word()).collect();
+        words.dedup();
+        merge(&mut value, json!({ "may": words, "methods": methods }));
+    }
     value
 }
 
@@ -231,6 +238,9 @@ pub fn problem(problem: &Problem, mount: &Mount) -> Value {
         "detail": problem.detail,
         "instance": format!("urn:singularity-nginx:request:{}", problem.instance),
     });
+    if let Some(login) = &problem.login {
+        put(&mut value, "login_url", login.as_str());
+    }
     if !problem.errors.is_empty() {
         put(&mut value, "errors", errors(&problem.errors));
     }

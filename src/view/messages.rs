@@ -9,6 +9,10 @@ pub const SITE: &str = "Containers";
 pub const FOOT: &str = "Served by Singularity Nginx";
 /// The first link of every page, for keyboards and screen readers.
 pub const SKIP: &str = "Skip to the content";
+/// The link to where people sign in.
+pub const SIGN_IN: &str = "Sign in";
+/// Whose name follows.
+pub const SIGNED_IN: &str = "Signed in as ";
 /// In the place of what a container goes on to print on stderr while it is watched.
 pub const STDERR_CUT: &str = "\n[more was printed. Live output ends here.]\n";
 
@@ -95,6 +99,8 @@ pub mod image {
     pub const NOTES: &str = "Notes";
     pub const FOR_AUTHOR: &str = "For its author: ";
     pub const NOT_RUN: &str = "This image is not run here: ";
+    pub const MAY_NOT_RUN: &str = "You may look at this image, but not run it. ";
+    pub const YOU_MAY: &str = "You may: ";
     pub const ONLY_APPS: &str = "Of this image, only its apps can be run.";
     pub const LED_HERE: &str =
         "Nothing has run yet, because another site led here. Look at the values, then press Run.";

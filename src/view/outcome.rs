@@ -146,7 +146,7 @@ impl Ending<'_> {
         let what = match (signal_of(status), status) {
             (Some(signal), _) => format!("{name} {} (exit status {status}, {}).", signal.meaning, signal.name),
             (None, 126) => format!("{name} has a command that cannot be executed (exit status 126)."),
-            (None, 127) => format!("{name} calls a command that is not there (exit status 127)."),
+            (None, 127) => format!("{name} calls a command that does not exist (exit status 127)."),
             (None, _) => format!("{name} ended with exit status {status}."),
         };
         let where_to_look = match (self.has_stderr, self.has_stdout) {
@@ -247,7 +247,7 @@ mod tests {
                 "x.sif crashed: it used memory that is not its own (exit status 139, SIGSEGV).",
             ),
             (End::Exited(143), false, false, "x.sif was told to end (exit status 143, SIGTERM)."),
-            (End::Exited(127), false, true, "x.sif calls a command that is not there (exit status 127)."),
+            (End::Exited(127), false, true, "x.sif calls a command that does not exist (exit status 127)."),
             (End::Signalled(9), false, false, "container-killed: x.sif was killed, often because"),
             (End::OutputLimit, true, false, "output-limit: The output of x.sif is longer than this site keeps"),
             (End::Deadline, true, false, "deadline: x.sif did not finish in time. It was ended after 3 s."),

@@ -23,5 +23,8 @@ pub fn show_problem(problem: &Problem, request: &Request, frame: &Frame<'_>) -> 
     if let Some(allow) = &problem.allow {
         response = response.with("Allow", allow);
     }
+    if let Some(scheme) = problem.authenticate {
+        response = response.with("WWW-Authenticate", scheme);
+    }
     response
 }

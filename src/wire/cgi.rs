@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::meta::MetaVariables;
 use crate::app::Site;
-use crate::http::Sink;
+use crate::http::{Peer, Sink};
 
 /// Whether the process was started as a CGI program (RFC 3875 §4.1.4).
 pub fn called() -> bool {
@@ -22,7 +22,8 @@ pub fn called() -> bool {
 pub fn serve(site: &Site) {
     let pairs: Vec<(Vec<u8>, Vec<u8>)> =
         std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec())).collect();
-    let variables = MetaVariables::collect(pairs.iter().map(|(name, value)| (&name[..], &value[..])));
+    let pairs = pairs.iter().map(|(name, value)| (&name[..], &value[..]));
+    let variables = MetaVariables::collect(pairs, site.groups_variable(), Peer::Parent);
     site.service().prepare();
     super::serve(site, variables, &mut io::stdin().lock(), &mut Stdout, None);
     site.service().finish(|| {

@@ -20,7 +20,7 @@ use rustix::fs::Mode;
 
 use super::meta::MetaVariables;
 use crate::app::{Client, Site};
-use crate::http::Sink;
+use crate::http::{Peer, Sink};
 use crate::limits::MAX_BODY_BYTES;
 use crate::log;
 
@@ -58,6 +58,12 @@ pub fn called() -> bool {
 /// Serves until TERM or INT, and then until the last request is answered.
 pub fn serve(site: Site, listen: &Listen) -> io::Result<()> {
     let (socket, unlink) = open(listen)?;
+    if site.service().config().access.trust_remote_user && !is_unix(socket.as_fd()) {
+        // everybody who reaches the port could be anybody
+        let why = "trust_remote_user = true needs a Unix socket: whoever reaches a port could claim to be anybody. Listen \
+                   on unix:PATH, or set trust_remote_user = false";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+    }
     let shutdown = ShutdownHandle::new()?;
     for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
         signal_hook::low_level::pipe::register(signal.as_raw(), shutdown.signal_end()?)?;
@@ -77,7 +83,8 @@ pub fn serve(site: Site, listen: &Listen) -> io::Result<()> {
     }
     let server = Server::new(socket).max_connections(CONNECTIONS).shutdown(shutdown);
     let served = server.serve(move |request| {
-        let variables = MetaVariables::collect(request.params_bytes());
+        let peer = peer(request.as_fd());
+        let variables = MetaVariables::collect(request.params_bytes(), site.groups_variable(), peer);
         // all of STDIN: what comes after it can only be an abort
         let mut stdin = Vec::new();
         let most = MAX_BODY_BYTES as u64 + 1;
@@ -125,6 +132,23 @@ impl Sink for Answer<'_> {
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         Some(self.0.as_fd())
     }
+}
+
+/// Who is at the other end (unix(7), SO_PEERCRED): the account that a process had when it connected. A container's root is
+/// this account, too.
+fn peer(connection: BorrowedFd<'_>) -> Peer {
+    if !is_unix(connection) {
+        return Peer::Unknown;
+    }
+    match rustix::net::sockopt::socket_peercred(connection) {
+        Ok(peer) if peer.uid == rustix::process::geteuid() => Peer::OwnAccount,
+        Ok(_) => Peer::OtherAccount,
+        Err(_) => Peer::Unknown,
+    }
+}
+
+fn is_unix(socket: BorrowedFd<'_>) -> bool {
+    rustix::net::sockopt::socket_domain(socket).is_ok_and(|domain| domain == rustix::net::AddressFamily::UNIX)
 }
 
 fn client(watch: ::fastcgi::Watch) -> Option<Client> {

@@ -11,7 +11,8 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::http::{
-    Body, ForwardedFields, Headers, MAX_FIELD, Method, Mount, MountError, Representation, Request, RequestError, Source,
+    Body, Claims, ForwardedFields, Headers, MAX_FIELD, Method, Mount, MountError, Peer, Representation, Request,
+    RequestError, Source,
 };
 use crate::limits::{MAX_BODY_BYTES, MAX_QUERY_BYTES};
 use crate::visitor::Visitor;
@@ -32,10 +33,11 @@ pub struct Refused {
 /// The variables of one request that something here reads.
 pub struct MetaVariables {
     known: HashMap<&'static str, Vec<u8>>,
+    claims: Claims,
 }
 
 /// RFC 3875 §4.1.18 turns a field's name into `HTTP_…`.
-const READ: [&str; 27] = [
+const READ: [&str; 28] = [
     "REQUEST_METHOD",
     "SCRIPT_NAME",
     "PATH_INFO",
@@ -44,6 +46,7 @@ const READ: [&str; 27] = [
     "CONTENT_LENGTH",
     "REQUEST_ID",
     "HTTP_ACCEPT",
+    "HTTP_AUTHORIZATION",
     "HTTP_CONTENT_ENCODING",
     "HTTP_HOST",
     "HTTP_IF_MODIFIED_SINCE",
@@ -66,10 +69,23 @@ const READ: [&str; 27] = [
 ];
 
 impl MetaVariables {
-    /// Keeps the variables we read, from any wire.
-    pub fn collect<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> MetaVariables {
+    /// Keeps the variables we read, from any wire. `groups` is the variable of the site for groups, `peer` passes them on.
+    pub fn collect<'a>(
+        pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        groups: Option<&str>,
+        peer: Peer,
+    ) -> MetaVariables {
         let mut known: HashMap<&'static str, Vec<u8>> = HashMap::with_capacity(READ.len());
+        let mut claims = Claims { peer, ..Claims::default() };
         for (name, value) in pairs {
+            // of who asks no value stands above another: all are kept
+            match name {
+                b"REMOTE_USER" if !value.is_empty() => claims.remote_user.push(value.to_vec()),
+                name if !value.is_empty() && groups.is_some_and(|groups| groups.as_bytes() == name) => {
+                    claims.remote_groups.push(value.to_vec());
+                }
+                _ => {}
+            }
             let Some(&name) = READ.iter().find(|read| read.as_bytes() == name) else {
                 continue;
             };
@@ -83,7 +99,7 @@ impl MetaVariables {
                 }
             }
         }
-        MetaVariables { known }
+        MetaVariables { known, claims }
     }
 
     /// The request, its content read from `input` within [`MAX_BODY_BYTES`].
@@ -100,6 +116,7 @@ impl MetaVariables {
             headers: Headers::default(),
             body: Body::Bytes(Vec::new()),
             id: self.id(),
+            claims: Claims { authorization: self.text("HTTP_AUTHORIZATION"), ..self.claims.clone() },
             way: self.way(),
             visitor: Visitor::default(),
             scheme: None,
@@ -241,7 +258,7 @@ mod tests {
     fn request(pairs: &[(&str, &str)], input: &[u8]) -> Result<Request, RequestError> {
         let pairs = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let mut input = input;
-        MetaVariables::collect(pairs).request(&mut input).map_err(|refused| refused.error.clone())
+        MetaVariables::collect(pairs, None, Peer::Unknown).request(&mut input).map_err(|refused| refused.error.clone())
     }
 
     #[test]
@@ -272,7 +289,7 @@ mod tests {
             assert_eq!(got.unwrap_err(), expected, "{name}");
         }
         let pairs = [(&b"REQUEST_METHOD"[..], &b"GET"[..]), (b"PATH_INFO", b"/\xff")];
-        let refused = MetaVariables::collect(pairs.into_iter()).request(&mut std::io::empty());
+        let refused = MetaVariables::collect(pairs.into_iter(), None, Peer::Unknown).request(&mut std::io::empty());
         assert_eq!(refused.err().map(|r| r.error.clone()), Some(RequestError::Path));
     }
 
@@ -288,6 +305,31 @@ mod tests {
         let request = request(&pairs, b"").unwrap();
         assert_eq!(request.mount.to_string(), "/lab");
         assert_eq!(request.headers.origin.as_deref(), Some("http://a, http://b"));
+    }
+
+    #[test]
+    fn who_asks_is_said_by_variables_and_never_by_fields() {
+        let said = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            let variables = MetaVariables::collect(pairs, Some("REMOTE_GROUPS"), Peer::OtherAccount);
+            let claims =
+                variables.request(&mut std::io::empty()).map_err(|refused| refused.error.clone()).unwrap().claims;
+            let text =
+                |values: Vec<Vec<u8>>| values.into_iter().map(|v| String::from_utf8(v).unwrap()).collect::<Vec<_>>();
+            (text(claims.remote_user).join("|"), text(claims.remote_groups).join("|"), claims.peer)
+        };
+        let of = |pair: (&str, &str)| said(&[("REQUEST_METHOD", "GET"), pair]);
+        let nobody = (String::new(), String::new(), Peer::OtherAccount);
+        assert_eq!(of(("REMOTE_USER", "amy")).0, "amy");
+        assert_eq!(of(("REMOTE_GROUPS", "lab")).1, "lab");
+        for name in
+            ["HTTP_REMOTE_USER", "Remote_User", "remote_user", "REDIRECT_REMOTE_USER", "HTTP_REMOTE_GROUPS", "X"]
+        {
+            assert_eq!(of((name, "admin")), nobody, "{name}");
+        }
+        assert_eq!(of(("REMOTE_USER", "")), nobody);
+        let twice = [("REQUEST_METHOD", "GET"), ("REMOTE_USER", "amy"), ("REMOTE_USER", ""), ("REMOTE_USER", "bob")];
+        assert_eq!(said(&twice).0, "amy|bob");
     }
 
     #[test]
@@ -321,7 +363,7 @@ mod tests {
             let pairs = [("REQUEST_METHOD", method), ("CONTENT_LENGTH", length), ("HTTP_TRANSFER_ENCODING", encoding)];
             let pairs = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
             let mut input = &[b'x'; 100][..];
-            let _ = MetaVariables::collect(pairs).request(&mut input);
+            let _ = MetaVariables::collect(pairs, None, Peer::Unknown).request(&mut input);
             assert_eq!(input.len(), left, "{method} {length} {encoding}");
         }
     }

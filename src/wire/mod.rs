@@ -44,7 +44,7 @@ fn serve(
     let refused = refused.or(site.place(&mut request).err());
     let mut response = match refused {
         None => fenced(site, &request, client),
-        Some(error) => site.refuse(&request, error.into(), &request.id),
+        Some(error) => site.refuse(&request, error.into()),
     };
     let status = response.status;
     let held = std::mem::take(&mut response.held);
@@ -77,5 +77,5 @@ fn client_word(written: &std::io::Result<()>) -> &'static str {
 /// Turns a panic of a request into its answer.
 fn fenced(site: &Site, request: &Request, client: Option<Client>) -> Response {
     catch_unwind(AssertUnwindSafe(|| site.respond(request, client)))
-        .unwrap_or_else(|_| site.refuse(request, Error::Panicked, &request.id))
+        .unwrap_or_else(|_| site.refuse(request, Error::Panicked))
 }

@@ -10,6 +10,7 @@
 mod client;
 mod formats;
 mod many;
+mod names;
 mod pages;
 mod process;
 mod run;
@@ -57,6 +58,7 @@ fn measure(suite: &str, address: &str, server: &str, program: &str, data: &str) 
         "run" => run::measure(&bench),
         "formats" => formats::measure(&bench),
         "many" => many::measure(&bench),
+        "names" => names::measure(&bench),
         other => Err(format!("there is no suite {other}").into()),
     }
 }

@@ -65,7 +65,7 @@ fn one_address_holds_so_many_runs_and_no_more() {
     limited(&of(&server, "192.0.2.1", "/apps/container/run/argv.img", "*/*"));
     let page = of(&server, "192.0.2.1", "/container/run/argv.img", BROWSER);
     assert_eq!((page.status, page.media(), page.header("Retry-After")), (429, "text/html; charset=utf-8", Some("5")));
-    assert!(page.text().contains("<h1>Too many requests</h1>"), "{}", page.text());
+    assert!(page.text().contains("<h1>Too many requests came from your address</h1>"), "{}", page.text());
     // pages of the same visitor, and runs of others
     of(&server, "192.0.2.1", "/container/", "*/*").good();
     of(&server, "192.0.2.2", "/container/run/argv.img", "*/*").good();

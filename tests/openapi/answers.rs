@@ -8,7 +8,7 @@ use crate::support::{Answer, Site, Wire, get, on_both_wires, post, sif};
 use crate::{FOLDER, IMAGE, INT, OUTPUT, RUN, STR, document, keys, site};
 
 /// The answer's status, media type and content are among those of the operation.
-fn conforms(document: &Value, path: &str, method: &str, answer: &Answer) {
+pub fn conforms(document: &Value, path: &str, method: &str, answer: &Answer) {
     let responses = &document["paths"][path][method]["responses"];
     let status = answer.status.to_string();
     let response = schema::resolved(document, responses.get(&status).unwrap_or_else(|| panic!("{path}: {status}")));

@@ -33,6 +33,9 @@ const COLUMNS: [&str; 8] =
     ["Home", "Static files", "Run", "Live output", "Cancel", "Download", "Prefix", "A silent run whose visitor leaves"];
 
 /// A site with the demo images and the one that misbehaves, all of them with the real runtime.
+/// An image in a folder, with all characters that a name may hold.
+const IN_FOLDER: &str = "lab/A0._+:@=~-";
+
 fn site(wire: Wire) -> Option<Site> {
     let mut site = real::site(wire)?.set("deadline", DEADLINE).set("download", true).set("slots", 4);
     for name in ["hello-name.sif", "hello-world.sif", "slow.sif"] {
@@ -42,6 +45,8 @@ fn site(wire: Wire) -> Option<Site> {
         };
         site = site.file(name, &bytes);
     }
+    fs::create_dir(site.data().join("lab")).unwrap();
+    fs::copy(demo("hello-world.sif"), site.data().join(IN_FOLDER)).unwrap();
     Some(site)
 }
 
@@ -99,7 +104,19 @@ fn home(front: &Front) -> &'static str {
     for name in ["hello-name.sif", "hello-world.sif", "slow.sif"] {
         assert!(text.contains(&format!("href=\"{}/container/{name}\"", front.mount())), "{text}");
     }
+    folder(front);
     "yes"
+}
+
+/// A slash at the end of an address is as good as any other part of it.
+fn folder(front: &Front) {
+    let lab = format!("{}/container/lab/", front.mount());
+    let answer = ask(front, "/container/lab", "*/*");
+    assert_eq!(answer.status, 308);
+    assert!(answer.header("Location").is_some_and(|place| place.ends_with(&lab)), "{:?}", answer.header("Location"));
+    let list = ask(front, "/container/lab/", "application/json").json();
+    assert_eq!((&list["total"], &list["images"][0]["name"]), (&1.into(), &IN_FOLDER.into()), "{list}");
+    assert_eq!(ask(front, &format!("/container/run/{IN_FOLDER}"), "*/*").status, 200);
 }
 
 fn static_file(front: &Front) -> &'static str {

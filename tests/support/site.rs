@@ -103,6 +103,16 @@ impl Site {
         self
     }
 
+    /// As root: the server belongs to the account without rights, so that this process is another one.
+    pub fn of_account(self) -> Site {
+        let runner = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/as-user");
+        let folder = self.folder().display().to_string();
+        fs::set_permissions(self.folder(), fs::Permissions::from_mode(0o755)).expect("rights");
+        let given = Command::new("chown").args(["-R", "singularity-nginx:singularity-nginx", &folder]).status();
+        assert!(given.is_ok_and(|status| status.success()), "the folder is given to the account");
+        self.under(&[&runner.display().to_string()])
+    }
+
     /// Gives a CGI program these words on its command line.
     pub fn words(mut self, words: &[&str]) -> Site {
         self.words = words.iter().map(|&word| word.to_owned()).collect();

@@ -5,9 +5,9 @@
 
 use std::ffi::{CStr, OsStr};
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatxFlags, openat, statx};
 use rustix::io::Errno;
@@ -46,7 +46,8 @@ pub(super) enum Lookup {
 
 /// An entry, opened.
 pub(super) enum Opened {
-    Image(File),
+    /// With the path of what a link leads to, below the data folder.
+    Image(File, Option<String>),
     Folder(File),
 }
 
@@ -71,12 +72,13 @@ impl<'a> OpenFolder<'a> {
             opened => (opened?.into(), false),
         };
         let stat = statx(&file, c"", AtFlags::EMPTY_PATH, StatxFlags::TYPE)?;
+        let leads_to = if is_link { Some(self.path_of(file.as_fd())?) } else { None };
         Ok(match (FileType::from_raw_mode(stat.stx_mode.into()), says(name.as_bytes())) {
             (_, Says::Never) => None,
-            (FileType::Directory, _) if has_mark(file.as_fd())? => Some(Opened::Image(file)),
+            (FileType::Directory, _) if has_mark(file.as_fd())? => Some(Opened::Image(file, leads_to)),
             (FileType::Directory, Says::Nothing) if !is_link => Some(Opened::Folder(file)),
-            (FileType::RegularFile, Says::Image) => Some(Opened::Image(file)),
-            (FileType::RegularFile, Says::Nothing) if begins_like(&file) => Some(Opened::Image(file)),
+            (FileType::RegularFile, Says::Image) => Some(Opened::Image(file, leads_to)),
+            (FileType::RegularFile, Says::Nothing) if begins_like(&file) => Some(Opened::Image(file, leads_to)),
             _ => None,
         })
     }
@@ -130,18 +132,22 @@ impl<'a> OpenFolder<'a> {
         if kind == FileType::Symlink {
             let path = Path::new(OsStr::from_bytes(name.to_bytes()));
             let target = self.follow(path, OFlags::PATH)?;
+            let leads_to = self.path_of(target.as_fd())?;
             kind = kind_of(&target, c"", AtFlags::EMPTY_PATH)?;
             if kind == FileType::Directory {
                 return Ok(match (has_mark(target.as_fd())?, says) {
                     (_, Says::Never) => Lookup::Other,
-                    (true, _) => self.image(name, true),
+                    (true, _) => self.link(name, true, leads_to),
                     (false, Says::Image) => Lookup::Refused(Refusal::NotASandbox),
                     (false, Says::Nothing) => Lookup::Refused(Refusal::FolderLink),
                 });
             }
             if kind == FileType::RegularFile && says == Says::Nothing {
                 let file = self.follow(path, OFlags::RDONLY)?;
-                return Ok(if begins_like(&file) { self.image(name, false) } else { Lookup::Other });
+                return Ok(if begins_like(&file) { self.link(name, false, leads_to) } else { Lookup::Other });
+            }
+            if kind == FileType::RegularFile && says == Says::Image {
+                return Ok(self.link(name, false, leads_to));
             }
         }
         Ok(match (kind, says) {
@@ -169,9 +175,28 @@ impl<'a> OpenFolder<'a> {
     /// An image, if its name is one.
     fn image(&self, name: &CStr, directory: bool) -> Lookup {
         match self.image_name(name) {
-            Ok(name) => Lookup::Image(CatalogEntry { name, directory }),
+            Ok(name) => Lookup::Image(CatalogEntry { name, directory, leads_to: None }),
             Err(why) => Lookup::Refused(why),
         }
+    }
+
+    /// The same of a link.
+    fn link(&self, name: &CStr, directory: bool, leads_to: String) -> Lookup {
+        match self.image(name, directory) {
+            Lookup::Image(entry) => Lookup::Image(CatalogEntry { leads_to: Some(leads_to), ..entry }),
+            other => other,
+        }
+    }
+
+    /// Where something that is open lies, below the data folder: the kernel's own word, not that of a link. What is open
+    /// and lies nowhere is nothing.
+    fn path_of(&self, file: BorrowedFd<'_>) -> Result<String, Errno> {
+        let path = |of: BorrowedFd<'_>| {
+            let link = format!("/proc/self/fd/{}", of.as_raw_fd());
+            Ok::<_, Errno>(PathBuf::from(OsStr::from_bytes(rustix::fs::readlink(link, Vec::new())?.to_bytes())))
+        };
+        let below = path(file)?.strip_prefix(path(self.root)?).map(Path::to_owned).map_err(|_| Errno::NOENT)?;
+        Ok(below.to_string_lossy().into_owned())
     }
 
     fn image_name(&self, name: &CStr) -> Result<ImageName, Refusal> {

@@ -11,6 +11,8 @@ pub struct CatalogEntry {
     pub name: ImageName,
     /// Whether it is a sandbox directory.
     pub directory: bool,
+    /// Of a link: the path of what it leads to, below the data folder.
+    pub leads_to: Option<String>,
 }
 
 /// Something that wants to be an image or a folder and is not served, for the administrator.

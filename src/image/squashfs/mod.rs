@@ -200,6 +200,10 @@ impl Tree for Squashfs<'_> {
         }
     }
 
+    fn mode(&mut self, node: &Node) -> Result<u32, MetadataError> {
+        Ok(inode::owners(&mut self.blocks, node.at)?.mode.into())
+    }
+
     fn ownership(&mut self, node: &Node) -> Result<Ownership, MetadataError> {
         let owners = inode::owners(&mut self.blocks, node.at)?;
         let (uid, gid) = (self.id(owners.owner)?, self.id(owners.group)?);

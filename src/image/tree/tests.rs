@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::AsFd;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::super::format::Format;
 use super::super::sandbox::Sandbox;
@@ -35,6 +35,10 @@ impl Tree for Table {
 
     fn target(&mut self, link: &String) -> Result<Vec<u8>, MetadataError> {
         Ok(self.0[link.as_str()].as_bytes()[1..].to_vec())
+    }
+
+    fn mode(&mut self, node: &String) -> Result<u32, MetadataError> {
+        Ok(self.ownership(node)?.mode)
     }
 
     fn ownership(&mut self, node: &String) -> Result<Ownership, MetadataError> {
@@ -195,6 +199,47 @@ fn sandboxes_are_not_left() {
     fs::remove_file(marked.join("labels.json")).unwrap();
     fs::File::create(marked.join("labels.json")).unwrap().set_len(1 << 30).unwrap();
     assert!(matches!(look(), Err(MetadataError::TooLarge { part: ImagePart::Labels, .. })));
+}
+
+/// What a runtime may not execute it leaves aside, and starts a shell; the mode of the root directory does not matter to it.
+#[test]
+fn a_runscript_that_may_not_be_executed_is_there_and_forbidden() {
+    let script = |entries: &[(&'static str, &'static str)]| {
+        let mut metadata = Metadata::new(Format::Squashfs);
+        describe(&mut table(&[&[("", "Dclosed")], entries].concat()), &mut metadata).unwrap();
+        (metadata.script, metadata.runscript)
+    };
+    const RUNSCRIPT: &str = "/.singularity.d/runscript";
+    assert_eq!(script(&[]), (Runscript::Missing, None));
+    let said = |text: &str| Some(text.to_owned());
+    assert_eq!(script(&[("/.singularity.d", "D"), (RUNSCRIPT, "Frun")]), (Runscript::There, said("run")));
+    assert_eq!(script(&[("/.singularity.d", "D"), (RUNSCRIPT, "Fclosed")]), (Runscript::Forbidden, said("closed")));
+    assert_eq!(script(&[("/.singularity.d", "Dclosed"), (RUNSCRIPT, "Frun")]), (Runscript::Forbidden, said("run")));
+    // by a link, the folder behind it counts
+    let linked = [("/.singularity.d", "D"), (RUNSCRIPT, "L/opt/run"), ("/opt", "Dclosed"), ("/opt/run", "Frun")];
+    assert_eq!(script(&linked), (Runscript::Forbidden, said("run")));
+    // one that cannot be read is there all the same
+    assert_eq!(script(&[("/.singularity.d", "D"), (RUNSCRIPT, "Fbroken")]), (Runscript::There, None));
+}
+
+#[test]
+fn the_runscript_of_a_sandbox_may_be_executed_or_not() {
+    let root = tempfile::tempdir().unwrap();
+    let place = root.path().join(".singularity.d");
+    fs::create_dir(&place).unwrap();
+    fs::write(place.join("runscript"), "run").unwrap();
+    let script = |mode| {
+        fs::set_permissions(place.join("runscript"), fs::Permissions::from_mode(mode)).unwrap();
+        let folder = fs::File::open(root.path()).unwrap();
+        let mut metadata = Metadata::new(Format::Sandbox);
+        describe(&mut Sandbox(folder.as_fd()), &mut metadata).unwrap();
+        (metadata.script, metadata.runscript.is_some(), metadata.notes.len())
+    };
+    assert_eq!(script(0o700), (Runscript::There, true, 0));
+    assert_eq!(script(0o644), (Runscript::Forbidden, true, 0));
+    if !rustix::process::geteuid().is_root() {
+        assert_eq!(script(0o300), (Runscript::Forbidden, false, 0));
+    }
 }
 
 /// Docker's `ENV` arrives as `export LANG="${LANG:-"…"}"`.

@@ -6,13 +6,14 @@ use super::calls::{Call, calls};
 use super::form::{Filled, form};
 use super::layout::{self, Frame, elsewhere, image_route};
 use crate::args::{ArgName, BindReport};
+use crate::error::Refusal;
 use crate::http::Mount;
 use crate::image::Target;
 use crate::routes::Route;
 use crate::run::shell_quoted;
 use crate::service::ImageDetails;
 use crate::view::human;
-use crate::view::messages::image as messages;
+use crate::view::messages::{SIGN_IN, image as messages};
 
 /// The line of an image's page that says why nothing has run. It is shown where the address ends with its name: a
 /// fragment is no part of the query, so it clashes with no argument, and the page is the same for everybody.
@@ -37,12 +38,14 @@ pub fn image(facts: &ImageDetails, frame: &Frame<'_>) -> Markup {
         @else if let Some(summary) = &facts.summary { p { (summary) } }
         (notes(facts))
         // no form, command or call that can only fail
-        @match &facts.refused {
+        @match (&facts.refused, &facts.rights.refusal) {
             // they are what there is to run
-            Some(why) if why.has_apps() => { p.hint { (messages::ONLY_APPS) } (apps(facts, mount)) }
-            Some(why) => { p.wrong { (messages::NOT_RUN) (why) "." } (apps(facts, mount)) }
-            None => { (work(facts, mount)) (apps(facts, mount)) }
+            (Some(why), _) if why.has_apps() => { p.hint { (messages::ONLY_APPS) } (apps(facts, mount)) }
+            (Some(why), _) => { p.wrong { (messages::NOT_RUN) (why) "." } (apps(facts, mount)) }
+            (None, Some(refusal)) => { (barred(refusal)) (apps(facts, mount)) }
+            (None, None) => { (work(facts, mount)) (apps(facts, mount)) }
         }
+        (allowed(facts))
         (labels(facts, mount))
         @if let Some(runscript) = &facts.runscript {
             details { summary { (messages::RUNSCRIPT) } pre tabindex="0" { (human::dedented(runscript)) } }
@@ -53,6 +56,20 @@ pub fn image(facts: &ImageDetails, frame: &Frame<'_>) -> Markup {
         (download(facts, mount))
     };
     layout::page(name, frame, &body)
+}
+
+/// What is said where the rules let the one who asks run nothing: how to get the right.
+fn barred(refusal: &Refusal) -> Markup {
+    html! {
+        p.warning { (messages::MAY_NOT_RUN) (refusal.advice()) }
+        @if let (true, Some(login)) = (refusal.name_could_help, &refusal.login) { p { a href=(login) { (SIGN_IN) } } }
+    }
+}
+
+/// What the one who asks may do, where rules say it.
+fn allowed(facts: &ImageDetails) -> Markup {
+    let words = facts.rights.allowed.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    html! { @if !words.is_empty() { p.facts { (messages::YOU_MAY) (words) "." } } }
 }
 
 /// The form, the command, the result, and the same run from elsewhere.

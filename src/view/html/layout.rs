@@ -7,9 +7,13 @@ use crate::image::{AppName, Architecture, FolderName, ImageName, Target};
 use crate::routes::{FileName, LOGO, Route};
 use crate::view::{assets, messages};
 
-/// How the site calls itself, where it does.
+/// How the site calls itself, where it does, and whom it greets.
 #[derive(Debug, Default)]
 pub struct Brand<'a> {
+    /// Who is signed in.
+    pub signed_in: Option<String>,
+    /// Where people sign in.
+    pub login: Option<&'a str>,
     /// Its name.
     pub title: Option<&'a str>,
     /// One line for the home page.
@@ -64,6 +68,8 @@ pub fn page(title: &str, frame: &Frame<'_>, body: &Markup) -> Markup {
                         " " (site)
                     }
                     @if let Some(link) = frame.brand.link { a href=(link) { (host(link)) } }
+                    @if let Some(name) = &frame.brand.signed_in { span { (messages::SIGNED_IN) (name) } }
+                    @else if let Some(login) = frame.brand.login { a href=(login) { (messages::SIGN_IN) } }
                 }
                 main #content { (body) }
                 footer.site { (messages::FOOT) " · " a href=(Route::Api.href(mount)) { (messages::api::TITLE) } }

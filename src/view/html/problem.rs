@@ -7,7 +7,7 @@ use super::terminal::terminal;
 use crate::problems::Code;
 use crate::reply::Problem;
 use crate::routes::Route;
-use crate::view::messages::{image as messages, problem as status};
+use crate::view::messages::{self as layout_messages, image as messages, problem as status};
 
 /// What happened and what to do next.
 pub fn problem(problem: &Problem, frame: &Frame<'_>) -> Markup {
@@ -26,6 +26,7 @@ pub fn problem(problem: &Problem, frame: &Frame<'_>) -> Markup {
                 @for error in &problem.errors { dt { code { (error.name) } } dd { (error.why) } }
             }
         }
+        @if let Some(login) = &problem.login { p { a href=(login) { (layout_messages::SIGN_IN) } } }
         @if let Some(stdout) = problem.stdout.as_ref().filter(|stdout| !stdout.bytes.is_empty()) {
             section { h2 { (messages::OUTPUT) } pre.output tabindex="0" { (terminal(&String::from_utf8_lossy(&stdout.bytes))) } }
         }

@@ -276,7 +276,7 @@ fn run(callable: &Callable, paths: &mut Map<String, Value>) {
 /// RFC 9110 §14.
 fn download_answers() -> Value {
     let media = json!({ BYTES: parts::bytes(BYTES) });
-    let mut responses = tagged(content(media.clone(), "The image"), &[403, 404, 429, 500]);
+    let mut responses = tagged(content(media.clone(), "The image"), &[403, 404, 500]);
     put(&mut responses, "206", content(media, "The part that `Range` asks for"));
     put(&mut responses, "416", json!({ "description": "`Range` asks for nothing that is there." }));
     responses
@@ -313,7 +313,7 @@ fn run_by_post(callable: &Callable, name: &str) -> Value {
         "required": args.iter().any(|arg| arg.required),
         "content": { JSON: body(Where::Json), FORM: body(Where::Form) },
     });
-    merge(&mut post, json!({ "requestBody": body, "responses": run_answers(callable, &[411, 413, 415]) }));
+    merge(&mut post, json!({ "requestBody": body, "responses": run_answers(callable, &[411, 415]) }));
     post
 }
 
@@ -345,7 +345,7 @@ fn fenced(text: &str) -> String {
 /// What a run answers.
 fn run_answers(callable: &Callable, more: &[u16]) -> Value {
     let run = reference("responses", &responses::run_name(callable.spec.output()));
-    let mut problems = vec![403, 404, 422, 429, 500, 502, 504];
+    let mut problems = vec![403, 404, 422, 500];
     problems.extend(more);
     let mut responses = json!({ "200": run, "204": reference("responses", "Nothing") });
     merge(&mut responses, answers(Value::Null, &problems));
@@ -353,14 +353,18 @@ fn run_answers(callable: &Callable, more: &[u16]) -> Value {
     responses
 }
 
+/// What any request may get instead of its answer, from the web server before the application too.
+const ANY: &[u16] = &[400, 413, 414, 421, 429, 431, 502, 503, 504];
+
 /// A 200 (unless it is null), the given problems, and those that any request may get.
 fn answers(good: Value, problems: &[u16]) -> Value {
     let mut responses = json!({});
     if !good.is_null() {
         put(&mut responses, "200", good);
     }
-    let mut statuses = [problems, &[400, 414, 421, 503]].concat();
+    let mut statuses = [problems, ANY].concat();
     statuses.sort_unstable();
+    statuses.dedup();
     for status in statuses {
         put(&mut responses, &status.to_string(), reference("responses", &format!("Problem{status}")));
     }

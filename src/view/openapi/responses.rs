@@ -77,19 +77,23 @@ fn run(output: Option<MediaType>) -> Value {
 }
 
 /// Status and when it is answered.
-const PROBLEMS: [(u16, &str); 12] = [
+const PROBLEMS: [(u16, &str); 13] = [
     (400, "The request cannot be understood."),
     (403, "A page asked for a run that this site does not allow, or others can change the image. Nothing has run."),
     (404, "The image or app no longer exists."),
     (411, "The body has no length."),
     (413, "The body is too long."),
-    (414, "The query is too long: send the arguments by POST."),
+    (414, "The address is too long: send the arguments by POST."),
     (415, "The body is neither a form nor JSON."),
     (421, "This server does not answer for that host."),
     (422, "The image cannot be read, or images of its kind are not run here. `detail` says why."),
+    (431, "A header field is too large."),
     (500, "Something went wrong here. The site's log has the reason, under the request's id."),
-    (502, "The run failed, or its output is longer than this site keeps: `exit_code`, `stdout` and `stderr` say how."),
-    (504, "The run did not finish in time and was ended."),
+    (
+        502,
+        "The run failed, or its output is too long (`exit_code`, `stdout` and `stderr` say how), or nothing answers here.",
+    ),
+    (504, "The run, or the application, did not finish in time. The run was ended."),
 ];
 
 const FORM: &str = "A page of another site led its visitor here. Nothing has run. Go to the form, which is filled in.";
@@ -104,7 +108,7 @@ fn responses() -> Map<String, Value> {
         responses.insert(format!("Problem{status}"), response);
     }
     let later = [
-        (429, "your address has as many runs, or answers that are not read yet, as one address may"),
+        (429, "your address has as many requests, runs, or answers that are not read yet, as one address may"),
         (503, "all slots are busy, or something that is needed is missing"),
     ];
     for (status, why) in later {
