@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 /// What the names of our labels begin with.
 const OURS: &str = "SINGULARITY_RUNSCRIPT_";
 
-/// Labels of ours that stand more than once in `%labels`, or in `%applabels APP`, upper-cased.
+/// Labels of ours that stand more than once in `%labels`, or in `%applabels APP`, in the same spelling: with another they are two
+/// labels, which the finished image shows.
 pub fn labels_twice(definition: &str, app: Option<&str>) -> Vec<String> {
     let mut inside = false;
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -23,9 +24,9 @@ pub fn labels_twice(definition: &str, app: Option<&str>) -> Vec<String> {
                 _ => false,
             };
         } else if inside {
-            let name = line.split([' ', '\t', '=']).next().unwrap_or_default().to_ascii_uppercase();
-            if name.starts_with(OURS) {
-                *counts.entry(name).or_default() += 1;
+            let name = line.split([' ', '\t', '=']).next().unwrap_or_default();
+            if name.to_ascii_uppercase().starts_with(OURS) {
+                *counts.entry(name.to_owned()).or_default() += 1;
             }
         }
     }
@@ -40,10 +41,10 @@ mod tests {
     fn each_section_by_itself() {
         let definition = "Bootstrap: docker\nFrom: x\n%labels\n  SINGULARITY_RUNSCRIPT_ARG_INT a\n  Maintainer x\n  Maintainer y\n\
             %post\n  SINGULARITY_RUNSCRIPT_ARG_INT b\n%applabels foo\n  SINGULARITY_RUNSCRIPT_ARG_STR a\n\
-            %applabels bar\n  SINGULARITY_RUNSCRIPT_ARG_STR a\n  singularity_runscript_arg_str b\n";
+            %applabels bar\n  singularity_runscript_arg_str a\n  SINGULARITY_RUNSCRIPT_ARG_STR b\n  singularity_runscript_arg_str c\n";
         assert!(labels_twice(definition, None).is_empty());
         assert!(labels_twice(definition, Some("foo")).is_empty());
-        assert_eq!(labels_twice(definition, Some("bar")), ["SINGULARITY_RUNSCRIPT_ARG_STR"]);
+        assert_eq!(labels_twice(definition, Some("bar")), ["singularity_runscript_arg_str"]);
         let twice = format!("{definition}%labels\n  SINGULARITY_RUNSCRIPT_ARG_INT b\n");
         assert_eq!(labels_twice(&twice, None), ["SINGULARITY_RUNSCRIPT_ARG_INT"]);
         let stages = format!("{definition}Bootstrap: localimage\n%labels\n  SINGULARITY_RUNSCRIPT_ARG_INT b\n");
