@@ -68,10 +68,12 @@ impl Service {
         let mut rights = ImageRights {
             get: settings.runs_by_get() && may(Action::Run(Verb::Get)),
             post: settings.runs_by_post() && may(Action::Run(Verb::Post)),
+            by_post: false,
             download: settings.download && !image.is_directory() && may(Action::Download),
             allowed: bound.then(|| Action::ALL.into_iter().filter(|action| may(*action)).collect()),
             refusal: None,
         };
+        rights.by_post = !rights.get || (who.is_ambient() && rights.post);
         if !rights.get && !rights.post {
             let verb = if settings.runs_by_post() { Verb::Post } else { Verb::Get };
             rights.refusal = self.refusal(who, Action::Run(verb), image);

@@ -23,12 +23,12 @@ type Look = fn(&Image, &Metadata, Option<&AppName>) -> Option<NotRun>;
 impl Service {
     /// What can be called now. Images that cannot be read are left out; one that is asked for by name is an error.
     pub fn describe(&self, who: &Principal, image: Option<&TargetPath>) -> Result<Described, Error> {
-        let metrics = self.config.metrics;
+        let (metrics, tokens) = (self.config.metrics, !self.config.access.rules.is_empty());
         if let Some(path) = image {
             let opened = self.image(who, path)?;
             let name = opened.name().clone();
             let callables = self.callables(who, &opened, &opened.metadata()?, Image::not_run_closely);
-            return Ok(Described { image: Some(name), folders: Vec::new(), callables, left_out: 0, metrics });
+            return Ok(Described { image: Some(name), folders: Vec::new(), callables, left_out: 0, metrics, tokens });
         }
         let view = self.view(who)?;
         let Listing { images: names, mut folders, .. } = view.list_all(&FolderName::default())?;
@@ -48,7 +48,7 @@ impl Service {
             }
             seen += 1;
         }
-        Ok(Described { image: None, folders, callables, left_out: names.len() - seen, metrics })
+        Ok(Described { image: None, folders, callables, left_out: names.len() - seen, metrics, tokens })
     }
 
     /// An image and its apps.

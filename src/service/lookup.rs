@@ -130,7 +130,7 @@ impl Service {
         let refused = image.not_run_closely(&metadata, target.app.as_ref());
         let size = (!image.is_directory()).then(|| image.size());
         let modified = image.modified();
-        let (download, by_post) = (rights.download, !rights.get);
+        let (download, by_post) = (rights.download, rights.by_post);
         Ok(ImageDetails {
             target,
             size,

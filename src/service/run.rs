@@ -103,7 +103,7 @@ impl Service {
             output: spec.output(),
             max_age: kept_for(&settings, &spec),
             carried: !settings.launcher.is_empty(),
-            by_post: !rights.get,
+            by_post: rights.by_post,
             spec,
         })
     }

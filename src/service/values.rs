@@ -127,6 +127,8 @@ pub struct ImageRights {
     pub get: bool,
     /// Whether POST runs it.
     pub post: bool,
+    /// Whether its form posts: GET does not run it, or shows the form to who is signed in by the browser.
+    pub by_post: bool,
     /// Whether its file is offered.
     pub download: bool,
     /// What the rules allow; none: no rule binds the one who asks.
@@ -192,6 +194,8 @@ pub struct Described {
     pub left_out: usize,
     /// Whether the site tells its numbers.
     pub metrics: bool,
+    /// Whether it depends on who asks.
+    pub tokens: bool,
 }
 
 /// An image or an app, as far as its callers must know it.

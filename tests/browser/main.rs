@@ -13,6 +13,7 @@ mod pages;
 mod pictures;
 mod plain;
 mod reading;
+mod rights;
 #[allow(dead_code, reason = "a part is used here")]
 #[path = "../nginx/setup.rs"]
 mod setup;

@@ -161,3 +161,32 @@ fn answers_of_an_image_that_is_replaced_stay_until_they_are_thrown_away() {
     assert_eq!(server.get(&address, &[]).json(), json!([]), "the new image takes no name");
     assert_eq!(site.runs().len(), 2);
 }
+
+/// An answer to somebody who may is not given to somebody who may not.
+#[test]
+fn the_cache_keeps_nobody_s_own_answers() {
+    let rules = "[[rules]]\nwho = 'token:ci'\nmay = 'run'\nimages = 'argv.pure.sif'\n\
+                 [[rules]]\nwho = 'anyone'\nmay = 'run'\nimages = 'argv.other.sif'\n";
+    let site = site().image("argv.other.sif", &[(STR, "name"), (MAX_AGE, "60")]);
+    fs::write(site.path("sn.toml"), rules).unwrap();
+    let (config, store) = (site.path("sn.toml"), site.path("store"));
+    let site = site.set("config", config.display()).set("store", store.display());
+    let made = site.command().args(["token", "add", "ci"]).stdout(std::process::Stdio::piped()).output().unwrap();
+    let bearer = format!("Bearer {}", String::from_utf8(made.stdout).unwrap().trim());
+    let Some(server) = caching(&site) else { return };
+    for _ in 0..3 {
+        let mine = server.get(&format!("{PURE}?name=Amy"), &[("Authorization", &bearer)]);
+        assert_eq!((mine.status, mine.header("X-Cache")), (200, Some("MISS")), "{}", mine.text());
+        assert_eq!(mine.header("Cache-Control"), Some("private, no-store"));
+        assert_eq!(server.get(&format!("{PURE}?name=Amy"), &[]).problem(404).0, "no-such-image");
+        let wrong = server.get(&format!("{PURE}?name=Amy"), &[("Authorization", "Bearer x")]);
+        assert_eq!(wrong.problem(401).0, "wrong-token");
+    }
+    assert_eq!(site.runs().len(), 3, "each ran");
+    // what anyone may run is the same for all
+    let other = "/container/run/argv.other.sif?name=Amy";
+    assert_eq!(server.get(other, &[("Authorization", &bearer)]).header("X-Cache"), Some("MISS"));
+    kept(&server, 1);
+    let answer = server.get(other, &[]);
+    assert_eq!((answer.header("X-Cache"), answer.header("X-Signed-In-As")), (Some("HIT"), None));
+}

@@ -142,6 +142,37 @@ fn words(list: &[&str]) -> Vec<String> {
     list.iter().map(|word| (*word).to_owned()).collect()
 }
 
+/// Descriptions say what the one who asks may do, and that a token may be sent.
+#[test]
+fn a_description_holds_what_the_one_who_asks_may_do() {
+    on_wires(|wire| {
+        let site = ruled(wire, RULES);
+        let secret = Person::Token(token(&site, "ci"));
+        let document = |person: &Person, query: &str| {
+            site.ask(&person.sends(get(&format!("/container/openapi.json{query}")))).json()
+        };
+        let runs = |document: &Value, image: &str| {
+            let operations =
+                document["paths"][format!("/container/run/{image}")].as_object().cloned().unwrap_or_default();
+            operations.keys().cloned().collect::<Vec<_>>().join(" ")
+        };
+        let (nobody, program) = (document(&Person::Nobody, ""), document(&secret, ""));
+        assert_eq!((runs(&nobody, "argv-1.sif"), runs(&nobody, "argv-2.sif")), ("get post".to_owned(), String::new()));
+        assert_eq!(
+            (runs(&program, "argv-2.sif"), runs(&program, "lab/argv-7.sif")),
+            ("post".to_owned(), "get".to_owned())
+        );
+        for document in [nobody, program, document(&secret, "?version=3.0")] {
+            assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+            assert_eq!(document["security"], json!([{}, { "token": [] }]));
+            let answers = document["paths"]["/container/run/argv-1.sif"]["get"]["responses"].as_object().unwrap();
+            assert!(answers.contains_key("401") && answers.contains_key("403"), "{answers:?}");
+        }
+        let open = ruled(wire, "").unset("trust_remote_user").unset("remote_groups");
+        assert_eq!(open.ask(&get("/container/openapi.json")).json()["security"], Value::Null);
+    });
+}
+
 /// A list's tag tells nothing of what is not in it.
 #[test]
 fn an_entity_tag_does_not_change_with_hidden_images() {

@@ -12,6 +12,7 @@ mod parts;
 mod responses;
 mod schemas;
 mod stream;
+mod tokens;
 mod v3_0;
 
 use serde_json::{Map, Value, json};
@@ -67,6 +68,9 @@ pub fn document(described: &Described, mount: &Mount, version: OpenApiVersion) -
     put(&mut value, "tags", described.callables.iter().map(tag).collect::<Vec<_>>());
     put(&mut value, "paths", paths);
     put(&mut value, "components", components);
+    if described.tokens {
+        tokens::add(&mut value);
+    }
     match version {
         OpenApiVersion::V3_1 => value,
         OpenApiVersion::V3_0 => v3_0::converted(value),

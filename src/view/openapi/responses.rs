@@ -13,7 +13,7 @@ use crate::args::MediaType;
 use crate::http::{ENVELOPE, EVENTS, reason};
 
 /// The content of every refusal: a problem for programs, the same as a page for people.
-fn problem() -> Value {
+pub fn problem() -> Value {
     json!({ PROBLEM: of("Problem"), "text/html": text() })
 }
 
