@@ -86,6 +86,20 @@ fn a_hidden_image_that_cannot_be_read_is_not_there() {
             }
         }
         fs::set_permissions(&unreadable, fs::Permissions::from_mode(0o644)).unwrap();
+        // where something below an address of this form may be seen, it is looked for
+        let below = "[[rules]]\nwho = 'anyone'\nmay = 'run'\nimages = '*/deep.sif'\n";
+        let site = put(ruled(wire, &format!("{below}{RULES}{TABLES}")), "lab/deep.sif");
+        let hidden = site.data().join(HIDDEN);
+        for mode in [0o644, 0o000] {
+            fs::set_permissions(&hidden, fs::Permissions::from_mode(mode)).unwrap();
+            for (one, two) in faces(HIDDEN).iter().zip(faces(NEVER)) {
+                for (one, two) in forms(one).into_iter().zip(forms(&two)) {
+                    let (one, two) = (site.ask(&one), site.ask(&two));
+                    assert_eq!(whole(&one, HIDDEN, NEVER), whole(&two, HIDDEN, NEVER), "{mode:o}");
+                }
+            }
+        }
+        assert_eq!(site.ask(&get("/container/run/lab/deep.sif")).good(), "hello\n");
     });
 }
 
