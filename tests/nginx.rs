@@ -12,6 +12,8 @@ mod cut;
 mod download;
 #[path = "nginx/errors.rs"]
 mod errors;
+#[path = "nginx/gzip.rs"]
+mod gzip;
 #[path = "nginx/limits.rs"]
 mod limits;
 #[path = "nginx/setup.rs"]

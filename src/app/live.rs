@@ -37,7 +37,7 @@ pub(super) fn live(run: Run, invocation: Invocation, arguments: Arguments, id: S
     Response::live("text/event-stream", Box::new(write))
         .with("Cache-Control", "no-store")
         .with("X-Accel-Buffering", "no")
-        .with("Vary", view::VARY)
+        .with("Vary", view::RUN_VARY)
 }
 
 struct Live<'a> {

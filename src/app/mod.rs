@@ -76,14 +76,14 @@ impl Site {
             Ok(response) => response,
             Err(error) => self.refused(request, &asker, asker.explain(error)),
         };
-        self.shared(request, self.kept_private(request, &asker, response))
+        self.finished(request, &asker, response)
     }
 
     /// The answer to a request that cannot be answered as asked, and nobody knows who asks.
     pub fn refuse(&self, request: &Request, error: Error) -> Response {
         let asker = Asker::default();
         let response = self.refused(request, &asker, error);
-        self.shared(request, self.kept_private(request, &asker, response))
+        self.finished(request, &asker, response)
     }
 
     fn refused(&self, request: &Request, asker: &Asker, error: Error) -> Response {
@@ -205,6 +205,13 @@ impl Site {
         let host = request.headers.host.as_deref().unwrap_or_default();
         let known = hosts.is_empty() || hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
         if known { Ok(()) } else { Err(Error::Host) }
+    }
+
+    /// Who else may keep an answer, read it, and what it depends on.
+    fn finished(&self, request: &Request, asker: &Asker, response: Response) -> Response {
+        let runs = Route::parse(&request.path).is_some_and(|route| route.row().action == Action::Runs);
+        let response = if runs { view::of_a_run(response) } else { response };
+        self.shared(request, self.kept_private(request, asker, response))
     }
 
     /// CORS (Fetch standard §3.2): only origins of the list, never credentials.

@@ -9,10 +9,20 @@ pub fn entity_tag(bytes: &[u8]) -> String {
     format!("\"{hex}\"")
 }
 
+/// `tag` as an `If-None-Match` field names it (weak comparison), or as it is where the field is `*`.
+///
+/// Who has the content compressed has a weak tag of it, which the web server made. The answer 304 repeats that one, so that
+/// a cache finds what it has (RFC 9111 §4.3.4).
+pub fn named<'a>(if_none_match: &'a str, tag: &'a str) -> Option<&'a str> {
+    if if_none_match.trim() == "*" {
+        return Some(tag);
+    }
+    if_none_match.split(',').map(str::trim).find(|one| one.strip_prefix("W/").unwrap_or(one) == tag)
+}
+
 /// Whether an `If-None-Match` field names `tag` (weak comparison), or is `*`.
 pub fn matches(if_none_match: &str, tag: &str) -> bool {
-    if_none_match.trim() == "*"
-        || if_none_match.split(',').map(|one| one.trim()).any(|one| one.strip_prefix("W/").unwrap_or(one) == tag)
+    named(if_none_match, tag).is_some()
 }
 
 #[cfg(test)]
@@ -35,5 +45,8 @@ mod tests {
         ] {
             assert_eq!(matches(&field, &tag), expected, "{field}");
         }
+        let weak = format!("W/{tag}");
+        assert_eq!(named(&format!("\"a\", {weak}, {tag}"), &tag), Some(weak.as_str()), "as it is named first");
+        assert_eq!(named("*", &tag), Some(tag.as_str()));
     }
 }

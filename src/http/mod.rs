@@ -16,7 +16,7 @@ mod response;
 pub use accept::quality;
 pub use address::{ForwardedFields, Subnet, TrustedForwarding};
 pub use claims::{Claims, Peer};
-pub use etag::{entity_tag, matches};
+pub use etag::{entity_tag, matches, named};
 pub use origin::{FetchSite, is_embedded, same_origin};
 pub use range::ByteRange;
 pub use representation::{ENVELOPE, EVENTS, Representation};

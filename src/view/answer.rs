@@ -3,7 +3,7 @@
 //! In: markup, or a value. Out: a [`Response`]. Never: decides what is shown.
 
 use super::media::{HTML, JSON};
-use crate::http::{Payload, Request, Response, entity_tag, matches};
+use crate::http::{Payload, Request, Response, entity_tag, named};
 
 /// What may load on a page of ours: only what we serve ourselves.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
@@ -12,8 +12,13 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'sel
 /// For everything a container printed.
 pub const SANDBOX: &str = "sandbox; default-src 'none'";
 
-/// What every negotiated answer depends on.
-pub const VARY: &str = "Accept, Origin";
+/// What every negotiated answer depends on. The web server may compress it, so it says so whether that happens or not:
+/// nginx's own `gzip_vary` leaves HEAD and 304 out.
+const VARY: &str = "Accept, Accept-Encoding, Origin";
+
+/// The same for runs, which nothing compresses: their length would tell what is in them beside the visitor's own words, and
+/// live output would wait.
+pub const RUN_VARY: &str = "Accept, Origin";
 
 /// A page.
 pub fn html_page(status: u16, markup: maud::Markup) -> Response {
@@ -44,6 +49,14 @@ pub fn varied(response: Response) -> Response {
     response.with("Vary", VARY)
 }
 
+/// The answer to the request of a run, whatever it is.
+pub fn of_a_run(mut response: Response) -> Response {
+    for (_, value) in response.headers.iter_mut().filter(|(name, _)| *name == "Vary") {
+        RUN_VARY.clone_into(value);
+    }
+    response
+}
+
 /// With an entity tag; 304 where the client has it (RFC 9110 §13.1.2).
 pub fn tagged(response: Response, request: &Request) -> Response {
     let Payload::Bytes(bytes) = &response.payload else { return response };
@@ -53,9 +66,9 @@ pub fn tagged(response: Response, request: &Request) -> Response {
 
 /// The answer with its tag, or 304 with the fields that RFC 9110 §15.4.5 wants of it.
 pub fn conditional(response: Response, tag: &str, request: &Request) -> Response {
-    if !request.headers.if_none_match.as_deref().is_some_and(|field| matches(field, tag)) {
+    let Some(tag) = request.headers.if_none_match.as_deref().and_then(|field| named(field, tag)) else {
         return response.with("ETag", tag);
-    }
+    };
     let unchanged = Response::empty(304).with("ETag", tag);
     match response.header("Vary") {
         Some(vary) => unchanged.with("Vary", vary),

@@ -23,7 +23,7 @@ mod outcome;
 mod problem;
 mod run;
 
-pub use answer::VARY;
+pub use answer::{RUN_VARY, of_a_run};
 use answer::{compact, conditional, html_page, json_value, tagged};
 pub use events::{EventStream, RunContext};
 pub use html::Brand;
@@ -110,7 +110,7 @@ fn logo(logo: Logo, request: &Request) -> Response {
 fn kept(response: Response, tag: &str, request: &Request) -> Response {
     let pinned = request.query.strip_prefix("v=") == Some(tag.trim_matches('"'));
     let lifetime = if pinned { "public, max-age=31536000, immutable" } else { "public, max-age=300" };
-    conditional(response, tag, request).with("Cache-Control", lifetime)
+    conditional(response.with("Vary", "Accept-Encoding, Origin"), tag, request).with("Cache-Control", lifetime)
 }
 
 /// A page that needs nothing: the configuration cannot be read.

@@ -239,7 +239,7 @@ fn a_copied_call_works() {
     let call = browser.script("return navigator.clipboard.readText()");
     let call = call.as_str().expect("a text");
     assert!(call.contains("is_dino"), "{call}");
-    assert!(call.starts_with("curl -fsS -G http://127.0.0.1:"), "{call}");
+    assert!(call.starts_with("curl -sS --fail-with-body -G http://127.0.0.1:"), "{call}");
     let output = Command::new("sh").args(["-c", call]).output().expect("a shell");
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{call}: {error}: {}", String::from_utf8_lossy(&output.stderr)));

@@ -58,3 +58,43 @@ fn served(names: &[&str]) -> Vec<(Site, Front)> {
     let by_cgi = by_cgi.and_then(|site| Some((Front::cgi(Cgi::Apache, &site.cgi_program())?, site)));
     [by_fastcgi, by_cgi].into_iter().flatten().map(|(front, site)| (site, front)).collect()
 }
+
+/// A folder that code may write to.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+/// An image whose runs fail, and say why on stderr.
+fn failing() -> Option<Vec<u8>> {
+    let Some(runtime) = real::runtime() else {
+        skip("no container runtime is installed (scripts/install-runtime)");
+        return None;
+    };
+    if !Path::new(real::BUSYBOX).exists() {
+        skip("no /bin/busybox to build an image from (package busybox-static)");
+        return None;
+    }
+    Some(fs::read(real::build(&runtime, FAILING)).expect("an image"))
+}
+
+const FAILING: &str = r#"Bootstrap: scratch
+
+%setup
+    mkdir -p "$APPTAINER_ROOTFS/bin"
+    cp /bin/busybox "$APPTAINER_ROOTFS/bin/busybox"
+    ln -s busybox "$APPTAINER_ROOTFS/bin/sh"
+
+%labels
+    SINGULARITY_RUNSCRIPT_OUTPUT image/png
+
+%runscript
+    echo "the value is bad" >&2
+    exit 3
+"#;
+
+/// What a caller must be told of it.
+fn tells_why(said: &str, code: &str) {
+    for text in ["ended with exit status 3", "the value is bad"] {
+        assert!(said.contains(text), "no {text} in {said}\n{code}");
+    }
+}

@@ -5,10 +5,13 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{servers, skip};
+use crate::support::{python, servers, skip};
 
 /// The address that the documents use.
 pub const SERVER: &str = "http://127.0.0.1:8080";
+
+/// What Python needs for tables.
+const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/requirements.txt");
 
 /// A fenced block.
 #[derive(Debug)]
@@ -34,6 +37,20 @@ pub fn of(document: &str) -> Vec<Snippet> {
 impl Snippet {
     /// What it prints, run in `folder`; nothing, with the reason printed, where its language is not installed.
     pub fn output(&self, folder: &Path) -> Option<String> {
+        let (success, out, err) = self.run(folder)?;
+        assert!(success, "{}\n{out}\n{err}", self.code);
+        Some(out)
+    }
+
+    /// What it says when it fails, on either stream; nothing as above.
+    pub fn failure(&self, folder: &Path) -> Option<String> {
+        let (success, out, err) = self.run(folder)?;
+        assert!(!success, "it fails, and nobody notices: {}\n{out}\n{err}", self.code);
+        Some(out + &err)
+    }
+
+    /// Whether it succeeded, its stdout and stderr.
+    fn run(&self, folder: &Path) -> Option<(bool, String, String)> {
         let (program, words, needs): (_, &[&str], &[&str]) = match self.language.as_str() {
             "sh" | "curl" | "Apptainer" => ("sh", &["-eu"], &[]),
             "js" | "JavaScript" => ("node", &["--input-type=module", "-"], &["-e", "fetch"]),
@@ -41,7 +58,16 @@ impl Snippet {
             "r" | "R" => ("Rscript", &["-"], &["-e", "library(httr2); library(jsonlite)"]),
             other => panic!("nothing runs {other}: say here what does"),
         };
-        let program = servers::program(program)?;
+        let program = match self.code.contains("import pandas") {
+            false => servers::program(program)?,
+            true => match python::environment(REQUIREMENTS.as_ref(), false) {
+                Some(environment) => environment.join("bin/python"),
+                None => {
+                    skip("no python3 with venv (package python3-venv)");
+                    return None;
+                }
+            },
+        };
         let ready = Command::new(&program).args(needs).stdin(Stdio::null()).output();
         if !needs.is_empty() && !ready.is_ok_and(|output| output.status.success()) {
             skip(&format!("{} {} fails", program.display(), needs.join(" ")));
@@ -53,7 +79,6 @@ impl Snippet {
         child.stdin.take().expect("a pipe").write_all(self.code.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        assert!(output.status.success(), "{}\n{out}\n{err}", self.code);
-        Some(out)
+        Some((output.status.success(), out, err))
     }
 }

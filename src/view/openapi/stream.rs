@@ -1,8 +1,9 @@
 //! What arrives while a run goes on: events, and the data in each of them.
 //!
-//! A stream is a text (HTML §9.2.6). OpenAPI 3.1 has no word for the things in it (3.2 calls it `itemSchema`), so its schema is
-//! that of a text, which is what validators see, and `contentSchema` says what an event is (JSON Schema 2020-12, Validation §8).
-//! The data of an event is text that holds JSON. Its members are those of `view/events.rs`; tests hold them together.
+//! OpenAPI 3.1 has no word for a stream of things (3.2 calls it `itemSchema`). Some readers see the whole stream, which is a
+//! text (HTML §9.2.6), others each event with its fields; the schema of `text/event-stream` accepts both, and says of events
+//! what they are. The data of an event is text that holds JSON (JSON Schema 2020-12, Validation §8). Its members are those of
+//! `view/events.rs`; tests hold them together.
 
 use serde_json::{Map, Value, json};
 
@@ -20,7 +21,7 @@ const KINDS: [(&str, &str, &str); 4] = [
 
 /// The stream as the value of a media type.
 pub fn media() -> Value {
-    json!({ "schema": { "type": "string", "contentMediaType": EVENTS, "contentSchema": named("RunEvent") } })
+    json!({ "schema": { "anyOf": [{ "type": "string", "contentMediaType": EVENTS }, named("RunEvent")] } })
 }
 
 pub fn schemas() -> Map<String, Value> {
