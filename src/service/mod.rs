@@ -96,7 +96,16 @@ impl Opened {
 
     /// The same as an error.
     pub fn runs_here(&self) -> Result<(), Error> {
-        self.not_run().map_or(Ok(()), |why| Err(Error::NotRun(why)))
+        self.refused(self.not_run())
+    }
+
+    /// As an error. What has gone from its path meanwhile cannot be judged by it: nobody is accused.
+    fn refused(&self, why: Option<NotRun>) -> Result<(), Error> {
+        match why {
+            None => Ok(()),
+            Some(NotRun::Distrust(_)) if self.replaced() => Err(Error::Replaced),
+            Some(why) => Err(Error::NotRun(why)),
+        }
     }
 
     /// Whether something else is at its path by now. Into ext3 the runtime writes.

@@ -130,9 +130,7 @@ impl Service {
         let Caller { principal, verb, visitor, client } = caller;
         self.require(&principal, Action::Run(verb), &opened.image)?;
         // a runscript was looked at before; who may write to the image may have changed
-        if let Some(why) = opened.image.not_run(&opened.metadata, opened.target.app.as_ref()) {
-            return Err(Error::NotRun(why));
-        }
+        opened.refused(opened.image.not_run(&opened.metadata, opened.target.app.as_ref()))?;
         let slots = self.take_slots(opened, visitor, client.as_ref())?;
         let invocation = self.invocation(opened, arguments.argv())?;
         if opened.replaced() {
