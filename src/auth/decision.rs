@@ -3,6 +3,9 @@
 //! In: the rules, who asks, what for. Out: a [`Decision`]. It is the union of all rules that fit. Whoever decides about many
 //! images asks once which rules are about the principal ([`Rules::of`]).
 
+use std::collections::HashSet;
+
+use super::pattern::Pattern;
 use super::principal::Principal;
 use super::rules::{Action, Rule, Rules};
 
@@ -27,11 +30,42 @@ impl Decision<'_> {
     }
 }
 
+/// Which images may be seen, for many of them: the patterns of all rules that fit, without the rules.
+#[derive(Clone, Debug, Default)]
+struct Sight<'a> {
+    all: bool,
+    exact: HashSet<&'a str>,
+    patterns: Vec<&'a Pattern>,
+}
+
+impl<'a> Sight<'a> {
+    fn of(rules: &[&'a Rule]) -> Sight<'a> {
+        let mut sight = Sight::default();
+        for rule in rules {
+            sight.all |= rule.images().is_empty();
+            for pattern in rule.images() {
+                match pattern.exact() {
+                    Some(name) => {
+                        sight.exact.insert(name);
+                    }
+                    None => sight.patterns.push(pattern),
+                }
+            }
+        }
+        sight
+    }
+
+    fn sees(&self, image: &str) -> bool {
+        self.all || self.exact.contains(image) || self.patterns.iter().any(|pattern| pattern.fits(image))
+    }
+}
+
 /// What one principal may do.
 #[derive(Clone, Debug)]
 pub struct Rights<'a> {
     /// The rules that are about it; none: no rule binds it.
     about: Option<Vec<&'a Rule>>,
+    sight: Sight<'a>,
     rules: &'a Rules,
     anonymous: bool,
 }
@@ -40,8 +74,9 @@ impl Rules {
     /// What this principal may do.
     pub fn of(&self, principal: &Principal) -> Rights<'_> {
         let bound = !self.is_empty() && *principal != Principal::Owner;
-        let about = bound.then(|| self.all().iter().filter(|rule| rule.is_about(principal)).collect());
-        Rights { about, rules: self, anonymous: *principal == Principal::Anonymous }
+        let about: Option<Vec<_>> = bound.then(|| self.all().iter().filter(|rule| rule.is_about(principal)).collect());
+        let sight = about.as_deref().map(Sight::of).unwrap_or_default();
+        Rights { about, sight, rules: self, anonymous: *principal == Principal::Anonymous }
     }
 }
 
@@ -58,7 +93,7 @@ impl<'a> Rights<'a> {
 
     /// Whether an image of this address may be known to be there. The same answer as [`Rights::may`], without a reason.
     pub fn sees(&self, image: &str) -> bool {
-        self.about.as_ref().is_none_or(|about| about.iter().any(|rule| rule.allows(Action::See, image)))
+        self.about.is_none() || self.sight.sees(image)
     }
 
     /// Whether something below a folder of this address could be seen.

@@ -29,8 +29,9 @@ enum Kind {
     Exact,
     /// A folder; the text ends with its slash.
     Below,
-    /// Names with `*` or `?`, one for each segment; everything below where the text ends with a slash.
-    Segments(Vec<Vec<u8>>, bool),
+    /// Names with `*` or `?`, one for each segment; everything below where the text ends with a slash. So many characters
+    /// stand before the first of them.
+    Segments(Vec<Vec<u8>>, bool, usize),
 }
 
 impl Pattern {
@@ -48,7 +49,10 @@ impl Pattern {
             return Err(PatternError(crate::text::shown(text, 80, crate::text::is_obeyed)));
         }
         let kind = match (text.contains(['*', '?']), below) {
-            (true, below) => Kind::Segments(path.split('/').map(|name| name.as_bytes().to_vec()).collect(), below),
+            (true, below) => {
+                let names = path.split('/').map(|name| name.as_bytes().to_vec()).collect();
+                Kind::Segments(names, below, text.find(['*', '?']).unwrap_or(text.len()))
+            }
             (false, true) => Kind::Below,
             (false, false) => Kind::Exact,
         };
@@ -60,13 +64,22 @@ impl Pattern {
         match &self.kind {
             Kind::Exact => self.text == image,
             Kind::Below => image.len() > self.text.len() && image.starts_with(&self.text),
-            Kind::Segments(segments, below) => {
+            // most names differ in their beginning
+            Kind::Segments(_, _, plain) if image.as_bytes().get(..*plain) != self.text.as_bytes().get(..*plain) => {
+                false
+            }
+            Kind::Segments(segments, below, _) => {
                 let mut names = image.split('/');
                 let fit =
                     segments.iter().all(|segment| names.next().is_some_and(|name| name_fits(segment, name.as_bytes())));
                 fit && names.next().is_some() == *below
             }
         }
+    }
+
+    /// The one address that it is about, where it is about one.
+    pub(super) fn exact(&self) -> Option<&str> {
+        (self.kind == Kind::Exact).then_some(self.text.as_str())
     }
 
     /// Whether it could be about something below a folder of this address.

@@ -130,7 +130,7 @@ pub fn completion(shell: &str) -> Result<String, CliError> {
     match shell {
         "bash" => Ok(format!(
             "_singularity_nginx() {{\n    local line=${{COMP_LINE:0:COMP_POINT}} words=\"{commands} {options}\"\n    local word=${{line##* }}\n    \
-             case ${{COMP_WORDS[1]}} in inspect|openapi|check|run) words=\"$({images}) {options}\" ;; \
+             case ${{COMP_WORDS[1]}} in inspect|openapi|check|run|may) words=\"$({images}) {options}\" ;; \
              completion) words=\"bash zsh fish\" ;; esac\n    \
              mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n    \
              # bash takes `:`, `=` and `@` for ends of words and replaces only what follows the last of them\n    \
@@ -142,7 +142,7 @@ pub fn completion(shell: &str) -> Result<String, CliError> {
         )),
         "fish" => Ok(format!(
             "complete -c singularity-nginx -f -n __fish_use_subcommand -a '{commands}'\n\
-             complete -c singularity-nginx -f -n '__fish_seen_subcommand_from inspect openapi check run' -a \"({images})\"\n"
+             complete -c singularity-nginx -f -n '__fish_seen_subcommand_from inspect openapi check run may' -a \"({images})\"\n"
         )),
         other => Err(CliError::Usage(format!("there is no completion for `{other}`: bash, zsh or fish"))),
     }

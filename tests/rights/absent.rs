@@ -1,7 +1,7 @@
 //! Absent means absent: what may not be seen is as what has never been there, on every face and by every method.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use serde_json::{Value, json};
 
@@ -65,6 +65,54 @@ fn what_is_hidden_answers_as_what_has_never_been_there() {
             }
         }
         assert_eq!(site.runs().len(), 0);
+    });
+}
+
+/// What cannot be read, or is no image, tells by its error that it is there: not to who may not see it.
+#[test]
+fn a_hidden_image_that_cannot_be_read_is_not_there() {
+    on_wires(|wire| {
+        let site = ruled(wire, RULES);
+        let token = Person::Token(token(&site, "ci"));
+        let (unreadable, damaged) = (site.data().join("lab/argv-3.sif"), site.data().join("lab/argv-5.sif"));
+        fs::write(&damaged, "no image").unwrap();
+        fs::set_permissions(&unreadable, fs::Permissions::from_mode(0o000)).unwrap();
+        for hidden in ["argv-3.sif", "argv-5.sif"] {
+            for (one, two) in faces(&format!("lab/{hidden}")).iter().zip(faces("lab/argv-4.sif")) {
+                for (one, two) in forms(one).into_iter().zip(forms(&two)) {
+                    let (one, two) = (site.ask(&token.sends(one)), site.ask(&token.sends(two)));
+                    assert_eq!(whole(&one, hidden, "argv-4.sif"), whole(&two, hidden, "argv-4.sif"), "{hidden}");
+                }
+            }
+        }
+        fs::set_permissions(&unreadable, fs::Permissions::from_mode(0o644)).unwrap();
+        // where something below an address of this form may be seen, it is looked for
+        let below = "[[rules]]\nwho = 'anyone'\nmay = 'run'\nimages = '*/deep.sif'\n";
+        let site = put(ruled(wire, &format!("{below}{RULES}{TABLES}")), "lab/deep.sif");
+        let hidden = site.data().join(HIDDEN);
+        for mode in [0o644, 0o000] {
+            fs::set_permissions(&hidden, fs::Permissions::from_mode(mode)).unwrap();
+            for (one, two) in faces(HIDDEN).iter().zip(faces(NEVER)) {
+                for (one, two) in forms(one).into_iter().zip(forms(&two)) {
+                    let (one, two) = (site.ask(&one), site.ask(&two));
+                    assert_eq!(whole(&one, HIDDEN, NEVER), whole(&two, HIDDEN, NEVER), "{mode:o}");
+                }
+            }
+        }
+        assert_eq!(site.ask(&get("/container/run/lab/deep.sif")).good(), "hello\n");
+    });
+}
+
+/// May-see is decided before the fields by which a page of another site is led to the form.
+#[test]
+fn a_hidden_image_has_no_form_to_be_led_to() {
+    on_wires(|wire| {
+        let site = ruled(wire, RULES);
+        let led = |name: &str| {
+            let run = get(&format!("/container/run/{name}")).accept(BROWSER);
+            site.ask(&run.header("Sec-Fetch-Site", "cross-site").header("Sec-Fetch-Mode", "navigate")).status
+        };
+        assert_eq!((led(HIDDEN), led(NEVER), led("argv-2.sif")), (404, 404, 303));
     });
 }
 
@@ -209,6 +257,16 @@ fn a_link_opens_nothing_that_is_closed() {
         }
         let home = site.ask(&get("/container/")).json();
         assert_eq!(names(&home["images"]), ["argv-1.sif", "argv-2.sif", "argv-6.sif"]);
+        // what may be seen and not run is not run by another name
+        fs::remove_file(site.data().join("argv-5.sif")).unwrap();
+        symlink("argv-2.sif", site.data().join("argv-5.sif")).unwrap();
+        site.ask(&get("/container/argv-5.sif")).good();
+        assert_eq!(
+            site.ask(&post("/container/run/argv-5.sif", "application/json", "{}")).problem(401).0,
+            "not-signed-in"
+        );
+        assert_eq!(site.runs().len(), 0);
+        fs::remove_file(site.data().join("argv-5.sif")).unwrap();
         site.ask(&get("/container/run/argv-6.sif")).good();
         assert_eq!(
             told(&site, &["may", "anyone", "argv-6.sif"]).1.lines().last(),
