@@ -36,9 +36,12 @@ impl Home {
 
     /// A program that is found first.
     fn program(&self, name: &str, script: &str) {
-        let path = self.path("bin").join(name);
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        // copied by another process: a file that this one has open for writing cannot be executed (ETXTBSY)
+        let written = self.path("written");
+        fs::write(&written, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&written, fs::Permissions::from_mode(0o755)).unwrap();
+        let copied = Command::new("cp").args([written, self.path("bin").join(name)]).status().unwrap();
+        assert!(copied.success());
     }
 
     /// bash with these words, without cargo and the rights of root.

@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::site::PROGRAM;
+use crate::support::site::{PROGRAM, copy_program};
 use crate::support::{Site, Wire, get, on_both_wires, post};
 use crate::{FORM, HELLO, IMAGE, RUN, explained, hello, passed};
 
@@ -194,7 +194,7 @@ fn the_file_is_named_by_option_or_variable_or_lies_beside_the_executable() {
     // beside the executable, under a name that Apache refuses to serve
     let folder = site.path("bin");
     fs::create_dir(&folder).unwrap();
-    fs::copy(PROGRAM, folder.join("serve.cgi")).unwrap();
+    copy_program(PROGRAM, folder.join("serve.cgi"));
     fs::write(folder.join(".ht-singularity-nginx.toml"), "slots = 7\n").unwrap();
     let beside = |variable: Option<&str>| {
         let mut command = std::process::Command::new(folder.join("serve.cgi"));

@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use serde_json::json;
 
 use crate::support::request::BROWSER;
+use crate::support::site::copy_program;
 use crate::support::{Site, Wire, get, on_both_wires, real, sif, skip};
 
 fn chmod(path: &std::path::Path, mode: u32) {
@@ -42,7 +43,7 @@ fn hostile_17_a_runtime_that_others_may_write_to_is_not_run() {
     on_both_wires(|wire| {
         let site = Site::new(wire).image("argv.sif", &[]);
         let runtime = site.path("runtime/open");
-        fs::copy(stub_runtime::PATH, &runtime).unwrap();
+        copy_program(stub_runtime::PATH, &runtime);
         let site = site.set("runtime", runtime.display());
         let (folder, above) = (site.path("runtime"), site.path(""));
         for (path, wrong, right) in [(&runtime, 0o757, 0o755), (&folder, 0o757, 0o755), (&above, 0o757, 0o755)] {

@@ -1,12 +1,13 @@
 //! 23: what a run is started with, and what it may not ask of the kernel (seccomp(2)).
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Map, Value};
 
+use crate::support::site::write_program;
 use crate::support::{Site, Wire, get, on_both_wires, real, site::PROGRAM, skip};
 
 const ENOSYS: i32 = 38;
@@ -66,8 +67,7 @@ fn hostile_23_runs_share_no_keyring() {
 fn shell(site: &Site, runtime: &Path, does: &str) {
     let stub = site.path("runtime/apptainer");
     let script = format!("#!/bin/sh\n[ \"$1\" = help ] && exec {} \"$@\"\n{does}\n", stub.display());
-    fs::write(runtime, script).unwrap();
-    fs::set_permissions(runtime, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(runtime, script);
 }
 
 /// A container has no terminal to type into (ioctl_tty(2) TIOCSTI), although the server has one.

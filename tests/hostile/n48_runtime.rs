@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
 
 use crate::support::request::{ENVELOPE, EVENTS};
-use crate::support::site::as_runtime;
+use crate::support::site::{as_runtime, write_program};
 use crate::support::{Site, get, on_both_wires};
 
 /// A file that is no program, or none at all, is not started; and who is told what.
@@ -16,7 +16,7 @@ fn hostile_48_runtimes_that_do_not_work() {
             let site = Site::new(wire).image("argv.sif", &[]);
             let path = site.path("runtime").join(name);
             if mode != 0 {
-                fs::write(&path, text).unwrap();
+                write_program(&path, text);
                 fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             }
             site.set("runtime", path.display()).set("deadline", 2)

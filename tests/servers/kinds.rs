@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::front::{APACHE_HIDES, Front, SCRIPT};
 use crate::support::Site;
 use crate::support::servers::{self, Here};
+use crate::support::site::copy_program;
 
 /// nginx with our server block.
 pub fn nginx(site: &Site) -> Option<Front> {
@@ -62,7 +63,7 @@ pub fn apache_user_folder(program: &Path) -> Option<Front> {
         let home = here.folder.join("home/amy/public_html/cgi-bin");
         fs::create_dir_all(&home).unwrap();
         for name in ["serve.cgi", ".ht-singularity-nginx.toml"] {
-            fs::copy(program.with_file_name(name), home.join(name)).unwrap();
+            copy_program(program.with_file_name(name), home.join(name));
         }
         format!(
             "ScriptSock {folder}/cgid\nUserDir {folder}/home/*/public_html\n\

@@ -184,7 +184,7 @@ impl Site {
         });
         fs::write(folder.join(".ht-singularity-nginx.toml"), lines.collect::<String>()).expect("a configuration");
         let program = folder.join("serve.cgi");
-        fs::copy(PROGRAM, &program).expect("the program");
+        copy_program(PROGRAM, &program);
         program
     }
 
@@ -363,13 +363,24 @@ impl Drop for Site {
 /// A script in the place of the runtime.
 pub fn as_runtime(site: Site, script: &str) -> Site {
     let runtime = site.path("runtime/versioned");
-    // written elsewhere and copied by another process: a file that this one has open for writing cannot be executed
-    let text = site.path("runtime/versioned.txt");
+    write_program(&runtime, script);
+    site.set("runtime", runtime.display())
+}
+
+/// An executable copied to a new place, by another process: a file that this one has open for writing cannot be executed
+/// (ETXTBSY), and neither while a child that another test just forked has it open.
+pub fn copy_program(from: impl AsRef<Path>, to: impl AsRef<Path>) {
+    let copied = Command::new("cp").args([from.as_ref(), to.as_ref()]).status().unwrap();
+    assert!(copied.success());
+}
+
+/// A script at this place that can be executed at once, see [`copy_program`].
+pub fn write_program(path: impl AsRef<Path>, script: impl AsRef<[u8]>) {
+    let text = path.as_ref().with_extension("script");
     fs::write(&text, script).unwrap();
     fs::set_permissions(&text, fs::Permissions::from_mode(0o755)).unwrap();
-    let copied = Command::new("cp").args([&text, &runtime]).status().unwrap();
-    assert!(copied.success());
-    site.set("runtime", runtime.display())
+    copy_program(&text, path);
+    fs::remove_file(text).unwrap();
 }
 
 /// What the stub recorded of itself.

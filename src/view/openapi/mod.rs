@@ -26,7 +26,7 @@ use crate::image::Target;
 use crate::reply::OpenApiVersion;
 use crate::routes::Route;
 use crate::service::{Callable, Described, LAST_PAGE};
-use params::Where;
+use params::{Where, WordRule, WordRules};
 
 /// The version of the specification that the documents follow.
 const OPENAPI: &str = "3.1.1";
@@ -53,11 +53,14 @@ pub fn document(described: &Described, mount: &Mount, version: OpenApiVersion) -
         }
         any_image(described, &mut paths, &mut components);
     }
+    let rules = WordRules::new(described.callables.iter().map(|callable| &callable.policy));
     for callable in &described.callables {
         if described.image.is_some() || callable.target.app.is_some() || callable.target.image.is_in_folder() {
             facts(&Named::of(callable), &mut paths);
         }
-        run(callable, &mut paths);
+        if let Some(rule) = rules.get(&callable.policy) {
+            run(callable, rule, &mut paths);
+        }
     }
     let mut value = json!({ "openapi": OPENAPI, "info": info(described) });
     let mount = mount.to_string();
@@ -262,17 +265,17 @@ fn facts(of: &Named, paths: &mut Map<String, Value>) {
 }
 
 /// The runs of an image or app.
-fn run(callable: &Callable, paths: &mut Map<String, Value>) {
+fn run(callable: &Callable, rule: &WordRule<'_>, paths: &mut Map<String, Value>) {
     if !callable.get && !callable.post {
         return; // it is not run here
     }
     let name = callable.target.to_string();
     let mut run = Map::new();
     if callable.get {
-        run.insert("get".to_owned(), run_by_get(callable, &name));
+        run.insert("get".to_owned(), run_by_get(callable, rule, &name));
     }
     if callable.post {
-        run.insert("post".to_owned(), run_by_post(callable, &name));
+        run.insert("post".to_owned(), run_by_post(callable, rule, &name));
     }
     paths.insert(path(Route::Run((&callable.target).into())), Value::Object(run));
 }
@@ -286,24 +289,23 @@ fn download_answers() -> Value {
     responses
 }
 
-fn run_by_get(callable: &Callable, name: &str) -> Value {
+fn run_by_get(callable: &Callable, rule: &WordRule<'_>, name: &str) -> Value {
     let mut get = json!({ "operationId": format!("run_{name}"), "tags": [name] });
     merge(&mut get, description(callable, name));
-    let parameters: Vec<Value> =
-        callable.spec.args().iter().map(|arg| params::parameter(arg, &callable.policy)).collect();
+    let parameters: Vec<Value> = callable.spec.args().iter().map(|arg| params::parameter(arg, rule)).collect();
     let mut responses = run_answers(callable, &[]);
     put(&mut responses, "303", reference("responses", "Form"));
     merge(&mut get, json!({ "parameters": parameters, "responses": responses }));
     get
 }
 
-fn run_by_post(callable: &Callable, name: &str) -> Value {
+fn run_by_post(callable: &Callable, rule: &WordRule<'_>, name: &str) -> Value {
     let mut post = json!({ "operationId": format!("post_run_{name}"), "tags": [name] });
     merge(&mut post, description(callable, name));
     let args = callable.spec.args();
     let body = |place: Where| {
         let properties: Map<String, Value> =
-            args.iter().map(|arg| (arg.name.to_string(), params::schema(arg, &callable.policy, place))).collect();
+            args.iter().map(|arg| (arg.name.to_string(), params::schema(arg, rule, place))).collect();
         let required: Vec<&str> = args.iter().filter(|arg| arg.required).map(|arg| arg.name.as_str()).collect();
         let mut schema = json!({ "type": "object", "properties": properties });
         if !required.is_empty() {
