@@ -71,6 +71,8 @@ pub enum Error {
     Busy,
     #[error("this visitor has as many runs as it may")]
     VisitorBusy,
+    #[error("this visitor has begun {limit} runs in a minute")]
+    TooManyRuns { limit: u32, wait: u32 },
     #[error("the server already sends as many answers of runs as it can")]
     Crowded,
     #[error("the server already sends as many answers of runs to this visitor as it may have")]
@@ -178,6 +180,7 @@ impl Error {
             Error::Busy => Code::Busy,
             Error::Crowded => Code::Crowded,
             Error::VisitorBusy | Error::VisitorCrowded => Code::VisitorBusy,
+            Error::TooManyRuns { .. } => Code::TooManyRuns,
             Error::Spool(_) => Code::NoRoom,
             Error::Replaced => Code::Replaced,
             Error::Runtime(RuntimeError::Unknown(..) | RuntimeError::Asking) | Error::Strict(..) => Code::Isolation,
@@ -271,9 +274,13 @@ impl Error {
             Error::Busy => {
                 "This site already runs as many containers as it allows. Try again in a few seconds.".to_owned()
             }
-            Error::VisitorBusy => "Your address already runs as many containers as one address may. Try again when \
-                one of them has ended. Everybody who shares your address counts."
+            Error::VisitorBusy => "You already run as many containers as one visitor may. Try again when one of them has \
+                ended. Everybody who shares your address counts, unless you are signed in."
                 .to_owned(),
+            Error::TooManyRuns { limit, .. } => format!(
+                "One visitor of this site may begin {limit} runs a minute (`runs_a_minute`). Nothing has run. Everybody who shares \
+                 your address counts, unless you are signed in."
+            ),
             Error::Crowded => "The server is already sending as many answers of runs as it can. Try again in a few \
                  seconds."
                 .to_owned(),
@@ -330,6 +337,7 @@ impl Error {
         match self {
             Error::Runtime(RuntimeError::Unknown(..) | RuntimeError::Asking) => Some(5),
             Error::Busy | Error::Replaced | Error::Crowded | Error::VisitorBusy | Error::VisitorCrowded => Some(2),
+            Error::TooManyRuns { wait, .. } => Some(*wait),
             Error::Spool(_) => Some(10),
             _ if self.status() == 503 => Some(30),
             _ => None,

@@ -103,6 +103,8 @@ problems! {
         "The web server limits how many requests of one address may be in progress, and how many may begin in a second. Wait for `Retry-After` seconds, then try again."
     VisitorBusy 429 "visitor-busy" "Too much at once from your address"
         "One address may have only a limited number of runs, and of answers of runs, at the same time. Everybody who shares your address counts."
+    TooManyRuns 429 "too-many-runs" "You have begun too many runs"
+        "One visitor may begin only a limited number of runs in a minute (`runs_a_minute`). Wait for `Retry-After` seconds, then try again."
     FieldTooLarge 431 "field-too-large" "A header field is too large"
         "Send at most 8 KiB in each header field."
     Internal 500 "internal" "Something went wrong here"

@@ -3,7 +3,7 @@
 //! In: the rules, who asks, what for. Out: a [`Decision`]. It is the union of all rules that fit. Whoever decides about many
 //! images asks once which rules are about the principal ([`Rules::of`]).
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::pattern::Pattern;
 use super::principal::Principal;
@@ -35,7 +35,8 @@ impl Decision<'_> {
 struct Sight<'a> {
     all: bool,
     exact: HashSet<&'a str>,
-    patterns: Vec<&'a Pattern>,
+    /// By the character that a name begins with; none: by any.
+    patterns: BTreeMap<Option<u8>, Vec<&'a Pattern>>,
 }
 
 impl<'a> Sight<'a> {
@@ -48,7 +49,7 @@ impl<'a> Sight<'a> {
                     Some(name) => {
                         sight.exact.insert(name);
                     }
-                    None => sight.patterns.push(pattern),
+                    None => sight.patterns.entry(pattern.first()).or_default().push(pattern),
                 }
             }
         }
@@ -56,7 +57,9 @@ impl<'a> Sight<'a> {
     }
 
     fn sees(&self, image: &str) -> bool {
-        self.all || self.exact.contains(image) || self.patterns.iter().any(|pattern| pattern.fits(image))
+        let fits =
+            |first: Option<u8>| self.patterns.get(&first).is_some_and(|all| all.iter().any(|one| one.fits(image)));
+        self.all || self.exact.contains(image) || fits(image.bytes().next()) || fits(None)
     }
 }
 

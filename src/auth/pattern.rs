@@ -82,6 +82,11 @@ impl Pattern {
         (self.kind == Kind::Exact).then_some(self.text.as_str())
     }
 
+    /// What each name begins with that it is about; none: they begin with different characters.
+    pub(super) fn first(&self) -> Option<u8> {
+        self.text.bytes().next().filter(|byte| !matches!(byte, b'*' | b'?'))
+    }
+
     /// Whether it could be about something below a folder of this address.
     pub fn reaches_below(&self, folder: &str) -> bool {
         let own: Vec<&str> = self.text.trim_end_matches('/').split('/').collect();

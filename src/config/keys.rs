@@ -55,10 +55,19 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "visitor_slots",
         default: Words("one less than `slots`, at least 1"),
-        doc: "how many containers one visitor may run at once. A visitor is an IPv4 address or an IPv6 /64 network. A \
-              request above the limit waits as `wait` says, then gets 429. 0 means no limit",
+        doc: "how many containers one visitor may run at once. A visitor is an IPv4 address or an IPv6 /64 network, or \
+              whoever is signed in. A request above the limit waits as `wait` says, then gets 429. 0 means no limit",
         effect: Site(Number(0..=4096, |site, slots| site.visitors.slots = Some(slots as usize)), |site| {
             site.visitor_limit().unwrap_or(0).to_string()
+        }),
+    },
+    Key {
+        name: "runs_a_minute",
+        default: Value("0"),
+        doc: "how many runs one visitor may begin in any 60 seconds. A request above the limit gets 429 with `Retry-After`. \
+              Whoever is signed in is counted by name, others by address. 0 means no limit",
+        effect: Site(Number(0..=10_000, |site, runs| site.visitors.runs_a_minute = runs as u32), |site| {
+            site.visitors.runs_a_minute.to_string()
         }),
     },
     Key {

@@ -1,4 +1,4 @@
-//! Who counts as a visitor, and what one may have: `visitor_slots`, `proxies`, `prefix`, `reader_patience`.
+//! Who counts as a visitor, and what one may have: `visitor_slots`, `runs_a_minute`, `proxies`, `prefix`, `reader_patience`.
 //!
 //! In: what `keys` has checked. Out: [`Visitors`]. Never: looks at a request.
 
@@ -11,6 +11,8 @@ use crate::http::{Mount, Subnet};
 pub struct Visitors {
     /// Containers at once of one visitor (`visitor_slots`). None: one less than `slots`, at least 1. 0: no bound.
     pub slots: Option<usize>,
+    /// Runs that one visitor may begin in a minute (`runs_a_minute`). 0: no bound.
+    pub runs_a_minute: u32,
     /// Proxies whose `X-Forwarded-For`, `-Host` and `-Proto` are believed (`proxies`).
     pub proxies: Vec<Subnet>,
     /// What a proxy takes away from the front of addresses (`prefix`): put before links.

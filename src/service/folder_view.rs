@@ -33,7 +33,8 @@ impl<'a> FolderView<'a> {
             return self.catalog.list(folder).map_err(no_folder);
         }
         let mut all = self.list_all(folder)?;
-        all.images.retain(|entry| entry.name.folder() == *folder);
+        let within = |name: &str| name.rsplit_once('/').map_or("", |(folder, _)| folder) == folder.as_str();
+        all.images.retain(|entry| within(entry.name.as_str()));
         all.folders.retain(|inner| inner.parent().as_ref() == Some(folder));
         Ok(all)
     }

@@ -52,15 +52,15 @@ impl Service {
     fn take_slots(
         &self,
         opened: &Opened,
+        counted: Option<&run::VisitorQuota>,
         visitor: Option<&Visitor>,
         client: Option<&Client>,
     ) -> Result<Vec<Slot>, Error> {
-        let counted = visitor.map_or(Ok(None), |visitor| self.counted(visitor))?;
         let until = Instant::now() + opened.settings.wait;
         let left = || client.is_some_and(|client| (client.aborted)());
         let mut permit = None;
         loop {
-            let taken = self.try_slots(&opened.image, counted.as_ref());
+            let taken = self.try_slots(&opened.image, counted);
             let waits = matches!(taken, Err(Error::Busy | Error::VisitorBusy));
             if !waits || Instant::now() >= until || left() {
                 return taken;
@@ -127,15 +127,20 @@ impl Service {
         opened: &Opened,
         arguments: &Arguments,
     ) -> Result<(Run, Invocation), Error> {
-        let Caller { principal, verb, visitor, client } = caller;
-        self.require(&principal, Action::Run(verb), &opened.image)?;
+        self.require(&caller.principal, Action::Run(caller.verb), &opened.image)?;
         // a runscript was looked at before; who may write to the image may have changed
         opened.refused(opened.image.not_run(&opened.metadata, opened.target.app.as_ref()))?;
-        let slots = self.take_slots(opened, visitor, client.as_ref())?;
+        let counted = self.counted(&caller)?;
+        self.admit_run(counted.as_deref(), false)?;
+        let quota =
+            self.config.visitor_limit().zip(counted.clone()).map(|(limit, key)| run::VisitorQuota { key, limit });
+        let Caller { visitor, client, .. } = caller;
+        let slots = self.take_slots(opened, quota.as_ref(), visitor, client.as_ref())?;
         let invocation = self.invocation(opened, arguments.argv())?;
         if opened.replaced() {
             return Err(Error::Replaced); // while we waited for a slot
         }
+        self.admit_run(counted.as_deref(), true)?;
         let run = Run::start(&invocation, &slots, client)?;
         Ok((run, invocation))
     }

@@ -5,7 +5,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::Service;
+use super::{Caller, Service};
 use crate::error::Error;
 use crate::run::{self, state_file};
 use crate::visitor::{Uncounted, Visitor};
@@ -17,11 +17,16 @@ const TELLS: Duration = Duration::from_secs(30 * 86_400);
 const FRESH: Duration = Duration::from_secs(86_400);
 
 impl Service {
-    /// By whom slots are counted, where they are; else it is noted that they are not.
-    pub(super) fn counted(&self, visitor: &Visitor) -> Result<Option<run::VisitorQuota>, Error> {
-        let Some(limit) = self.config.visitor_limit() else { return Ok(None) };
+    /// By whom slots and runs are counted, where they are: by name, else by address. Whoever cannot be told from others is
+    /// noted. At a terminal nobody is counted.
+    pub(super) fn counted(&self, caller: &Caller<'_>) -> Result<Option<String>, Error> {
+        let Some(visitor) = caller.visitor.filter(|_| self.counts_visitors()) else { return Ok(None) };
+        if caller.principal.is_signed_in() {
+            // no address looks like that
+            return Ok(Some(format!("name {}", caller.principal)));
+        }
         match visitor {
-            Visitor::Known(key) => Ok(Some(run::VisitorQuota { key: key.clone(), limit })),
+            Visitor::Known(key) => Ok(Some(key.clone())),
             Visitor::Unknown(why) => {
                 self.slots(None)?; // makes the state folder
                 // what cannot be noted is not told by `doctor`, and nothing else
@@ -29,6 +34,20 @@ impl Service {
                 Ok(None)
             }
         }
+    }
+
+    fn counts_visitors(&self) -> bool {
+        self.config.visitor_limit().is_some() || self.config.visitors.runs_a_minute > 0
+    }
+
+    /// Whether a visitor may begin a run now. With `begins` the run is counted.
+    pub(super) fn admit_run(&self, who: Option<&str>, begins: bool) -> Result<(), Error> {
+        let limit = self.config.visitors.runs_a_minute;
+        let Some(who) = who.filter(|_| limit > 0) else { return Ok(()) };
+        self.slots(None)?; // makes the state folder
+        let admitted =
+            run::RunRate::new(&self.config.state).admit(who, limit, begins).map_err(run::StartError::from)?;
+        admitted.map_err(|wait| Error::TooManyRuns { limit, wait })
     }
 
     fn note(&self, why: Uncounted) -> io::Result<()> {
@@ -48,7 +67,6 @@ impl Service {
 
     /// Why runs of the last weeks were counted for nobody, if some were.
     pub(super) fn uncounted(&self) -> Option<Uncounted> {
-        self.config.visitor_limit()?;
-        self.noted().filter(|(_, age)| *age < TELLS).map(|(why, _)| why)
+        self.noted().filter(|_| self.counts_visitors()).filter(|(_, age)| *age < TELLS).map(|(why, _)| why)
     }
 }

@@ -3,6 +3,7 @@
 //! The data folder holds four images, one of them `hello-name.sif`.
 
 use std::hint::black_box;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -16,6 +17,9 @@ use crate::{Bench, Result, process};
 /// Labels read, starts of a CGI program, seconds of load, repetitions of it.
 const READS: usize = 2000;
 const STARTS: usize = 100;
+/// Images of a document, and the bytes of each that are there.
+const IMAGES: usize = 100;
+const HEAD: usize = 131_072;
 const LOAD: &str = "2s";
 const LOADS: usize = 3;
 
@@ -23,6 +27,7 @@ pub fn measure(bench: &Bench) -> Result<()> {
     weight(bench)?;
     labels(bench)?;
     home_by_cgi(bench)?;
+    document_by_cgi(bench)?;
     load(bench)
 }
 
@@ -78,6 +83,40 @@ fn home_by_cgi(bench: &Bench) -> Result<()> {
     }
     processor.row("home page with 4 images by plain CGI, processor time", Bound::Below(3.0));
     wall.row("the same on the clock, from start to end", Bound::None);
+    Ok(())
+}
+
+/// The OpenAPI 3.0 document of 100 images, whose file systems are holes: nobody reads those.
+fn document_by_cgi(bench: &Bench) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let whole = std::fs::read(bench.data.join("hello-name.sif"))?;
+    for number in 0..IMAGES {
+        let image = std::fs::File::create(folder.path().join(format!("image-{number:03}.sif")))?;
+        (&image).write_all(whole.get(..HEAD).unwrap_or(&whole))?;
+        image.set_len(whole.len() as u64)?;
+    }
+    let mut command = Command::new(&bench.program);
+    command.env_clear().env("SINGULARITY_NGINX_DATA", folder.path()).envs([
+        ("GATEWAY_INTERFACE", "CGI/1.1"),
+        ("SERVER_PROTOCOL", "HTTP/1.1"),
+        ("REQUEST_METHOD", "GET"),
+        ("SCRIPT_NAME", "/cgi-bin/serve"),
+        ("PATH_INFO", "/container/openapi.json"),
+    ]);
+    for (version, what, bound) in [
+        ("3.1", "OpenAPI 3.1 of 100 images by plain CGI, processor time", Bound::None),
+        ("3.0", "OpenAPI 3.0 of the same", Bound::Below(20.0)),
+    ] {
+        let mut samples = Samples::new(Unit::Milliseconds);
+        for _ in 0..STARTS {
+            let finished = process::run(command.env("QUERY_STRING", format!("version={version}")))?;
+            if !String::from_utf8_lossy(&finished.stdout).contains("/container/run/image-099.sif") {
+                return Err("the document does not hold 100 images".into());
+            }
+            samples.push(milliseconds(finished.processor));
+        }
+        samples.row(what, bound);
+    }
     Ok(())
 }
 

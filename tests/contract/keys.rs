@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
-use crate::support::request::BROWSER;
+use crate::support::request::{BROWSER, ENVELOPE, EVENTS};
 use crate::support::{Site, get, on_both_wires};
 use crate::{HELLO, IMAGE, RUN, explained, hello};
 
@@ -50,6 +50,42 @@ fn key_wait_lets_visitors_wait_for_a_slot() {
             site.go();
             assert_eq!(first.finish().status, 200);
         }
+    });
+}
+
+/// Over all processes: under CGI each request has one of its own.
+#[test]
+fn key_runs_a_minute_bounds_what_one_visitor_begins() {
+    on_both_wires(|wire| {
+        let site = hello(wire).set("runs_a_minute", 2);
+        let ask = |address: &str, target: &str| site.ask(&get(target).var("REMOTE_ADDR", address));
+        // what does not run is not counted
+        for target in ["/container/", IMAGE, "/container/run/none.sif", "/container/run/argv.sif?age=x"] {
+            (0..3).for_each(|_| assert_ne!(ask("203.0.113.7", target).status, 429, "{target}"));
+        }
+        // one customer's network is one visitor
+        for address in ["2001:db8:1:2::1", "2001:db8:1:2:3:4:5:6"] {
+            ask(address, RUN).good();
+        }
+        for (address, accept) in
+            [("2001:db8:1:2::7", "*/*"), ("2001:db8:1:2::1", ENVELOPE), ("2001:db8:1:2::1", EVENTS)]
+        {
+            let refused = site.ask(&get(RUN).accept(accept).var("REMOTE_ADDR", address));
+            let (word, problem) = refused.problem(429);
+            assert_eq!(word, "too-many-runs", "{problem}");
+            assert!(problem["detail"].as_str().is_some_and(|why| why.contains("2 runs a minute (`runs_a_minute`)")));
+            let wait: u32 = refused.header("Retry-After").unwrap_or_default().parse().expect("seconds");
+            assert!((1..=61).contains(&wait), "{wait}");
+        }
+        let page = site.ask(&get(RUN).accept(BROWSER).var("REMOTE_ADDR", "2001:db8:1:2::1"));
+        assert!(page.status == 429 && page.text().contains("too-many-runs"), "{}", page.text());
+        ask("2001:db8:1:3::1", RUN).good();
+        assert_eq!(site.runs().len(), 3, "what is refused does not run");
+        // whoever cannot be told from others is not counted
+        (0..3).for_each(|_| drop(ask("127.0.0.1", RUN).good()));
+        let kept = fs::metadata(site.path("state/run-rate.table")).expect("a table");
+        assert_eq!(kept.permissions().mode() & 0o777, 0o600);
+        assert!(!fs::read(site.path("state/run-rate.table")).unwrap().windows(8).any(|text| text == b"2001:db8"));
     });
 }
 

@@ -12,6 +12,7 @@ mod absent;
 mod attacks;
 mod browsers;
 mod house;
+mod limits;
 mod table;
 mod terminal;
 

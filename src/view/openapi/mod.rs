@@ -27,7 +27,7 @@ use crate::reply::OpenApiVersion;
 use crate::routes::Route;
 use crate::service::{Callable, Described, LAST_PAGE};
 use names::Names;
-use params::Where;
+use params::{Where, WordRule, WordRules};
 
 /// The version of the specification that the documents follow.
 const OPENAPI: &str = "3.1.1";
@@ -58,11 +58,14 @@ pub fn document(described: &Described, mount: &Mount, version: OpenApiVersion) -
         }
         any_image(described, &mut paths, &mut components);
     }
+    let rules = WordRules::new(described.callables.iter().map(|callable| &callable.policy));
     for callable in &described.callables {
         if described.image.is_some() || callable.target.app.is_some() || callable.target.image.is_in_folder() {
             facts(&Named::of(callable, &names), &mut paths);
         }
-        run(callable, &names, &mut paths);
+        if let Some(rule) = rules.get(&callable.policy) {
+            run(callable, rule, &names, &mut paths);
+        }
     }
     let mut value = json!({ "openapi": OPENAPI, "info": info(described) });
     let mount = mount.to_string();
@@ -99,7 +102,7 @@ fn info(described: &Described) -> Value {
 
 fn tag(callable: &Callable) -> Value {
     let mut tag = json!({ "name": callable.target.to_string() });
-    if let Some(summary) = summary(callable) {
+    if let Some(summary) = &callable.summary {
         merge(&mut tag, json!({ "description": summary }));
     }
     tag
@@ -271,7 +274,7 @@ fn facts(of: &Named, paths: &mut Map<String, Value>) {
 }
 
 /// The runs of an image or app.
-fn run(callable: &Callable, names: &Names, paths: &mut Map<String, Value>) {
+fn run(callable: &Callable, rule: &WordRule<'_>, names: &Names, paths: &mut Map<String, Value>) {
     if !callable.get && !callable.post {
         return; // it is not run here
     }
@@ -279,10 +282,10 @@ fn run(callable: &Callable, names: &Names, paths: &mut Map<String, Value>) {
     let id = names.get(&name);
     let mut run = Map::new();
     if callable.get {
-        run.insert("get".to_owned(), run_by_get(callable, &name, &id));
+        run.insert("get".to_owned(), run_by_get(callable, rule, &name, &id));
     }
     if callable.post {
-        run.insert("post".to_owned(), run_by_post(callable, &name, &id));
+        run.insert("post".to_owned(), run_by_post(callable, rule, &name, &id));
     }
     paths.insert(path(Route::Run((&callable.target).into())), Value::Object(run));
 }
@@ -296,24 +299,23 @@ fn download_answers() -> Value {
     responses
 }
 
-fn run_by_get(callable: &Callable, name: &str, id: &str) -> Value {
+fn run_by_get(callable: &Callable, rule: &WordRule<'_>, name: &str, id: &str) -> Value {
     let mut get = json!({ "operationId": format!("run_{id}"), "tags": [name] });
     merge(&mut get, description(callable, name));
-    let parameters: Vec<Value> =
-        callable.spec.args().iter().map(|arg| params::parameter(arg, &callable.policy)).collect();
+    let parameters: Vec<Value> = callable.spec.args().iter().map(|arg| params::parameter(arg, rule)).collect();
     let mut responses = run_answers(callable, &[]);
     put(&mut responses, "303", reference("responses", "Form"));
     merge(&mut get, json!({ "parameters": parameters, "responses": responses }));
     get
 }
 
-fn run_by_post(callable: &Callable, name: &str, id: &str) -> Value {
+fn run_by_post(callable: &Callable, rule: &WordRule<'_>, name: &str, id: &str) -> Value {
     let mut post = json!({ "operationId": format!("post_run_{id}"), "tags": [name] });
     merge(&mut post, description(callable, name));
     let args = callable.spec.args();
     let body = |place: Where| {
         let properties: Map<String, Value> =
-            args.iter().map(|arg| (arg.name.to_string(), params::schema(arg, &callable.policy, place))).collect();
+            args.iter().map(|arg| (arg.name.to_string(), params::schema(arg, rule, place))).collect();
         let required: Vec<&str> = args.iter().filter(|arg| arg.required).map(|arg| arg.name.as_str()).collect();
         let mut schema = json!({ "type": "object", "properties": properties });
         if !required.is_empty() {
@@ -333,7 +335,7 @@ fn run_by_post(callable: &Callable, name: &str, id: &str) -> Value {
 
 /// Summary and help.
 fn description(callable: &Callable, name: &str) -> Value {
-    let summary = summary(callable).unwrap_or_else(|| format!("Run {name}"));
+    let summary = callable.summary.clone().unwrap_or_else(|| format!("Run {name}"));
     let mut value = json!({ "summary": summary });
     let mut description: Vec<String> = callable.help.iter().map(|help| fenced(help)).collect();
     if let Some(seconds) = callable.max_age {
@@ -343,10 +345,6 @@ fn description(callable: &Callable, name: &str) -> Value {
         put(&mut value, "description", description.join("\n\n"));
     }
     value
-}
-
-fn summary(callable: &Callable) -> Option<String> {
-    callable.summary.clone()
 }
 
 /// A text as CommonMark that shows it as it is: fenced by more backticks than stand in it (§4.5).

@@ -28,8 +28,35 @@ pub enum Where {
 /// Control characters and U+FFFD, which stands for bytes that are no text: refused, never stripped.
 const NO_TEXT: &str = r"\u0000-\u001F\u007F-\u009F\uFFFD";
 
+/// How a site treats words, and the pattern that says so: it takes a while to find, so each is found once a document.
+pub struct WordRule<'a> {
+    policy: &'a SanitisePolicy,
+    pattern: String,
+}
+
+/// The rules of a document's images.
+pub struct WordRules<'a>(Vec<WordRule<'a>>);
+
+impl<'a> WordRules<'a> {
+    /// One for each of these.
+    pub fn new(policies: impl Iterator<Item = &'a SanitisePolicy>) -> WordRules<'a> {
+        let mut rules: Vec<WordRule<'a>> = Vec::new();
+        for policy in policies {
+            if !rules.iter().any(|rule| rule.policy == policy) {
+                rules.push(WordRule { policy, pattern: pattern(policy) });
+            }
+        }
+        WordRules(rules)
+    }
+
+    /// That of a policy.
+    pub fn get(&self, policy: &SanitisePolicy) -> Option<&WordRule<'a>> {
+        self.0.iter().find(|rule| rule.policy == policy)
+    }
+}
+
 /// A query parameter (OpenAPI §4.8.12).
-pub fn parameter(arg: &Arg, policy: &SanitisePolicy) -> Value {
+pub fn parameter(arg: &Arg, rule: &WordRule<'_>) -> Value {
     let mut value = json!({ "name": arg.name.as_str(), "in": "query", "required": arg.required });
     if let Some(description) = description(arg, Where::Query) {
         put(&mut value, "description", description);
@@ -37,13 +64,13 @@ pub fn parameter(arg: &Arg, policy: &SanitisePolicy) -> Value {
     if arg.kind == ArgType::Bool {
         put(&mut value, "allowEmptyValue", true);
     }
-    put(&mut value, "schema", bare(arg, policy, Where::Query));
+    put(&mut value, "schema", bare(arg, rule, Where::Query));
     value
 }
 
 /// A property of a body.
-pub fn schema(arg: &Arg, policy: &SanitisePolicy, place: Where) -> Value {
-    let mut value = bare(arg, policy, place);
+pub fn schema(arg: &Arg, rule: &WordRule<'_>, place: Where) -> Value {
+    let mut value = bare(arg, rule, place);
     if let Some(description) = description(arg, place) {
         put(&mut value, "description", description);
     }
@@ -51,13 +78,13 @@ pub fn schema(arg: &Arg, policy: &SanitisePolicy, place: Where) -> Value {
 }
 
 /// Without the description.
-fn bare(arg: &Arg, policy: &SanitisePolicy, place: Where) -> Value {
-    let mut schema = typed(arg, policy, place);
+fn bare(arg: &Arg, rule: &WordRule<'_>, place: Where) -> Value {
+    let mut schema = typed(arg, rule, place);
     if let Some(title) = &arg.title {
         put(&mut schema, "title", title.as_str());
     }
     let sendable = |values: &[Value]| -> Vec<Value> {
-        values.iter().filter(|value| is_sendable(arg, value, policy)).cloned().collect()
+        values.iter().filter(|value| is_sendable(arg, value, rule.policy)).cloned().collect()
     };
     if !arg.choices.is_empty() {
         let mut choices = sendable(&arg.choices);
@@ -75,7 +102,7 @@ fn bare(arg: &Arg, policy: &SanitisePolicy, place: Where) -> Value {
         }
     }
     let flag_as_text = arg.kind == ArgType::Bool && place != Where::Json;
-    if let Some(default) = arg.default.as_ref().filter(|value| !flag_as_text && is_sendable(arg, value, policy)) {
+    if let Some(default) = arg.default.as_ref().filter(|value| !flag_as_text && is_sendable(arg, value, rule.policy)) {
         put(&mut schema, "default", default.clone());
     }
     let examples = if flag_as_text { vec!["yes".into()] } else { sendable(&arg.examples) };
@@ -85,13 +112,13 @@ fn bare(arg: &Arg, policy: &SanitisePolicy, place: Where) -> Value {
     schema
 }
 
-fn typed(arg: &Arg, policy: &SanitisePolicy, place: Where) -> Value {
+fn typed(arg: &Arg, rule: &WordRule<'_>, place: Where) -> Value {
     let mut schema = match arg.kind {
         // a choice passes as its author wrote it
         ArgType::Str if !arg.choices.is_empty() => json!({ "type": "string" }),
         ArgType::Str => json!({
             "type": "string", "minLength": 1, "maxLength": arg.max_length.unwrap_or(MAX_WORD_CHARS),
-            "pattern": pattern(policy),
+            "pattern": rule.pattern,
         }),
         ArgType::Int => json!({
             "type": "integer", "format": "int64",
