@@ -114,7 +114,7 @@ fn a_file_that_nginx_cannot_send_is_a_problem() {
     let page = server.get(FILE, &[("Accept", BROWSER)]);
     assert!(page.status == 404 && page.text().contains(Code::NoSuchImage.row().title), "{}", page.text());
     fs::write(there.join("argv.img"), "x").unwrap();
-    fs::set_permissions(there.join("argv.img"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(there.join("argv.img"), fs::Permissions::from_mode(0o000)).unwrap();
     is(&server.get(FILE, &[]), Code::ImageUnavailable);
     let head = server.ask(&http("HEAD", FILE, &[], b""));
     assert_eq!((head.status, head.media(), head.body.len()), (500, "application/problem+json", 0));
