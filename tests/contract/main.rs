@@ -24,6 +24,7 @@ mod numbers;
 mod paging;
 mod problems;
 mod run;
+mod secrets;
 mod terminal;
 mod urls;
 
