@@ -188,7 +188,7 @@ fn a_secret_that_cannot_be_one_is_told_to_the_author() {
 fn at_a_terminal_a_secret_is_an_argument_like_others() {
     let site = site(Wire::Cgi);
     let output =
-        site.command().args(["run", "argv.sif", &format!("password={SECRET}")]).stdout(Stdio::piped()).output();
+        site.command().args(["run", "argv.sif"]).arg(format!("password={SECRET}")).stdout(Stdio::piped()).output();
     let text = String::from_utf8(output.unwrap().stdout).unwrap();
     assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), json!(["--password", SECRET]));
 }
