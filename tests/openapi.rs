@@ -11,6 +11,8 @@ mod answers;
 #[path = "hostile/front.rs"]
 #[allow(dead_code, reason = "written for other tests")]
 mod front;
+#[path = "openapi/names.rs"]
+mod names;
 #[path = "openapi/public.rs"]
 mod public;
 #[path = "openapi/schema.rs"]

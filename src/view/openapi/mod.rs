@@ -3,10 +3,11 @@
 //! In: what the images take, where the application is mounted. Out: OpenAPI 3.1.1
 //! (<https://spec.openapis.org/oas/v3.1.1>), whose schemas are JSON Schema 2020-12.
 //! `schemas`, `responses` and `stream` hold what is the same for all images, `params` makes schemas of an image's arguments,
-//! `v3_0` says the same in the words of 3.0.
+//! `names` keeps the names of operations apart, `v3_0` says the same in the words of 3.0.
 //! Never: a path is described that does not answer, or a value that is always refused; nothing of an image's
 //! texts is taken for markup.
 
+mod names;
 mod params;
 mod parts;
 mod responses;
@@ -21,11 +22,11 @@ use super::json::{merge, put};
 use super::media::{BYTES, JSON};
 use crate::args::bounds::{MAX_BODY_BYTES, MAX_PARAMETERS};
 use crate::http::Mount;
-use crate::image::MAX_IMAGE_NAME;
-use crate::image::Target;
+use crate::image::{FolderName, MAX_IMAGE_NAME, Target};
 use crate::reply::OpenApiVersion;
 use crate::routes::Route;
 use crate::service::{Callable, Described, LAST_PAGE};
+use names::Names;
 use params::{Where, WordRule, WordRules};
 
 /// The version of the specification that the documents follow.
@@ -41,14 +42,18 @@ const INTRODUCTION: &str = "Each image of this folder is a program, called by GE
 /// The document of a folder, or of one image with its apps.
 pub fn document(described: &Described, mount: &Mount, version: OpenApiVersion) -> Value {
     let mut paths = Map::new();
+    let targets: Vec<String> = described.callables.iter().map(|callable| callable.target.to_string()).collect();
+    let names = Names::of(targets.iter().map(String::as_str));
     let outputs = described.callables.iter().map(|callable| callable.spec.output());
     let mut components = responses::components(outputs);
     if described.image.is_none() {
         folder(described.metrics, &mut paths);
+        let folders = Names::of(described.folders.iter().map(FolderName::as_str));
         for inner in &described.folders {
+            let id = format!("list_{}", folders.get(inner.as_str()));
             paths.insert(
                 path(Route::list(inner)),
-                json!({ "get": list(&format!("list_{inner}"), &format!("The images of {inner}"), &[400, 404, 500]) }),
+                json!({ "get": list(&id, &format!("The images of {inner}"), &[400, 404, 500]) }),
             );
         }
         any_image(described, &mut paths, &mut components);
@@ -56,10 +61,10 @@ pub fn document(described: &Described, mount: &Mount, version: OpenApiVersion) -
     let rules = WordRules::new(described.callables.iter().map(|callable| &callable.policy));
     for callable in &described.callables {
         if described.image.is_some() || callable.target.app.is_some() || callable.target.image.is_in_folder() {
-            facts(&Named::of(callable), &mut paths);
+            facts(&Named::of(callable, &names), &mut paths);
         }
         if let Some(rule) = rules.get(&callable.policy) {
-            run(callable, rule, &mut paths);
+            run(callable, rule, &names, &mut paths);
         }
     }
     let mut value = json!({ "openapi": OPENAPI, "info": info(described) });
@@ -97,7 +102,7 @@ fn info(described: &Described) -> Value {
 
 fn tag(callable: &Callable) -> Value {
     let mut tag = json!({ "name": callable.target.to_string() });
-    if let Some(summary) = summary(callable) {
+    if let Some(summary) = &callable.summary {
         merge(&mut tag, json!({ "description": summary }));
     }
     tag
@@ -174,17 +179,20 @@ struct Named {
     target: Target,
     /// What a path calls it.
     in_path: String,
-    /// What operations and texts call it.
+    /// What texts call it.
     name: String,
+    /// What operations call it.
+    id: String,
     parameters: Vec<Value>,
     download: bool,
 }
 
 impl Named {
-    fn of(callable: &Callable) -> Named {
+    fn of(callable: &Callable, names: &Names) -> Named {
         let name = callable.target.to_string();
         let target = callable.target.clone();
-        Named { target, in_path: name.clone(), name, parameters: Vec::new(), download: callable.download }
+        let id = names.get(&name);
+        Named { target, in_path: name.clone(), name, id, parameters: Vec::new(), download: callable.download }
     }
 
     /// One operation for all images, so that a client of a large folder does not have a thousand functions.
@@ -197,6 +205,7 @@ impl Named {
             target: Target::image(&first.target.image),
             in_path: "{image}".to_owned(),
             name: "image".to_owned(),
+            id: "image".to_owned(),
             parameters: vec![parameter],
             download,
         }
@@ -214,7 +223,7 @@ fn any_image(described: &Described, paths: &mut Map<String, Value>, components: 
     let Some(first) = images.first() else { return };
     let names: Vec<&str> = images.iter().map(|callable| callable.target.image.as_str()).collect();
     let name = match described.left_out {
-        0 => json!({ "type": "string", "enum": names }),
+        0 if Names::of(names.iter().copied()).differ() => json!({ "type": "string", "enum": names }),
         _ => json!({
             "type": "string", "maxLength": MAX_IMAGE_NAME, "pattern": "^[A-Za-z0-9][A-Za-z0-9._+:@=~-]*$", "examples": names,
         }),
@@ -232,9 +241,9 @@ fn is_top(target: &Target) -> bool {
 
 /// The page of an image or app, its arguments, labels, document and file.
 fn facts(of: &Named, paths: &mut Map<String, Value>) {
-    let Named { target, name, .. } = of;
+    let Named { target, name, id, .. } = of;
     let mut add = |route: Route, word: &str, summary: &str, responses: Value| {
-        let mut get = json!({ "operationId": format!("{word}_{name}"), "summary": format!("{summary} of {name}") });
+        let mut get = json!({ "operationId": format!("{word}_{id}"), "summary": format!("{summary} of {name}") });
         if of.in_path == *name {
             put(&mut get, "tags", json!([name]));
         }
@@ -265,17 +274,18 @@ fn facts(of: &Named, paths: &mut Map<String, Value>) {
 }
 
 /// The runs of an image or app.
-fn run(callable: &Callable, rule: &WordRule<'_>, paths: &mut Map<String, Value>) {
+fn run(callable: &Callable, rule: &WordRule<'_>, names: &Names, paths: &mut Map<String, Value>) {
     if !callable.get && !callable.post {
         return; // it is not run here
     }
     let name = callable.target.to_string();
+    let id = names.get(&name);
     let mut run = Map::new();
     if callable.get {
-        run.insert("get".to_owned(), run_by_get(callable, rule, &name));
+        run.insert("get".to_owned(), run_by_get(callable, rule, &name, &id));
     }
     if callable.post {
-        run.insert("post".to_owned(), run_by_post(callable, rule, &name));
+        run.insert("post".to_owned(), run_by_post(callable, rule, &name, &id));
     }
     paths.insert(path(Route::Run((&callable.target).into())), Value::Object(run));
 }
@@ -289,8 +299,8 @@ fn download_answers() -> Value {
     responses
 }
 
-fn run_by_get(callable: &Callable, rule: &WordRule<'_>, name: &str) -> Value {
-    let mut get = json!({ "operationId": format!("run_{name}"), "tags": [name] });
+fn run_by_get(callable: &Callable, rule: &WordRule<'_>, name: &str, id: &str) -> Value {
+    let mut get = json!({ "operationId": format!("run_{id}"), "tags": [name] });
     merge(&mut get, description(callable, name));
     let parameters: Vec<Value> = callable.spec.args().iter().map(|arg| params::parameter(arg, rule)).collect();
     let mut responses = run_answers(callable, &[]);
@@ -299,8 +309,8 @@ fn run_by_get(callable: &Callable, rule: &WordRule<'_>, name: &str) -> Value {
     get
 }
 
-fn run_by_post(callable: &Callable, rule: &WordRule<'_>, name: &str) -> Value {
-    let mut post = json!({ "operationId": format!("post_run_{name}"), "tags": [name] });
+fn run_by_post(callable: &Callable, rule: &WordRule<'_>, name: &str, id: &str) -> Value {
+    let mut post = json!({ "operationId": format!("post_run_{id}"), "tags": [name] });
     merge(&mut post, description(callable, name));
     let args = callable.spec.args();
     let body = |place: Where| {
@@ -325,7 +335,7 @@ fn run_by_post(callable: &Callable, rule: &WordRule<'_>, name: &str) -> Value {
 
 /// Summary and help.
 fn description(callable: &Callable, name: &str) -> Value {
-    let summary = summary(callable).unwrap_or_else(|| format!("Run {name}"));
+    let summary = callable.summary.clone().unwrap_or_else(|| format!("Run {name}"));
     let mut value = json!({ "summary": summary });
     let mut description: Vec<String> = callable.help.iter().map(|help| fenced(help)).collect();
     if let Some(seconds) = callable.max_age {
@@ -335,10 +345,6 @@ fn description(callable: &Callable, name: &str) -> Value {
         put(&mut value, "description", description.join("\n\n"));
     }
     value
-}
-
-fn summary(callable: &Callable) -> Option<String> {
-    callable.summary.clone()
 }
 
 /// A text as CommonMark that shows it as it is: fenced by more backticks than stand in it (§4.5).

@@ -10,6 +10,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::super::json::put;
+use super::names::Names;
 use crate::args::bounds::MAX_WORD_CHARS;
 use crate::args::{Arg, ArgType, ArgValue, SanitiseMode, SanitisePolicy, plain_text};
 
@@ -97,8 +98,9 @@ fn bare(arg: &Arg, rule: &WordRule<'_>, place: Where) -> Value {
             return json!({ "not": {} });
         }
         choices.extend(nullable(arg, place).then_some(Value::Null));
-        if arg.kind == ArgType::Float {
-            // generators make names of the values of an `enum`: `0.5` is none
+        let texts: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();
+        if arg.kind == ArgType::Float || !Names::of(texts.into_iter()).differ() {
+            // generators make names of the values of an `enum`: `0.5` is none, and of `m` and `M` they make one
             let choices: Vec<Value> = choices.into_iter().map(|choice| json!({ "const": choice })).collect();
             put(&mut schema, "anyOf", choices);
         } else {

@@ -216,10 +216,20 @@ fn values(from: &Map<String, Value>, to: &mut Map<String, Value>) {
     }
 }
 
-/// A list of constants that are numbers (or null), told as such.
+/// A list of constants (numbers or texts, and null), told as such: generators would make names of them.
 fn choices(all: &[Value], to: &mut Map<String, Value>) -> bool {
     let only: Option<Vec<Value>> = all.iter().map(|one| one.get("const").cloned()).collect();
-    only.is_some_and(|only| spread(&only, to))
+    only.is_some_and(|only| spread(&only, to) || listed(&only, to))
+}
+
+/// Which texts, in words. Nothing, where there are others.
+fn listed(all: &[Value], to: &mut Map<String, Value>) -> bool {
+    let texts: Vec<String> = all.iter().filter(|one| one.is_string()).map(ToString::to_string).collect();
+    if texts.is_empty() || all.iter().any(|one| !one.is_string() && !one.is_null()) {
+        return false;
+    }
+    told(to, &format!("One of {}.", texts.join(", ")));
+    true
 }
 
 /// From the least to the greatest of these numbers, and in words which. Nothing, where there are others.
