@@ -57,7 +57,7 @@ fn a_secret_reaches_the_container_and_nothing_else() {
         for image in ["exit-0", "exit-3"] {
             for accept in ["*/*", ENVELOPE, EVENTS, BROWSER] {
                 let address = format!("/container/run/{image}.secret.sif");
-                let answer = site.ask(&post(&address, FORM, &sent()).accept(accept));
+                let answer = site.ask(&post(&address, FORM, sent()).accept(accept));
                 holds_none(&whole(&answer));
                 let shown = "--name Amy --password '***' --pin '***' --age 7 --dose '***'";
                 if [ENVELOPE, EVENTS].contains(&accept) {
