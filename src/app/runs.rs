@@ -53,7 +53,8 @@ impl Site {
         };
         drop(looking);
         let verb = if request.method == Method::Get { Verb::Get } else { Verb::Post };
-        let caller = Caller { principal: who.clone(), verb, visitor: Some(&request.visitor), client };
+        let caller =
+            Caller { principal: who.clone(), verb, id: request.id.clone(), visitor: Some(&request.visitor), client };
         let (run, invocation) = self.service.start(caller, &opened, &arguments)?;
         log::event("run", &[("id", &request.id), ("command", &invocation.shown)]);
         let timeout = self.service.config().visitors.reader_patience;

@@ -134,14 +134,22 @@ impl Service {
         self.admit_run(counted.as_deref(), false)?;
         let quota =
             self.config.visitor_limit().zip(counted.clone()).map(|(limit, key)| run::VisitorQuota { key, limit });
-        let Caller { visitor, client, .. } = caller;
-        let slots = self.take_slots(opened, quota.as_ref(), visitor, client.as_ref())?;
+        let slots = self.take_slots(opened, quota.as_ref(), caller.visitor, caller.client.as_ref())?;
         let invocation = self.invocation(opened, arguments)?;
         if opened.replaced() {
             return Err(Error::Replaced); // while we waited for a slot
         }
         self.admit_run(counted.as_deref(), true)?;
-        let run = Run::start(&invocation, &slots, client)?;
+        let audit = self.audit(&caller, opened, arguments)?;
+        let mut run = match Run::start(&invocation, &slots, caller.client) {
+            Ok(run) => run,
+            Err(error) => {
+                let end = End::NotExecuted(error.to_string());
+                audit.into_iter().for_each(|ended| ended(&end, Duration::ZERO));
+                return Err(error.into());
+            }
+        };
+        run.when_ended(audit);
         Ok((run, invocation))
     }
 

@@ -7,6 +7,7 @@
 mod support;
 
 mod api;
+mod audit;
 mod author;
 mod browser;
 mod config;
