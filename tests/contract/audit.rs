@@ -77,7 +77,7 @@ fn a_secret_is_not_in_the_audit() {
     on_both_wires(|wire| {
         let labels = [(STR, "name,password"), (SCHEMA, r#"{"password": {"writeOnly": true}}"#)];
         let (site, file) = audited(Site::new(wire).image("argv.sif", &labels));
-        site.ask(&post(RUN, FORM, &format!("name=Amy&password={SECRET}"))).good();
+        site.ask(&post(RUN, FORM, format!("name=Amy&password={SECRET}"))).good();
         let told = wait_for(&file, 2);
         assert_eq!(told[0]["arguments"], json!(["--name", "Amy", "--password", "***"]));
         assert_eq!(told[0]["method"], "POST");
