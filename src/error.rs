@@ -77,6 +77,8 @@ pub enum Error {
     Crowded,
     #[error("the server already sends as many answers of runs to this visitor as it may have")]
     VisitorCrowded,
+    #[error("the run cannot be written down (`audit`): {0}")]
+    Audit(std::io::Error),
     #[error("the answer cannot be spooled: {0}")]
     Spool(std::io::Error),
     #[error("the image was replaced meanwhile")]
@@ -181,6 +183,7 @@ impl Error {
             Error::Crowded => Code::Crowded,
             Error::VisitorBusy | Error::VisitorCrowded => Code::VisitorBusy,
             Error::TooManyRuns { .. } => Code::TooManyRuns,
+            Error::Audit(_) => Code::Audit,
             Error::Spool(_) => Code::NoRoom,
             Error::Replaced => Code::Replaced,
             Error::Runtime(RuntimeError::Unknown(..) | RuntimeError::Asking) | Error::Strict(..) => Code::Isolation,
@@ -286,6 +289,9 @@ impl Error {
                 .to_owned(),
             Error::VisitorCrowded => "The server is already sending as many answers of runs to your address as one \
                 address may have. Read them or close them, then try again. Everybody who shares your address counts."
+                .to_owned(),
+            Error::Audit(_) => "This site writes down every run, and cannot do so now. Nothing has run. Try again later. \
+                The site's log has the reason."
                 .to_owned(),
             Error::Spool(_) => "The answer is long, and the server has no room to keep it while you read it. Try \
                 again in a few seconds, or ask for less."

@@ -127,6 +127,8 @@ problems! {
         "The site already runs as many containers as it allows. Try again after `Retry-After` seconds."
     Crowded 503 "crowded" "Too many answers are being sent"
         "The server is already sending as many answers of runs as it can. Try again after `Retry-After` seconds."
+    Audit 503 "audit" "Nothing is run, because it could not be written down"
+        "This site writes down every run (`audit`), and refuses runs while it cannot (`strict`). The site's log has the reason."
     NoRoom 503 "no-room" "There is no room for the answer"
         "The answer is long, and the server has no room to keep it while you read it. Try again, or ask for less."
     Replaced 503 "replaced" "The image has just been replaced"

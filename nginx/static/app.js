@@ -116,6 +116,8 @@ const query = () => new URLSearchParams([...new FormData(form)].filter(([, value
 const pageUrl = () => {
   const url = new URL(form.getAttribute("data-page"), location.href);
   url.search = query();
+  // no address holds a secret
+  for (const secret of all("#form input[type=password], #form select[data-secret]")) url.searchParams.delete(secret.name);
   return url;
 };
 

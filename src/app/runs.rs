@@ -4,7 +4,7 @@ use super::asker::Asker;
 use super::live::live;
 use super::{Client, Site};
 use crate::args::{BindError, Blank, Input, bind};
-use crate::auth::Verb;
+use crate::auth::{Principal, Verb};
 use crate::error::Error;
 use crate::http::{Body, Method, Representation, Request, Response, Source};
 use crate::image::TargetPath;
@@ -29,7 +29,7 @@ impl Site {
             rights => rights.ok(),
         };
         if self.leads_to_form(request, asker)? {
-            let form = Reply::Form(path.clone(), request.query.clone());
+            let form = Reply::Form(path.clone(), self.without_secrets(who, path, &request.query));
             return Ok(view::reply(form, request, &self.brand(request, asker)));
         }
         self.check_method(request.method, rights)?;
@@ -40,6 +40,7 @@ impl Site {
         let looking = self.service.reading_permit();
         let opened = self.service.open(who, path)?;
         opened.runs_here()?;
+        self.check_method(request.method, Some(opened.rights.clone()))?;
         let arguments = match bind(&opened.spec, input(request)?, &opened.settings.sanitise) {
             Err(BindError::Rejected(rejected)) if request.representation == Representation::Page => {
                 return Ok(view::reply(
@@ -52,7 +53,8 @@ impl Site {
         };
         drop(looking);
         let verb = if request.method == Method::Get { Verb::Get } else { Verb::Post };
-        let caller = Caller { principal: who.clone(), verb, visitor: Some(&request.visitor), client };
+        let caller =
+            Caller { principal: who.clone(), verb, id: request.id.clone(), visitor: Some(&request.visitor), client };
         let (run, invocation) = self.service.start(caller, &opened, &arguments)?;
         log::event("run", &[("id", &request.id), ("command", &invocation.shown)]);
         let timeout = self.service.config().visitors.reader_patience;
@@ -79,6 +81,18 @@ impl Site {
 }
 
 impl Site {
+    /// A query to fill in the form with: what is never sent in an address goes into no other.
+    fn without_secrets(&self, who: &Principal, path: &TargetPath, query: &str) -> String {
+        let _looking = self.service.reading_permit();
+        let Ok(opened) = self.service.open(who, path) else { return query.to_owned() };
+        if !opened.spec.has_secrets() {
+            return query.to_owned();
+        }
+        let is_secret = |name: &str| opened.spec.get(name).is_some_and(|arg| arg.write_only);
+        let pairs = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| !is_secret(name));
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+    }
+
     /// Whether this method runs the image, for the one who asks. Where another does, it is named; where none does because of
     /// the rules, how to get the right.
     fn check_method(&self, method: Method, rights: Option<ImageRights>) -> Result<(), Error> {

@@ -22,7 +22,7 @@ pub struct Keyword {
 }
 
 /// All keywords, in the order in which they are read: bounds judge the choices, all of them judge `default` and `examples`.
-pub const KEYWORDS: [Keyword; 8] = [
+pub const KEYWORDS: [Keyword; 9] = [
     Keyword { name: "title", of_type: Some("string"), value: |arg| arg.title.as_deref().map(Value::from) },
     Keyword { name: "description", of_type: Some("string"), value: |arg| arg.description.as_deref().map(Value::from) },
     Keyword { name: "maxLength", of_type: Some("integer"), value: |arg| arg.max_length.map(Value::from) },
@@ -30,6 +30,7 @@ pub const KEYWORDS: [Keyword; 8] = [
     Keyword { name: "maximum", of_type: Some("number"), value: |arg| arg.maximum.clone().map(Value::Number) },
     Keyword { name: "enum", of_type: Some("array"), value: |arg| some(&arg.choices) },
     Keyword { name: "default", of_type: None, value: |arg| arg.default.clone() },
+    Keyword { name: "writeOnly", of_type: Some("boolean"), value: |arg| arg.write_only.then_some(Value::Bool(true)) },
     Keyword { name: "examples", of_type: Some("array"), value: |arg| some(&arg.examples) },
 ];
 
@@ -64,6 +65,8 @@ pub struct Arg {
     pub examples: Vec<Value>,
     /// For a BOOL: the flag must be passed.
     pub required: bool,
+    /// A secret: it comes by POST only, and nothing that is shown or kept holds its value.
+    pub write_only: bool,
 }
 
 impl Arg {
@@ -80,6 +83,7 @@ impl Arg {
             max_length: None,
             examples: Vec::new(),
             required: false,
+            write_only: false,
         }
     }
 

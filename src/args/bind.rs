@@ -3,13 +3,15 @@
 //! In: what an image declares, what a visitor sent, how the site treats words. Out: `--name Amy --age 10
 //! --is_dino`, in the order of the specification, each word an element of its own.
 //! Never: a name that is not declared, or a value that [`ArgValue::parse`] and [`Arg::admits`] did not pass,
-//! reaches an argv; nothing is changed or left out without a line in the [`BindReport`].
+//! reaches an argv; nothing is changed or left out without a line in the [`BindReport`]; the value of a `writeOnly` argument
+//! stands in the argv alone: report, errors and what is shown have [`HIDDEN`] in its place, and in a query it counts for
+//! nothing.
 
 use serde::Serialize;
 use thiserror::Error;
 
 use super::arg::Arg;
-use super::error::{ValueError, excerpt};
+use super::error::{HIDDEN, ValueError, excerpt};
 use super::input::{Input, InputError, Pairs, RawValue, read};
 use super::json::Scalar;
 use super::label::ArgType;
@@ -59,6 +61,7 @@ impl BindReport {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Arguments {
     argv: Vec<String>,
+    shown: Vec<String>,
     report: BindReport,
 }
 
@@ -66,6 +69,11 @@ impl Arguments {
     /// `["--name", "Amy", "--is_dino"]`
     pub fn argv(&self) -> &[String] {
         &self.argv
+    }
+
+    /// The same without secrets: to be shown, logged and kept.
+    pub fn shown(&self) -> &[String] {
+        &self.shown
     }
 
     /// What else the visitor should be told.
@@ -98,7 +106,7 @@ impl Rejected {
         &self.errors
     }
 
-    /// The argv of those that could be passed: to be shown while somebody corrects the rest, never run.
+    /// The argv of those that could be passed, without secrets: to be shown while somebody corrects the rest, never run.
     pub fn others(&self) -> &[String] {
         &self.others
     }
@@ -123,23 +131,28 @@ pub enum BindError {
 /// The only way from a request to an argv.
 pub fn bind(spec: &ArgSpec, input: Input<'_>, policy: &SanitisePolicy) -> Result<Arguments, BindError> {
     let mut report = BindReport::default();
-    let slots = sort(spec, read(input)?, &mut report);
-    let mut argv = Vec::new();
+    // an address is kept by many
+    let is_kept = matches!(input, Input::Query { .. });
+    let slots = sort(spec, read(input)?, is_kept, &mut report);
+    let (mut argv, mut shown) = (Vec::new(), Vec::new());
     let mut errors = Vec::new();
     for (arg, slot) in spec.args().iter().zip(slots) {
         match judge(arg, slot, policy, &mut report) {
             Ok(Some(value)) => {
+                let value = value.text();
+                shown.push(format!("--{}", arg.name));
+                shown.extend(value.as_ref().map(|text| if arg.write_only { HIDDEN } else { text }.to_owned()));
                 argv.push(format!("--{}", arg.name));
-                argv.extend(value.text());
+                argv.extend(value);
             }
             Ok(None) => {}
             Err(why) => errors.push(ArgError { name: arg.name.clone(), why }),
         }
     }
     if errors.is_empty() {
-        Ok(Arguments { argv, report })
+        Ok(Arguments { argv, shown, report })
     } else {
-        Err(BindError::Rejected(Rejected { errors, others: argv, report }))
+        Err(BindError::Rejected(Rejected { errors, others: shown, report }))
     }
 }
 
@@ -151,10 +164,11 @@ struct Binding<'a> {
 }
 
 /// A slot for each declared argument, in their order; undeclared names go into the report.
-fn sort<'a>(spec: &ArgSpec, pairs: Pairs<'a>, report: &mut BindReport) -> Vec<Binding<'a>> {
+fn sort<'a>(spec: &ArgSpec, pairs: Pairs<'a>, is_kept: bool, report: &mut BindReport) -> Vec<Binding<'a>> {
     let mut slots: Vec<Binding<'a>> = spec.args().iter().map(|_| Binding::default()).collect();
     for (name, given) in pairs {
         match spec.args().iter().zip(&mut slots).find(|(arg, _)| arg.name.as_str() == name) {
+            Some((arg, _)) if is_kept && arg.write_only => ignore(excerpt(&name), report),
             Some((arg, _)) if given == RawValue::Blank && arg.kind != ArgType::Bool => {}
             Some((_, slot)) if slot.first.is_some() => slot.again = true,
             Some((_, slot)) => slot.first = Some(given),
@@ -176,7 +190,7 @@ fn judge(
     policy: &SanitisePolicy,
     report: &mut BindReport,
 ) -> Result<Option<ArgValue>, ValueError> {
-    if let Some(text) = slot.first.as_ref().and_then(|given| refill(arg.kind, given)) {
+    if let Some(text) = slot.first.as_ref().filter(|_| !arg.write_only).and_then(|given| refill(arg.kind, given)) {
         report.given.push((arg.name.clone(), text));
     }
     if slot.again {
@@ -184,7 +198,9 @@ fn judge(
     }
     let value = match slot.first {
         None => None,
-        Some(given) => typed(arg, given, policy, report)?,
+        Some(given) => {
+            typed(arg, given, policy, report).map_err(|why| if arg.write_only { why.hidden() } else { why })?
+        }
     };
     match value {
         Some(value) => arg.admits(&value).map(|()| Some(value)),
@@ -229,7 +245,8 @@ fn parse(arg: &Arg, text: &str, policy: &SanitisePolicy, report: &mut BindReport
     if let ArgValue::Str(word) = &value
         && !is_equivalent(word.as_str(), text)
     {
-        let (before, after) = (text.to_owned(), word.as_str().to_owned());
+        let (before, after) = if arg.write_only { (HIDDEN, HIDDEN) } else { (text, word.as_str()) };
+        let (before, after) = (before.to_owned(), after.to_owned());
         report.changed.push(Change { name: arg.name.clone(), before, after });
     }
     Ok(value)

@@ -10,6 +10,9 @@ use crate::text::shown;
 /// Characters of a stranger's text that a message repeats.
 pub const MAX_EXCERPT_CHARS: usize = 64;
 
+/// Stands for the value of a `writeOnly` argument in all that is shown or kept.
+pub const HIDDEN: &str = "***";
+
 /// Why a value does not pass. The text completes "`age`: …" and says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ValueError {
@@ -78,6 +81,15 @@ pub(super) fn wanted(kind: ArgType) -> &'static str {
 }
 
 impl ValueError {
+    /// The same without what the visitor wrote.
+    pub(super) fn hidden(self) -> ValueError {
+        match self {
+            ValueError::DecimalComma(_) => ValueError::NotANumber,
+            ValueError::NotAllowedCharacters(_) => ValueError::NotAllowedCharacters(HIDDEN.to_owned()),
+            other => other,
+        }
+    }
+
     /// The same for programs. These words do not change.
     pub fn code(&self) -> &'static str {
         match self {

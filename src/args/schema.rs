@@ -46,6 +46,8 @@ enum Unusable {
     NotAnObject,
     #[error("a flag that is left out is not set: write false, or leave it out")]
     FlagIsUnset,
+    #[error("write true or false")]
+    NotAFlag,
     #[error("an argument of type {0} has no such keyword")]
     NotForKind(ArgType),
     #[error("write one line of text, at most {0} characters")]
@@ -156,6 +158,10 @@ fn set(arg: &mut Arg, word: &str, raw: &RawValue, warnings: &mut Warnings) -> Re
         "enum" if is_number => arg.choices = list(arg, word, raw, MAX_CHOICES, warnings, admitted)?,
         "default" if arg.kind == ArgType::Bool && raw.get() == "true" => return Err(Unusable::FlagIsUnset),
         "default" => arg.default = Some(admitted(arg, raw)?),
+        "writeOnly" if arg.kind != ArgType::Bool => match json::scalar(raw) {
+            Scalar::Bool(flag) => arg.write_only = flag,
+            _ => return Err(Unusable::NotAFlag),
+        },
         "examples" => arg.examples = list(arg, word, raw, MAX_EXAMPLES, warnings, admitted)?,
         _ => return Err(Unusable::NotForKind(arg.kind)),
     }

@@ -67,6 +67,11 @@ impl ArgSpec {
         self.args.iter().find(|arg| arg.name.as_str() == name)
     }
 
+    /// Whether one of them is a secret: then no address may hold the arguments.
+    pub fn has_secrets(&self) -> bool {
+        self.args.iter().any(|arg| arg.write_only)
+    }
+
     /// The type of stdout, when it is neither text nor JSON.
     pub fn output(&self) -> Option<MediaType> {
         self.output

@@ -29,7 +29,7 @@ pub fn run_image(site: &Service, asked: &CommandLine, out: &mut impl Write) -> R
     let opened = site.open(&Principal::Owner, &path).map_err(CliError::about(&path))?;
     opened.runs_here()?;
     let query = query.finish();
-    let input = Input::Query { text: query.as_bytes(), blank: Blank::Value };
+    let input = Input::Form { text: query.as_bytes(), blank: Blank::Value };
     let arguments = bind(&opened.spec, input, &opened.settings.sanitise).map_err(Error::from)?;
     for name in arguments.report().ignored() {
         eprintln!("singularity-nginx: {} is not an argument of this image and is ignored", plain(name));
@@ -38,7 +38,7 @@ pub fn run_image(site: &Service, asked: &CommandLine, out: &mut impl Write) -> R
         eprintln!("singularity-nginx: {}: {} became {}", change.name, plain(&change.before), change.after);
     }
     if asked.dry_run {
-        let order = site.invocation(&opened, arguments.argv())?.order;
+        let order = site.invocation(&opened, &arguments)?.order;
         let mut words = vec![order.program.to_string_lossy().into_owned()];
         words.extend(order.arguments);
         match asked.json {

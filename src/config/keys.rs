@@ -264,6 +264,13 @@ pub static KEYS: &[Key] = &[
         effect: Site(Path(|site, path| site.access.store = Some(path)), |site| path_or(&site.access.store, "none")),
     },
     Key {
+        name: "audit",
+        default: Words("none"),
+        doc: "file in which each run is written down: who, from where, what, when, and how it ended (`docs/rights.md`). Its \
+              folder must exist. With `strict` nothing runs while it cannot be written",
+        effect: Site(Path(|site, path| site.audit = Some(path)), |site| path_or(&site.audit, "none")),
+    },
+    Key {
         name: "trust_remote_user",
         default: Value("false"),
         doc: "believe the web server's `REMOTE_USER`. Only where the web server checks it for every address, runs as another \

@@ -22,6 +22,8 @@ pub struct Config {
     pub data: PathBuf,
     /// The container runtime (`runtime`); none: the first one installed.
     pub runtime: Option<PathBuf>,
+    /// Where each run is written down (`audit`).
+    pub audit: Option<PathBuf>,
     /// Locks (`state`).
     pub state: PathBuf,
     /// Origins whose pages may call us (`allow_origins`); `*` for all.
@@ -64,6 +66,7 @@ impl Config {
     pub(super) fn unread(file: Option<&Path>, folder: Option<&Path>) -> Config {
         Config {
             data: folder.unwrap_or(Path::new(".")).join("data"),
+            audit: None,
             state: default_state(),
             settings: ImageSettings { slots: processors(), ..ImageSettings::default() },
             file: file.map(Path::to_owned),

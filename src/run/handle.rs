@@ -76,7 +76,14 @@ pub struct Run {
     give_up: Instant,
     /// Whether the supervisor's end has been taken.
     reaped: bool,
+    /// Called when nothing of the run is left: how it ended, and after how long.
+    when_ended: Option<WhenEnded>,
+    /// Its wall time, once it is over.
+    elapsed: Option<Duration>,
 }
+
+/// What is told of a run's end to whoever wants to know, however it comes about.
+pub type WhenEnded = Box<dyn FnOnce(&End, Duration)>;
 
 /// Whoever reads a run while it happens.
 #[derive(Clone, Copy, Default)]
@@ -114,8 +121,15 @@ impl Run {
             state: State::Running,
             give_up: begun + invocation.order.limits.deadline + SUPERVISOR_TIMEOUT,
             reaped: false,
+            when_ended: None,
+            elapsed: None,
         };
         given.map(|()| run).map_err(StartError)
+    }
+
+    /// Calls this once, when nothing of the run is left and its output is read or given up.
+    pub fn when_ended(&mut self, call: Option<WhenEnded>) {
+        self.when_ended = call;
     }
 
     /// The next event; [`Event::Silence`] after `timeout` without one. After
@@ -302,6 +316,7 @@ impl Run {
                 self.give_up = self.give_up.min(Instant::now() + SUPERVISOR_TIMEOUT);
             }
             State::Over { .. } => {
+                self.elapsed.get_or_insert(self.begun.elapsed());
                 self.control = None;
                 self.give_up = Instant::now() + DRAIN;
                 self.reap();
@@ -349,6 +364,10 @@ impl Drop for Run {
         self.stdout = None;
         self.stderr = None;
         self.reap();
+        if let Some(call) = self.when_ended.take() {
+            // whoever lets go of a run that is under way cancels it
+            call(&self.end().unwrap_or(End::Cancelled), self.elapsed.unwrap_or(self.begun.elapsed()));
+        }
     }
 }
 

@@ -51,13 +51,14 @@ pub struct Invocation {
 impl Invocation {
     /// The image's path comes from the catalogue and is absolute, so that it
     /// can be no option of the runtime; whatever follows it belongs to the
-    /// container.
+    /// container. `given`: the arguments, and the same as they are shown.
     pub fn new(
         options: &InvocationOptions<'_>,
         image: (&str, &Path),
         app: Option<&str>,
-        given: &[String],
+        given: (&[String], &[String]),
     ) -> Invocation {
+        let (given, shown) = given;
         let InvocationOptions { runtime, host, limits, network, launcher, locale } = *options;
         let (name, path) = image;
         let path = path.to_string_lossy().into_owned();
@@ -72,7 +73,7 @@ impl Invocation {
         }
         arguments.push(path.clone());
         arguments.extend_from_slice(given);
-        let shown = command(runtime, name, app, given);
+        let shown = command(runtime, name, app, shown);
         let mut program = runtime.path().to_owned();
         if let Some((first, rest)) = launcher.split_first() {
             arguments.insert(0, program.to_string_lossy().into_owned());
@@ -270,7 +271,7 @@ mod tests {
             launcher: &words(launcher),
             locale: false,
         };
-        Invocation::new(&options, image, app, &given)
+        Invocation::new(&options, image, app, (&given, &given))
     }
 
     #[test]

@@ -46,7 +46,7 @@ mod trials;
 mod user_namespace;
 mod web_client;
 
-pub use handle::{Client, Reader, Run, StartError};
+pub use handle::{Client, Reader, Run, StartError, WhenEnded};
 pub use host::{Finding, Host};
 pub use host_cache::{HostCache, finish as finish_probing};
 pub use host_feature::HostFeature;

@@ -22,6 +22,21 @@ pub enum End {
     Lost,
 }
 
+impl End {
+    /// The word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            End::Exited(_) => "exited",
+            End::Signalled(_) => "killed",
+            End::Deadline => "deadline",
+            End::OutputLimit => "output-limit",
+            End::Cancelled => "cancelled",
+            End::NotExecuted(_) => "not-executed",
+            End::Lost => "lost",
+        }
+    }
+}
+
 /// Completes "it ended …".
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

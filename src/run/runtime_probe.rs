@@ -208,7 +208,7 @@ impl Probe<'_> {
             launcher: &[],
             locale: true,
         };
-        let invocation = Invocation::new(&options, ("probe.sqfs", &self.image), None, &[]);
+        let invocation = Invocation::new(&options, ("probe.sqfs", &self.image), None, (&[], &[]));
         match Run::start(&invocation, &[], None) {
             Err(error) => Attempt::Unclear(error.to_string()),
             Ok(run) => {

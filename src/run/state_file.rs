@@ -27,9 +27,9 @@ pub fn open_existing(path: &Path) -> io::Result<File> {
     regular(OpenOptions::new().read(true), path)
 }
 
-/// Without O_NONBLOCK a FIFO would be waited for until somebody writes (fifo(7)); a link is never the file to which it
+/// Opens a regular file as `options` say. Without O_NONBLOCK a FIFO would be waited for until somebody writes (fifo(7)); a link is never the file to which it
 /// leads.
-fn regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+pub fn regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
 }

@@ -81,6 +81,14 @@ impl Service {
         rights
     }
 
+    /// What is left of rights where no address may hold the arguments.
+    pub(super) fn only_by_post(&self, who: &Principal, image: &Image, rights: &mut ImageRights) {
+        (rights.get, rights.by_post) = (false, true);
+        if !rights.post && rights.refusal.is_none() {
+            rights.refusal = self.refusal(who, Action::Run(Verb::Post), image);
+        }
+    }
+
     /// An error where no rule allows this.
     pub(super) fn require(&self, who: &Principal, action: Action, image: &Image) -> Result<(), Error> {
         self.refusal(who, action, image).map_or(Ok(()), |refusal| Err(Error::NotAllowed(refusal)))

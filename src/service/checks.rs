@@ -25,6 +25,7 @@ impl Service {
         checks.extend(listing.as_ref().ok().filter(|_| probe).and_then(|listing| self.check_rules(listing)));
         checks.extend(listing.as_ref().ok().and_then(check_size));
         checks.extend(self.check_tokens());
+        checks.extend(self.check_audit());
         checks.extend(self.check_logo());
         checks.extend(self.check_visitors());
         checks.extend(runtime.as_ref().ok().and_then(owned));
@@ -150,6 +151,22 @@ impl Service {
     }
 
     /// A logo that is configured and cannot be shown.
+    /// Lines of the audit that are missing. Where `strict` refuses runs without it, nothing is ready.
+    fn check_audit(&self) -> Option<Check> {
+        let why = self.audit_fails()?;
+        let audit = Topic {
+            what: "audit",
+            buys: "every run is written down (`audit`)",
+            lost: "runs are not written down; with `strict` none is started",
+            get: "make room on the disk, or let this account write to the file of `audit` and make its folder. The next run \
+                writes down how many lines are missing",
+        };
+        Some(match self.config.strict {
+            true => needed(audit, Err(&Error::Audit(why))),
+            false => better(audit, why.to_string()),
+        })
+    }
+
     fn check_logo(&self) -> Option<Check> {
         let path = self.config.brand.logo.as_ref().filter(|_| self.logo().is_none())?;
         let logo = Topic {

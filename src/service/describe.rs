@@ -56,6 +56,7 @@ impl Service {
         let (settings, rights, name) = (self.settings_of(image), self.rights_of(who, image), image.name());
         let callable = |target: Target, labels: &Labels, help: &Option<String>| {
             let spec = ArgSpec::from_labels(labels.iter());
+            let has_secrets = spec.has_secrets();
             let runs = not_run(image, metadata, target.app.as_ref()).is_none();
             Callable {
                 download: rights.download && target.app.is_none(),
@@ -65,7 +66,7 @@ impl Service {
                 max_age: kept_for(&settings, &spec),
                 spec,
                 policy: settings.sanitise.clone(),
-                get: runs && rights.get,
+                get: runs && rights.get && !has_secrets,
                 post: runs && rights.post,
             }
         };

@@ -108,7 +108,10 @@ impl Service {
             Some(app) => metadata.app(app).ok_or(Error::NoApp)?.labels.clone(),
         };
         let spec = ArgSpec::from_labels(labels.iter());
-        let (settings, rights) = (self.settings_of(&image).into_owned(), self.rights_of(who, &image));
+        let (settings, mut rights) = (self.settings_of(&image).into_owned(), self.rights_of(who, &image));
+        if spec.has_secrets() {
+            self.only_by_post(who, &image, &mut rights);
+        }
         Ok(Opened { target, image, metadata, labels, spec, settings, rights })
     }
 
@@ -159,7 +162,7 @@ impl Service {
         settings: &ImageSettings,
     ) -> Result<FormPreview, Error> {
         match bind(spec, input, &settings.sanitise) {
-            Ok(arguments) => Ok(self.filled_in(target, arguments.argv(), arguments.report(), &[])),
+            Ok(arguments) => Ok(self.filled_in(target, arguments.shown(), arguments.report(), &[])),
             Err(BindError::Rejected(rejected)) => {
                 let mut asked = self.to_mend(target, &rejected);
                 asked.errors.retain(|error| error.why != ValueError::Missing);

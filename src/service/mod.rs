@@ -7,6 +7,7 @@
 //! Never: knows a request, an address on the web, or how anything looks.
 
 mod access;
+mod audit;
 mod checks;
 mod describe;
 mod folder_view;
@@ -57,6 +58,8 @@ pub struct Caller<'a> {
     pub principal: Principal,
     /// How it was asked for.
     pub verb: Verb,
+    /// What the log and the audit call it.
+    pub id: String,
     /// From where; none at a terminal.
     pub visitor: Option<&'a Visitor>,
     /// The connection that the answer goes to, where there is one.
@@ -66,7 +69,13 @@ pub struct Caller<'a> {
 impl Caller<'_> {
     /// The owner of the site, at a terminal.
     pub fn at_terminal() -> Caller<'static> {
-        Caller { principal: Principal::Owner, verb: Verb::Post, visitor: None, client: None }
+        Caller {
+            principal: Principal::Owner,
+            verb: Verb::Post,
+            id: format!("terminal-{}", std::process::id()),
+            visitor: None,
+            client: None,
+        }
     }
 }
 

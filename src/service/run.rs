@@ -95,7 +95,7 @@ impl Service {
             target,
             size: (!image.is_directory()).then(|| image.size()),
             command: invocation.shown,
-            argv: arguments.argv().to_vec(),
+            argv: arguments.shown().to_vec(),
             runtime: invocation.runtime,
             outcome,
             stderr,
@@ -134,19 +134,27 @@ impl Service {
         self.admit_run(counted.as_deref(), false)?;
         let quota =
             self.config.visitor_limit().zip(counted.clone()).map(|(limit, key)| run::VisitorQuota { key, limit });
-        let Caller { visitor, client, .. } = caller;
-        let slots = self.take_slots(opened, quota.as_ref(), visitor, client.as_ref())?;
-        let invocation = self.invocation(opened, arguments.argv())?;
+        let slots = self.take_slots(opened, quota.as_ref(), caller.visitor, caller.client.as_ref())?;
+        let invocation = self.invocation(opened, arguments)?;
         if opened.replaced() {
             return Err(Error::Replaced); // while we waited for a slot
         }
         self.admit_run(counted.as_deref(), true)?;
-        let run = Run::start(&invocation, &slots, client)?;
+        let audit = self.audit(&caller, opened, arguments)?;
+        let mut run = match Run::start(&invocation, &slots, caller.client) {
+            Ok(run) => run,
+            Err(error) => {
+                let end = End::NotExecuted(error.to_string());
+                audit.into_iter().for_each(|ended| ended(&end, Duration::ZERO));
+                return Err(error.into());
+            }
+        };
+        run.when_ended(audit);
         Ok((run, invocation))
     }
 
     /// The exact command of a run, with its bounds.
-    pub fn invocation(&self, opened: &Opened, argv: &[String]) -> Result<Invocation, Error> {
+    pub fn invocation(&self, opened: &Opened, arguments: &Arguments) -> Result<Invocation, Error> {
         let (name, settings) = (opened.target.image.as_str(), &opened.settings);
         let runtime = Runtime::find(self.config.runtime.as_deref())?;
         Runtime::check_launcher(&settings.launcher)?;
@@ -159,11 +167,11 @@ impl Service {
             launcher: &settings.launcher,
             locale: !opened.image.sets_locale(),
         };
-        if !host.flags.no_eval && argv.iter().any(|word| !word.chars().all(is_left_alone)) {
+        if !host.flags.no_eval && arguments.argv().iter().any(|word| !word.chars().all(is_left_alone)) {
             return Err(RuntimeError::Evaluates(runtime.path().to_owned()).into());
         }
         let app = opened.target.app.as_ref().map(|app| app.as_str());
-        Ok(Invocation::new(&options, (name, opened.image.path()), app, argv))
+        Ok(Invocation::new(&options, (name, opened.image.path()), app, (arguments.argv(), arguments.shown())))
     }
 
     /// What the runtime can do here. What a run of these settings needs is known; with `strict`, a promise that does not
@@ -209,9 +217,9 @@ fn is_left_alone(character: char) -> bool {
 }
 
 /// Seconds for which an answer may be cached. A launcher's exit status proves nothing of the container's, so that an
-/// answer of one may be half of it: it is not kept.
+/// answer of one may be half of it: it is not kept. Nor is what depends on a secret.
 pub(super) fn kept_for(settings: &ImageSettings, spec: &ArgSpec) -> Option<u32> {
-    spec.max_age().filter(|_| settings.launcher.is_empty())
+    spec.max_age().filter(|_| settings.launcher.is_empty() && !spec.has_secrets())
 }
 
 fn limits(settings: &ImageSettings, host: &Host) -> Limits {

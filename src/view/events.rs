@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 use super::messages;
-use super::outcome::{Ending, end_code};
+use super::outcome::Ending;
 use crate::args::BindReport;
 use crate::run::{End, Event, gives_up};
 
@@ -124,7 +124,7 @@ impl EventStream {
         };
         let data = json!({
             "exit_code": match end { End::Exited(code) => Some(*code), _ => None },
-            "end": end_code(end),
+            "end": end.code(),
             "detail": ending.failure().map(|(_, detail)| detail),
             "truncated": context.truncated,
             "elapsed_ms": context.elapsed_ms,

@@ -105,7 +105,7 @@ pub mod image {
     pub const LED_HERE: &str =
         "Nothing has run yet, because another site led here. Look at the values, then press Run.";
     pub const NOT_PASSED: &str = "Changed or ignored values";
-    pub const IGNORED: &str = " is not an argument of this image and was ignored";
+    pub const IGNORED: &str = " was ignored: it is not an argument of this image, or one that no address may hold";
     pub const BECAME: &str = " became ";
 
     /// What the script says, by the names it knows.

@@ -158,19 +158,6 @@ impl Ending<'_> {
     }
 }
 
-/// How a run ended, for programs.
-pub fn end_code(end: &End) -> &'static str {
-    match end {
-        End::Exited(_) => "exited",
-        End::Signalled(_) => "killed",
-        End::Deadline => "deadline",
-        End::OutputLimit => "output-limit",
-        End::Cancelled => "cancelled",
-        End::NotExecuted(_) => "not-executed",
-        End::Lost => "lost",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use super::answer::{SANDBOX, html_page, json_bytes, varied};
 use super::file_name::output_name;
 use super::html::{self, Frame};
 use super::json::{merge, output};
-use super::outcome::{end_code, failure, media};
+use super::outcome::{failure, media};
 use super::problem::show_problem;
 use crate::http::{ENVELOPE, Payload, Representation, Request, Response};
 use crate::reply::Excerpt;
@@ -102,7 +102,7 @@ pub fn envelope(ran: &FinishedRun) -> Value {
     let mut value = json!({
         "command": ran.command,
         "exit_code": match end { End::Exited(code) => Some(*code), _ => None },
-        "end": end_code(end),
+        "end": end.code(),
         "detail": failure(ran).map(|problem| problem.detail),
     });
     merge(&mut value, output(&kept.bytes));

@@ -14,6 +14,7 @@ mod pictures;
 mod plain;
 mod reading;
 mod rights;
+mod secrets;
 #[allow(dead_code, reason = "a part is used here")]
 #[path = "../nginx/setup.rs"]
 mod setup;

@@ -7,6 +7,7 @@
 mod support;
 
 mod api;
+mod audit;
 mod author;
 mod browser;
 mod config;
@@ -24,6 +25,7 @@ mod numbers;
 mod paging;
 mod problems;
 mod run;
+mod secrets;
 mod terminal;
 mod urls;
 

@@ -10,6 +10,7 @@ mod support;
 
 mod absent;
 mod attacks;
+mod audit;
 mod browsers;
 mod house;
 mod limits;

@@ -30,6 +30,8 @@ fn whoever_writes_after_the_end_is_not_listened_to_for_ever() {
         state: State::Over { end: End::Exited(0), abandoned: false },
         give_up: Instant::now() + DRAIN,
         reaped: true,
+        when_ended: None,
+        elapsed: None,
     };
     let outcome = run.collect();
     assert_eq!((outcome.end, outcome.stdout.len(), outcome.truncated), (End::OutputLimit, 100, true));

@@ -105,6 +105,7 @@ fn input(arg: &Arg, id: &str, filled: &Filled<'_>) -> Markup {
     let name = arg.name.as_str();
     let (kind, step, mode) = match arg.kind {
         // a number field would lose what is no number, which people want to see again
+        _ if arg.write_only => ("password", None, None),
         ArgType::Int if filled.text(name).is_none_or(|text| text.parse::<i64>().is_ok()) => ("number", Some("1"), None),
         ArgType::Int => ("text", None, Some("numeric")),
         ArgType::Float => ("text", None, Some("decimal")),
@@ -118,7 +119,7 @@ fn input(arg: &Arg, id: &str, filled: &Filled<'_>) -> Markup {
     html! {
         input id=(id) name=(name) type=(kind) step=[step] inputmode=[mode]
             min=[bound(&arg.minimum)] max=[bound(&arg.maximum)] maxlength=[arg.max_length]
-            placeholder=[hint] data-unreadable=[unreadable] value=[filled.text(name)] required[arg.required] autocomplete="off"
+            placeholder=[hint] data-unreadable=[unreadable] value=[filled.text(name)] required[arg.required] autocomplete=(if arg.write_only { "new-password" } else { "off" })
             aria-invalid=[filled.error(name).map(|_| "true")] aria-describedby=[described(arg, filled)];
     }
 }
@@ -131,7 +132,7 @@ fn choices(arg: &Arg, id: &str, filled: &Filled<'_>) -> Markup {
         None => messages::LEFT_OUT.to_owned(),
     };
     html! {
-        select id=(id) name=(name) required[arg.required] aria-invalid=[filled.error(name).map(|_| "true")]
+        select id=(id) name=(name) data-secret[arg.write_only] required[arg.required] aria-invalid=[filled.error(name).map(|_| "true")]
             aria-describedby=[described(arg, filled)] {
             option value="" { (first) }
             @for text in arg.choices.iter().map(plain_text) {

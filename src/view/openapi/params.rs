@@ -83,6 +83,12 @@ fn bare(arg: &Arg, rule: &WordRule<'_>, place: Where) -> Value {
     if let Some(title) = &arg.title {
         put(&mut schema, "title", title.as_str());
     }
+    if arg.write_only {
+        put(&mut schema, "writeOnly", true);
+        if arg.kind == ArgType::Str {
+            put(&mut schema, "format", "password");
+        }
+    }
     let sendable = |values: &[Value]| -> Vec<Value> {
         values.iter().filter(|value| is_sendable(arg, value, rule.policy)).cloned().collect()
     };
