@@ -9,10 +9,10 @@ use serde_json::json;
 use super::command_line::{CommandLine, target};
 use super::definition::labels_twice;
 use super::error::{CliError, allowed};
-use super::script::{expected, is_shell, options, passes_on};
+use super::script::{expected, options, passes_on};
 use crate::args::Arguments;
 use crate::auth::Principal;
-use crate::image::{Note, Target, TargetPath};
+use crate::image::{Note, Target, TargetPath, is_shell};
 use crate::run::{End, Outcome};
 use crate::service::{Caller, Opened, Service};
 

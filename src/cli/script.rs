@@ -3,22 +3,6 @@
 //! In: the text. Out: whether it looks at its arguments, and which options it looks for. Only shells are judged: what a
 //! program in another language does with its arguments cannot be seen so simply.
 
-/// The shells that run scripts in containers.
-const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox"];
-
-/// Whether a script is one of a shell: by its first line; without one the runtime's shell runs it.
-pub fn is_shell(script: &str) -> bool {
-    let Some(line) = script.lines().next().and_then(|line| line.strip_prefix("#!")) else { return true };
-    let name = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
-    let mut words = line.split_whitespace().map(name);
-    match words.next().as_deref() {
-        // options and variables of env(1)
-        Some("env") => words.find(|word| !word.starts_with('-') && !word.contains('=')),
-        other => other.map(str::to_owned),
-    }
-    .is_some_and(|program| SHELLS.contains(&&*program))
-}
-
 /// Whether a shell script looks at its arguments: `"$@"`, `$1`, `${2:-none}`, `$#`, `for i; do`, `getopts`, `shift`.
 pub fn passes_on(script: &str) -> bool {
     let mut parameters = script.split('$').skip(1).map(|rest| rest.trim_start_matches('{'));
@@ -55,26 +39,6 @@ pub fn expected(script: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shells_by_their_first_line() {
-        for (line, expected) in [
-            ("#!/bin/sh", true),
-            ("#! /bin/bash -eu", true),
-            ("#!/usr/bin/env bash", true),
-            ("#!/usr/bin/env -S LANG=C dash -e", true),
-            ("#!/bin/busybox sh", true),
-            ("exec hello", true),
-            ("", true),
-            ("#!/usr/bin/python3", false),
-            ("#!/usr/bin/env python3", false),
-            ("#!/usr/bin/env Rscript", false),
-            ("#!/usr/bin/perl -w", false),
-            ("#!", false),
-        ] {
-            assert_eq!(is_shell(&format!("{line}\nx")), expected, "{line}");
-        }
-    }
 
     #[test]
     fn a_shell_script_that_looks_at_its_arguments() {

@@ -33,6 +33,7 @@ mod oci;
 mod opened;
 mod read;
 mod sandbox;
+mod shell;
 mod sif;
 mod squashfs;
 mod steps;
@@ -54,4 +55,5 @@ pub use name::{AppName, FolderName, ImageName, MAX_APP_NAME, MAX_FOLDERS, MAX_IM
 pub use not_run::NotRun;
 pub use obstacle::Obstacle;
 pub use opened::{Distrust, Image};
+pub use shell::is_shell;
 pub use target::{Target, TargetPath};

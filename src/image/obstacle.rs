@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use super::shell::is_shell;
+
 /// What stands in the way of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Obstacle {
@@ -60,10 +62,11 @@ pub enum Runscript {
 const PLACEHOLDER: &str = "There is no runscript defined for this container";
 
 impl Runscript {
-    /// By its text: blank lines, comments and the runtime's placeholder do nothing.
+    /// By its text: blank lines, comments and the runtime's placeholder do nothing in a shell. In other languages a program
+    /// may be in its first line: `#!/bin/cat`.
     pub(super) fn of(text: Option<&str>) -> Runscript {
         let does = |line: &str| !line.is_empty() && !line.starts_with('#') && !is_placeholder(line);
-        match text.is_some_and(|text| text.lines().map(str::trim).any(does)) {
+        match text.is_some_and(|text| !is_shell(text) || text.lines().map(str::trim).any(does)) {
             true => Runscript::There,
             false => Runscript::Missing,
         }
@@ -97,7 +100,13 @@ mod tests {
         ] {
             assert_eq!(Runscript::of(text), Runscript::Missing, "{text:?}");
         }
-        for text in ["#!/bin/sh\nexec hello \"$@\"", "hello", "#!/bin/sh\n:\n", "echo There is a runscript"] {
+        for text in [
+            "#!/bin/sh\nexec hello \"$@\"",
+            "hello",
+            "#!/bin/sh\n:\n",
+            "#!/bin/cat\n# text",
+            "echo There is a runscript",
+        ] {
             assert_eq!(Runscript::of(Some(text)), Runscript::There, "{text}");
         }
     }

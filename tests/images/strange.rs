@@ -123,6 +123,7 @@ pub fn images(roots: &Path) -> BTreeMap<&'static str, Vec<u8>> {
         ("label-continued.sif", labels(json!({ STR: "name, \\", "other": "" }))),
         ("label-twice.sif", with("deffile", json!(format!("%labels\n    {STR} first\n    {STR} name")))),
         ("python.sif", with("runscript", json!("#!/usr/bin/env python3\nimport sys\nprint(sys.argv)"))),
+        ("interpreter.sif", with("runscript", json!("#!/bin/cat\n# This is all that it prints."))),
         ("loop.sif", with("runscript", json!("#!/bin/sh\nfor i; do echo \"$i\"; done"))),
         (
             "start-and-test.sif",
@@ -155,7 +156,7 @@ const FORBIDDEN: &str = "may not read and execute its runscript";
 const FALLBACK: &str = "inspect-metadata.json is damaged or of another shape";
 
 #[rustfmt::skip]
-const TABLE: [Said; 28] = [
+const TABLE: [Said; 29] = [
     said("encrypted-gocryptfs.sif", ENCRYPTED, ENCRYPTED, ENCRYPTED),
     said("encrypted-luks.sif", ENCRYPTED, ENCRYPTED, ENCRYPTED),
     said("encrypted-undescribed.sif", ENCRYPTED, ENCRYPTED, ENCRYPTED),
@@ -182,6 +183,7 @@ const TABLE: [Said; 28] = [
     said("label-continued.sif", "", "", "SINGULARITY_RUNSCRIPT_ARG_STR ends with `\\`"),
     said("label-twice.sif", "", "", "SINGULARITY_RUNSCRIPT_ARG_STR is there more than once in its definition file"),
     said("python.sif", "", "", "python.sif: fine"),
+    said("interpreter.sif", "", "", "interpreter.sif: fine"),
     said("loop.sif", "", "", "loop.sif: fine"),
     said("start-and-test.sif", "", "", "it has no %help"),
 ];
