@@ -184,7 +184,9 @@ impl Metadata {
         }
         match app {
             Some(app) => self.app(app).map_or(Runscript::Missing, |app| app.script).obstacle(),
-            None if self.script == Runscript::Missing && !self.apps.is_empty() => Some(Obstacle::OnlyApps),
+            None if self.script == Runscript::Missing && self.apps.iter().any(|app| app.script == Runscript::There) => {
+                Some(Obstacle::OnlyApps)
+            }
             None => self.script.obstacle(),
         }
     }

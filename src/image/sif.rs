@@ -50,9 +50,11 @@ pub(super) fn read(window: &Window<'_>) -> Result<Metadata, MetadataError> {
     let described = sif.descriptors.iter().find(|found| found.kind == DataType::Json && found.name == INSPECT_METADATA);
     match described.map(|object| sif.read_description(object, &mut metadata)) {
         Some(Ok(())) => Ok(metadata),
-        Some(Err(error)) if metadata.root == Root::There && !oci => {
-            // as the runtime does; where that leads nowhere, too, the first error is the one to mend
-            metadata.note(Note::Fallback);
+        Some(Err(error)) if !oci => {
+            // as the runtime does; where that leads nowhere, too, the first error is the one to mend. What keeps the image
+            // from being run is known without any of it
+            let is_there = metadata.root == Root::There;
+            metadata.note(if is_there { Note::Fallback } else { Note::Unread(ImagePart::InspectMetadata) });
             sif.read_older(&mut metadata).map_err(|_| error)?;
             Ok(metadata)
         }

@@ -181,7 +181,7 @@ fn the_runtime_says_the_same() {
         std::fs::remove_file(strange.join(name)).unwrap();
     }
     let (compared, refused) = compare(&runtime, &strange, home);
-    assert_eq!((compared, refused), (14, strange::WITHOUT_CONTAINER.map(str::to_owned).to_vec()));
+    assert_eq!((compared, refused), (15, strange::WITHOUT_CONTAINER.map(str::to_owned).to_vec()));
 }
 
 /// Compares all images of a folder; how many, and those that the runtime does not inspect.

@@ -25,14 +25,16 @@ const OVERLAY: u8 = 4;
 const STR: &str = "SINGULARITY_RUNSCRIPT_ARG_STR";
 
 /// Those that the runtime does not inspect, because it finds no container in them or has no key.
-pub const WITHOUT_CONTAINER: [&str; 8] = [
+pub const WITHOUT_CONTAINER: [&str; 10] = [
     "data-alone.sif",
+    "encrypted-damaged.sif",
     "encrypted-gocryptfs.sif",
     "encrypted-luks.sif",
     "encrypted-undescribed.sif",
     "lfs.sif",
     "nothing.sif",
     "overlay-alone.sif",
+    "overlay-damaged.sif",
     "sbom-alone.sif",
 ];
 
@@ -90,6 +92,13 @@ pub fn images(roots: &Path) -> BTreeMap<&'static str, Vec<u8>> {
         ("encrypted-luks.sif", hidden(LUKS)),
         ("encrypted-undescribed.sif", image(b"", b"", [GOCRYPTFS, PRIMARY], b"no key")),
         ("only-apps.sif", of(json!({ "labels": {}, "runscript": "#!/bin/sh", "apps": apps }))),
+        // what keeps them from being run is known all the same
+        ("encrypted-damaged.sif", image(b"{", b"", [LUKS, PRIMARY], b"no key")),
+        ("overlay-damaged.sif", image(b"{", b"", [SQUASHFS, OVERLAY], &whole)),
+        (
+            "apps-of-nothing.sif",
+            of(json!({ "labels": {}, "runscript": "#!/bin/sh", "apps": { "hello": { "helpfile": "Says hello." } } })),
+        ),
         (
             "placeholder.sif",
             of(json!({
@@ -146,10 +155,13 @@ const FORBIDDEN: &str = "may not read and execute its runscript";
 const FALLBACK: &str = "inspect-metadata.json is damaged or of another shape";
 
 #[rustfmt::skip]
-const TABLE: [Said; 25] = [
+const TABLE: [Said; 28] = [
     said("encrypted-gocryptfs.sif", ENCRYPTED, ENCRYPTED, ENCRYPTED),
     said("encrypted-luks.sif", ENCRYPTED, ENCRYPTED, ENCRYPTED),
     said("encrypted-undescribed.sif", ENCRYPTED, ENCRYPTED, ENCRYPTED),
+    said("encrypted-damaged.sif", ENCRYPTED, ENCRYPTED, ENCRYPTED),
+    said("overlay-damaged.sif", NO_CONTAINER, NO_CONTAINER, NO_CONTAINER),
+    said("apps-of-nothing.sif", NO_RUNSCRIPT, NO_RUNSCRIPT, NO_RUNSCRIPT),
     said("only-apps.sif", "only its apps can be run", "only its apps can be run", "only-apps.sif/hello: fine"),
     said("placeholder.sif", NO_RUNSCRIPT, NO_RUNSCRIPT, NO_RUNSCRIPT),
     said("no-runscript.sif", NO_RUNSCRIPT, NO_RUNSCRIPT, NO_RUNSCRIPT),

@@ -1,10 +1,14 @@
 //! `download.conf`: nginx sends the image files that the application offers.
 
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::process::Command;
 
+use singularity_nginx::problems::Code;
+
+use crate::errors::is;
 use crate::setup::{LOCATIONS, UPSTREAM, change, own, own_with, root, site};
+use crate::support::request::BROWSER;
 use crate::support::servers::{self, Server, http};
 use crate::support::{Site, sif};
 
@@ -92,6 +96,28 @@ fn nginx_sends_the_file_of_an_image_in_a_folder() {
     }
     let lab = server.get("/container/lab", &[]);
     assert_eq!(lab.header("Location").map(|place| place.ends_with("/container/lab/")), Some(true));
+}
+
+/// The file is gone by the time that nginx looks, or nginx may not read what the application may.
+#[test]
+fn a_file_that_nginx_cannot_send_is_a_problem() {
+    let site = offering();
+    let there = site.path("elsewhere");
+    fs::create_dir(&there).unwrap();
+    site.start();
+    let Some(server) = own_with(&root(&site), &site.socket(), UPSTREAM, DOWNLOADS, |here| {
+        change(here, "download.conf", "/srv/images/", &format!("{}/", there.display()));
+    }) else {
+        return;
+    };
+    is(&server.get(FILE, &[]), Code::NoSuchImage);
+    let page = server.get(FILE, &[("Accept", BROWSER)]);
+    assert!(page.status == 404 && page.text().contains(Code::NoSuchImage.row().title), "{}", page.text());
+    fs::write(there.join("argv.img"), "x").unwrap();
+    fs::set_permissions(there.join("argv.img"), fs::Permissions::from_mode(0o000)).unwrap();
+    is(&server.get(FILE, &[]), Code::ImageUnavailable);
+    let head = server.ask(&http("HEAD", FILE, &[], b""));
+    assert_eq!((head.status, head.media(), head.body.len()), (500, "application/problem+json", 0));
 }
 
 #[test]

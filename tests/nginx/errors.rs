@@ -12,19 +12,21 @@ use crate::support::{Answer, Site};
 use crate::{FORM, RUN};
 
 /// Which row of the table each status is.
-const ERRORS: [Code; 7] = [
+const ERRORS: [Code; 9] = [
     Code::TooManyRequests,
     Code::BadRequest,
+    Code::NoSuchImage,
     Code::ContentTooLarge,
     Code::QueryTooLong,
     Code::FieldTooLarge,
+    Code::ImageUnavailable,
     Code::Unreachable,
     Code::NoAnswer,
 ];
 const BOTH: &str = "include singularity-nginx/locations.conf; include singularity-nginx/subpath.conf;";
 
 /// An error of nginx: the same facts as the row of the table, kept by nobody, and no path of the server.
-fn is(answer: &Answer, code: Code) {
+pub fn is(answer: &Answer, code: Code) {
     let row = code.row();
     let (word, problem) = answer.problem(row.status);
     assert_eq!((word.as_str(), problem["title"].as_str()), (row.code, Some(row.title)));
