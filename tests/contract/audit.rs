@@ -145,6 +145,25 @@ fn what_the_audit_cannot_hold_is_told_and_blocks_nobody() {
     });
 }
 
+/// The kernel takes what there is room for: half a line. (A limit on the length of files stands for the disk's.)
+#[test]
+fn half_a_line_is_taken_back() {
+    const ROOM: usize = 20 << 20;
+    on_both_wires(|wire| {
+        let (site, file) = audited(hello(wire));
+        let site = site.under(&["/usr/bin/prlimit", &format!("--fsize={ROOM}"), "--"]);
+        let before = [vec![b'x'; ROOM - 50], b"\n".to_vec()].concat();
+        fs::write(&file, &before).unwrap();
+        site.ask(&get(RUN)).good();
+        until("both lines are counted", HANG, || site.log().matches("event=audit-lost ").count() >= 2);
+        assert!(fs::read(&file).unwrap() == before, "{} bytes", fs::metadata(&file).unwrap().len());
+        fs::write(&file, "").unwrap();
+        site.ask(&get(RUN)).good();
+        let told = wait_for(&file, 3);
+        assert_eq!((&told[0]["event"], &told[0]["lines"]), (&json!("lost"), &json!(2)));
+    });
+}
+
 #[test]
 fn strict_runs_nothing_that_is_not_written_down() {
     on_both_wires(|wire| {
